@@ -1,0 +1,1 @@
+"""Assembles the HTTP application: authentication, errors, rate limits, OpenAPI."""

@@ -1,0 +1,1 @@
+"""The shell: dialnexa up, api, worker, migrate, keys, call, doctor, bench."""

@@ -1,0 +1,1 @@
+"""Durable execution: the one module that speaks to DBOS."""

@@ -1,0 +1,1 @@
+"""Small tools every room may use: ids, time, errors, templates, phone numbers, secrets. Knows nothing of calls."""

@@ -1,0 +1,1 @@
+"""One live call from dialling to outcome."""

@@ -1,0 +1,1 @@
+"""Talk: the turn state machine, the heard ledger, agent runtimes and functions."""

@@ -1,0 +1,1 @@
+"""Lines: what connects a person to the conversation, a SIP call today."""

@@ -1,0 +1,341 @@
+"""The seam between the wings: a ``CallPlan`` goes in, ``CallEvent``s stream out, a ``CallOutcome`` ends the call.
+
+Everything here is a frozen value. The platform never sees audio, the live wing never sees a row; the worker
+translates between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Literal
+
+# --- who and where ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a trunk asks for when it answers 401 or 407."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SipRoute:
+    """Where an outbound call goes: ``sip:<number>@host:port`` through one trunk."""
+
+    host: str
+    port: int
+    credentials: Credentials | None = None
+    trunk_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Caps that the leg enforces, whatever the conversation does."""
+
+    ring_s: float = 30.0
+    """How long an outbound call may ring before it counts as not answered."""
+    duration_s: float = 600.0
+    """Longest call, counted from the answer."""
+    no_audio_s: float = 30.0
+    """An answered leg on which no packet arrives this long is taken for dead."""
+
+
+# --- the agent -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Which voice speaks. ``builtin/auto`` takes flite when the machine has it, else espeak-ng."""
+
+    id: str = "builtin/auto"
+    speed: float = 1.0
+    pitch: float = 0.0
+    volume: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Transcriber:
+    """Which recogniser listens, and the words it should expect."""
+
+    id: str = "builtin/pocketsphinx"
+    language: str = "en"
+    keyterms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which language model thinks: ``builtin/flow``, or any OpenAI-compatible endpoint."""
+
+    id: str = "builtin/flow"
+    base_url: str = ""
+    api_key: str = field(default="", repr=False)
+    temperature: float = 0.1
+    max_tokens: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Who speaks first, and what. ``text`` is already rendered."""
+
+    mode: Literal["agent_defined", "agent_dynamic", "user"] = "agent_defined"
+    text: str = ""
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTaking:
+    """How the agent takes turns; numbers are the contract's own (C.2.2), the machine derives its times from them."""
+
+    allow_interruptions: bool = True
+    responsiveness: float = 0.5
+    interruption_sensitivity: float = 0.5
+    reminder_interval_s: float = 9.0
+    reminder_count: int = 1
+    silence_end_s: float = 15.0
+    """Hang up after this much mutual silence."""
+    keypad: bool = True
+    keypad_timeout_s: float = 5.0
+    keypad_digits: int = 1
+    keypad_end: str = "#"
+
+
+@dataclass(frozen=True, slots=True)
+class VoicemailHandling:
+    """What to do when a machine answers an outbound call."""
+
+    detect: bool = True
+    hang_up: bool = False
+    message: str = ""
+    """Spoken after the beep, already rendered; empty: hang up instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """A function the model may call. ``kind`` is the contract's ``type`` (C.5): end_call, custom, …"""
+
+    name: str
+    kind: str
+    description: str
+    parameters: Mapping[str, object] = field(default_factory=dict[str, object])
+    """JSON schema of the arguments."""
+    config: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlan:
+    """One published version, with every variable already rendered."""
+
+    agent_id: str
+    version_id: str
+    name: str
+    prompt: str
+    """Everything the model is told before the first turn (system prompt, then prompt)."""
+    opening: Opening = field(default_factory=Opening)
+    voice: Voice = field(default_factory=Voice)
+    transcriber: Transcriber = field(default_factory=Transcriber)
+    model: Model = field(default_factory=Model)
+    turns: TurnTaking = field(default_factory=TurnTaking)
+    voicemail: VoicemailHandling = field(default_factory=VoicemailHandling)
+    functions: tuple[FunctionSpec, ...] = ()
+    flow: Mapping[str, object] | None = None
+    """The conversation graph (C.12) as JSON, for flow agents."""
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """For the flow engine's messages and for words the recogniser should know."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """All that a live call needs to know; nothing is looked up later."""
+
+    call_id: str
+    direction: Literal["outbound", "inbound"]
+    from_number: str
+    to_number: str
+    agent: AgentPlan
+    limits: CallLimits = field(default_factory=CallLimits)
+    route: SipRoute | None = None
+    """Set for outbound calls only."""
+    recording: Path | None = None
+    """Where the stereo recording goes; ``None`` records nothing."""
+
+
+# --- what happens ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """The far end rings (180) or sends early media (183)."""
+
+    kind: ClassVar[str] = "ringing"
+    sip_status: int = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The call is up; the call clock, and with it the recording, starts here."""
+
+    kind: ClassVar[str] = "call_answered"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSpoken:
+    """One side said something. Times are ms since the answer, the same as positions in the recording."""
+
+    kind: ClassVar[str] = "turn"
+    role: Literal["agent", "user"]
+    text: str
+    """For the agent: what was really played."""
+    start_ms: int
+    end_ms: int
+    intended: str = ""
+    """For the agent: what it meant to say, when it was cut short."""
+    interrupted: bool = False
+    confidence: float | None = None
+    engine: str = ""
+    latency: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The waterfall of an agent turn: stage → ms since the caller stopped (endpoint, stt_final, llm_first_token, …)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The caller cut the agent off."""
+
+    kind: ClassVar[str] = "interrupted"
+    at_ms: int
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The agent used a function."""
+
+    kind: ClassVar[str] = "tool"
+    name: str
+    arguments: str
+    result: str
+    ok: bool
+    took_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsPressed:
+    """Keypad digits: from the person (``user``) or sent by the agent."""
+
+    kind: ClassVar[str] = "dtmf"
+    role: Literal["agent", "user"]
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceReminder:
+    """Nobody spoke for the reminder interval, so the agent asked."""
+
+    kind: ClassVar[str] = "reminder"
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoicemailDetected:
+    """A machine answered; ``evidence`` says what gave it away."""
+
+    kind: ClassVar[str] = "voicemail_detected"
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something went wrong that the call survived: a lost recording, a late model, a dead recogniser."""
+
+    kind: ClassVar[str] = "trouble"
+    part: str
+    message: str
+
+
+Happening = (
+    Ringing
+    | Answered
+    | TurnSpoken
+    | Interrupted
+    | ToolCalled
+    | DigitsPressed
+    | SilenceReminder
+    | VoicemailDetected
+    | Trouble
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """One line of the call's timeline."""
+
+    at: datetime
+    what: Happening
+
+
+# --- how it ended ----------------------------------------------------------------------------------------------------
+
+
+class Ending(StrEnum):
+    """The final call states of seed 001, and ``cancelled``."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    VOICEMAIL = "voicemail"
+    CANCELLED = "cancelled"
+
+
+class EndReason(StrEnum):
+    """Why it ended (contract B.3.5)."""
+
+    USER_DISCONNECTED = "user_disconnected"
+    AGENT_DISCONNECTED = "agent_disconnected"
+    USER_DID_NOT_PICK_UP = "user_did_not_pick_up"
+    USER_BUSY = "user_busy"
+    USER_DECLINED = "user_declined"
+    USER_UNREACHABLE = "user_unreachable"
+    INVALID_PHONE_NUMBER = "invalid_phone_number"
+    DESTINATION_FORBIDDEN = "destination_forbidden"
+    NETWORK_FAILURE = "network_failure"
+    VOICEMAIL_DETECTED = "voicemail_detected"
+    SYSTEM_AT_CAPACITY = "system_at_capacity"
+    SILENCE_TIMEOUT = "silence_timeout"
+    MAX_DURATION_REACHED = "max_duration_reached"
+    CANCELLED = "cancelled"
+    WORKER_LOST = "worker_lost"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResult:
+    """A finished recording: stereo WAV, left caller, right agent."""
+
+    path: Path
+    duration_ms: int
+    size_bytes: int
+    lost: str = ""
+    """Why part of it is missing (disk full, …); empty when whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """How the call ended and what there is to keep."""
+
+    ending: Ending
+    reason: EndReason
+    answered_at: datetime | None
+    ended_at: datetime
+    duration_ms: int
+    """From the answer to the end; 0 when nobody answered."""
+    turns: tuple[TurnSpoken, ...] = ()
+    recording: RecordingResult | None = None
+    sip_status: int | None = None
+    detail: str = ""
+    """A sentence for the operator, when something went wrong."""

@@ -1,0 +1,1 @@
+"""The built-in people who answer test numbers, over real SIP and RTP on loopback."""

@@ -1,0 +1,1 @@
+"""Ears, mouth and mind as small ports, and the providers behind them."""

@@ -1,0 +1,1 @@
+"""Embedded speech: offline, no account, demo and IVR grade; it says so."""

@@ -1,0 +1,1 @@
+"""Agents, their versions, publishing and functions."""

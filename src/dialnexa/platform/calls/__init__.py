@@ -1,0 +1,1 @@
+"""The call record: its state machine, admission, history, timeline and recordings."""

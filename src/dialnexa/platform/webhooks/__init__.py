@@ -1,0 +1,1 @@
+"""What the outside must learn: the transactional outbox."""

@@ -1,0 +1,42 @@
+"""Every setting of the installation, typed, in one place. Environment variables ``DIALNEXA_…`` override defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Nothing is needed on a laptop."""
+
+    model_config = SettingsConfigDict(env_prefix="DIALNEXA_", extra="ignore")
+
+    data: Path = Field(default=Path("var"), description="Folder for the database, recordings and the master key.")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite inside the data folder.")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, description="0 takes a free port.")
+    public_url: str = Field(default="", description="How clients reach the API; empty: the bound address.")
+    sip_host: str = Field(default="127.0.0.1", description="Address the SIP and RTP sockets bind to.")
+    sip_port: int = Field(default=5060, description="0 takes a free port.")
+    sip_public_host: str = Field(default="", description="Address told to carriers when behind NAT.")
+    rtp_ports: str = Field(default="20000-29999", description="UDP ports for media, first-last.")
+    capacity: int = Field(default=100, description="Calls one worker accepts at once.")
+    concurrency_limit: int = Field(default=25, description="Concurrent calls of a new workspace.")
+    drain_seconds: float = Field(default=30.0, description="How long live calls may go on after SIGTERM.")
+    llm_base_url: str = Field(default="", description="OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1.")
+    llm_api_key: str = ""
+    llm_model: str = Field(default="", description="Model for agents that name none; empty: builtin/flow.")
+    log_level: str = "INFO"
+    log_json: bool = False
+
+    @property
+    def resolved_database_url(self) -> str:
+        """Return the database URL, falling back to the file in the data folder."""
+        return self.database_url or f"sqlite:///{(self.data / 'dialnexa.db').resolve()}"
+
+    @property
+    def recordings(self) -> Path:
+        """Return the folder of recordings."""
+        return self.data / "recordings"
