@@ -10,12 +10,14 @@ _CLAUSE_AGAIN = 90
 """Later on, only a sentence this long is cut at a comma: every cut costs the voice some melody."""
 
 _ENDS = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|\n+|[,;:](?=\s)|\s[–—-](?=\s)")
-_ABBREVIATIONS = frozenset(
+_DOTTED = (
     "mr mrs ms dr prof sr jr st ave blvd rd apt no nr vs etc approx dept est inc ltd co corp fig gen col sgt capt "
     "e.g i.e a.m p.m u.s u.k jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat "
-    "ext tel min max".split()
+    "ext tel min max"
 )
-_MAY_END = frozenset("etc a.m p.m u.s u.k inc ltd co corp sr jr st ave blvd rd no".split())
+_CLOSING = "etc a.m p.m u.s u.k inc ltd co corp sr jr st ave blvd rd no min max est"
+_ABBREVIATIONS = frozenset(_DOTTED.split())
+_MAY_END = frozenset(_CLOSING.split())
 """Abbreviations that also close sentences; a capital after them then decides."""
 
 

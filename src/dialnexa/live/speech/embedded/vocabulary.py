@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+
+def _words(text: str) -> tuple[str, ...]:
+    """Split a list of words written as one text."""
+    return tuple(text.split())
+
+
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 DIGITS: Final[Mapping[str, int]] = {
@@ -175,33 +181,28 @@ NAME_LEADS: Final[tuple[str, ...]] = (
     "i am", "call me", "under", "yes it's", "yes this is", "speaking this is",
 )  # fmt: skip
 
-FIRST_NAMES: Final[tuple[str, ...]] = tuple(
-    (
-        "james john robert michael william david richard joseph thomas charles daniel matthew anthony mark steven paul "
-        "andrew joshua kevin brian george edward ronald timothy jason jeffrey ryan jacob gary nicholas eric jonathan "
-        "stephen larry justin scott brandon benjamin samuel frank gregory raymond alexander patrick jack dennis jerry "
-        "peter adam henry nathan walter kyle carl arthur oliver lucas ethan noah liam logan mason hugo oscar victor "
-        "mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty sandra margaret "
-        "ashley kimberly emily donna michelle carol amanda melissa deborah stephanie rebecca laura helen sharon cynthia "
-        "kathleen amy angela anna ruth nicole samantha katherine christine emma rachel catherine maria heather diane "
-        "julie joyce victoria kelly christina joan evelyn olivia judith megan andrea hannah jacqueline martha gloria "
-        "teresa ann sara julia grace alice sophia charlotte isabella amelia lily chloe zoe eva nina carmen rosa "
-        "ahmed ali omar fatima priya raj ravi anita sanjay wei li ming chen juan jose luis carlos miguel pedro pablo "
-        "diego sofia lucia ivan olga elena anton jean pierre marie claire hans karl greta dana alex chris sam max jordan "
-        "taylor morgan"
-    ).split()
+FIRST_NAMES: Final[tuple[str, ...]] = _words(
+    "james john robert michael william david richard joseph thomas charles daniel matthew anthony mark steven paul "
+    "andrew joshua kevin brian george edward ronald timothy jason jeffrey ryan jacob gary nicholas eric jonathan "
+    "stephen larry justin scott brandon benjamin samuel frank gregory raymond alexander patrick jack dennis jerry "
+    "peter adam henry nathan walter kyle carl arthur oliver lucas ethan noah liam logan mason hugo oscar victor mary "
+    "patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty sandra margaret ashley "
+    "kimberly emily donna michelle carol amanda melissa deborah stephanie rebecca laura helen sharon cynthia kathleen "
+    "amy angela anna ruth nicole samantha katherine christine emma rachel catherine maria heather diane julie joyce "
+    "victoria kelly christina joan evelyn olivia judith megan andrea hannah jacqueline martha gloria teresa ann sara "
+    "julia grace alice sophia charlotte isabella amelia lily chloe zoe eva nina carmen rosa ahmed ali omar fatima "
+    "priya raj ravi anita sanjay wei li ming chen juan jose luis carlos miguel pedro pablo diego sofia lucia ivan "
+    "olga elena anton jean pierre marie claire hans karl greta dana alex chris sam max jordan taylor morgan"
 )
 """Common given names, so that a name nobody announced is often understood."""
 
-LAST_NAMES: Final[tuple[str, ...]] = tuple(
-    (
-        "smith johnson williams brown jones garcia miller davis rodriguez martinez hernandez lopez gonzalez wilson "
-        "anderson thomas taylor moore jackson martin lee perez thompson white harris sanchez clark ramirez lewis "
-        "robinson walker young allen king wright scott torres hill flores green adams nelson baker hall rivera campbell "
-        "mitchell carter roberts gomez phillips evans turner diaz parker cruz edwards collins reyes stewart morris "
-        "morales murphy cook rogers ortiz morgan cooper peterson bailey reed kelly howard ramos kim cox ward richardson "
-        "watson brooks chavez wood bennett gray mendoza ruiz hughes price patel shah kumar singh khan nguyen chen wang"
-    ).split()
+LAST_NAMES: Final[tuple[str, ...]] = _words(
+    "smith johnson williams brown jones garcia miller davis rodriguez martinez hernandez lopez gonzalez wilson "
+    "anderson thomas taylor moore jackson martin lee perez thompson white harris sanchez clark ramirez lewis robinson "
+    "walker young allen king wright scott torres hill flores green adams nelson baker hall rivera campbell mitchell "
+    "carter roberts gomez phillips evans turner diaz parker cruz edwards collins reyes stewart morris morales murphy "
+    "cook rogers ortiz morgan cooper peterson bailey reed kelly howard ramos kim cox ward richardson watson brooks "
+    "chavez wood bennett gray mendoza ruiz hughes price patel shah kumar singh khan nguyen chen wang"
 )
 
 # --- grammar ---------------------------------------------------------------------------------------------------------
