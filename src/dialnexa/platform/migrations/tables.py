@@ -1,0 +1,11 @@
+"""All tables in one place: importing this module fills ``METADATA``. A noun with new tables adds its line here."""
+
+from __future__ import annotations
+
+from dialnexa.platform.agents import models as agents
+from dialnexa.platform.database import Base
+from dialnexa.platform.numbers import models as numbers
+from dialnexa.platform.tenancy import models as tenancy
+
+NOUNS = (tenancy, agents, numbers)
+METADATA = Base.metadata
