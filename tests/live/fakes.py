@@ -1,0 +1,561 @@
+"""Fakes of the live wing's seams in virtual time: a line that ticks by hand, and ears, mouth and mind with a script.
+
+Nothing here sleeps. ``FakeLine.run(seconds)`` moves the call clock tick by tick; between two ticks everything that can
+run runs (``settle``), and fakes that "take a while" wait on the line's ``VirtualClock``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from dialnexa.live.line import (
+    FRAME_SAMPLES,
+    SAMPLE_RATE,
+    EndedBy,
+    LineEnd,
+    LineListener,
+    NotConnected,
+    Samples,
+)
+from dialnexa.live.plan import AgentPlan, RecordingResult, Transcriber, Voice
+from dialnexa.live.speech.ports import (
+    Expectation,
+    Final,
+    Finished,
+    LlmEvent,
+    Message,
+    Partial,
+    Speech,
+    SpeechError,
+    Spoken,
+    SttCapabilities,
+    TextDelta,
+    Tool,
+    Word,
+)
+
+WINDOW_SAMPLES = 256
+SAMPLES_PER_CHARACTER = 480
+"""FakeTts speaks every character for 60 ms."""
+
+
+async def settle() -> None:
+    """Let every task run until nothing is ready any more."""
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+    for _ in range(10_000):
+        await asyncio.sleep(0)
+        if not ready:
+            return
+    raise AssertionError("the event loop never came to rest")
+
+
+class VirtualClock:
+    """A ``kit.clock.Clock`` whose time moves only through ``advance``."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._order = itertools.count()
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._now)
+
+    def monotonic(self) -> float:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        await self.sleep_until(self._now + seconds)
+
+    async def sleep_until(self, deadline: float) -> None:
+        if deadline <= self._now:
+            return
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (deadline, next(self._order), future))
+        await future
+
+    def advance(self, seconds: float) -> None:
+        """Move time and wake whoever waited for it; follow with ``settle``."""
+        self._now = round(self._now + seconds, 6)
+        while self._waiting and self._waiting[0][0] <= self._now + 1e-9:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+
+class FakeUtterance:
+    """What ``Line.say`` returns: audio leaves it 160 samples a tick."""
+
+    def __init__(self) -> None:
+        self._audio: Samples = np.zeros(0, np.int16)
+        self.played = 0
+        self.started_at: int | None = None
+        self.finished = False
+        self.was_cut = False
+        self.paused = False
+        self.ducked = False
+
+    @property
+    def pushed(self) -> int:
+        return len(self._audio)
+
+    @property
+    def done(self) -> bool:
+        return self.was_cut or (self.finished and self.played >= self.pushed)
+
+    def push(self, samples: Samples) -> None:
+        assert not self.finished, "pushed after finish"
+        if not self.was_cut:
+            self._audio = np.concatenate([self._audio, samples])
+
+    def finish(self) -> None:
+        self.finished = True
+
+    def cut(self) -> int:
+        self.was_cut = True
+        return self.played
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+        self.ducked = False
+
+    def duck(self) -> None:
+        self.ducked = True
+
+    def take(self, at: int) -> Samples:
+        """Hand out the frame of the tick at ``at``; silence when held or dry."""
+        frame = np.zeros(FRAME_SAMPLES, np.int16)
+        if self.paused:
+            return frame
+        piece = self._audio[self.played : self.played + FRAME_SAMPLES]
+        if len(piece) and self.started_at is None:
+            self.started_at = at
+        frame[: len(piece)] = piece
+        self.played += len(piece)
+        return frame
+
+
+@dataclass(frozen=True)
+class _Burst:
+    start: int
+    end: int
+    samples: Samples | None
+
+
+@dataclass
+class FakeLine:
+    """A leg in virtual time: script the person with ``caller_speaks`` and ``caller_presses``, then ``await run(…)``."""
+
+    refuses: NotConnected | None = None
+    """What ``connect`` raises, if anything."""
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    at: int = 0
+    """Call clock: first sample of the next tick."""
+    pressed: list[str] = field(default_factory=list)
+    """Digits the agent sent."""
+    utterances: list[FakeUtterance] = field(default_factory=list)
+    hung_up: bool = False
+    result: RecordingResult | None = None
+    _listener: LineListener | None = None
+    _queue: deque[FakeUtterance] = field(default_factory=deque)
+    _sent: list[Samples] = field(default_factory=list)
+    _bursts: list[_Burst] = field(default_factory=list)
+    _digits: list[tuple[int, str]] = field(default_factory=list)
+    _windows: int = 0
+    _end: LineEnd | None = None
+    _down: asyncio.Event = field(default_factory=asyncio.Event)
+
+    # --- the Line protocol ---------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.hang_up()
+
+    async def connect(self, on_ringing: Callable[[int], None]) -> None:
+        on_ringing(180)
+        if self.refuses is not None:
+            raise self.refuses
+
+    def listen(self, listener: LineListener) -> None:
+        self._listener = listener
+
+    def say(self) -> FakeUtterance:
+        utterance = FakeUtterance()
+        self.utterances.append(utterance)
+        self._queue.append(utterance)
+        return utterance
+
+    def press(self, digits: str) -> None:
+        self.pressed.append(digits)
+
+    async def hang_up(self) -> None:
+        self.hung_up = True
+        self.end(LineEnd(EndedBy.NEAR))
+
+    async def ended(self) -> LineEnd:
+        await self._down.wait()
+        assert self._end is not None
+        return self._end
+
+    def recording(self) -> RecordingResult | None:
+        return self.result
+
+    # --- the person at the far end -------------------------------------------------------------------------------
+
+    def caller_speaks(self, seconds: float, *, after: float = 0.0, samples: Samples | None = None) -> None:
+        """Voice for ``seconds`` from ``after`` seconds from now; ``samples`` is the audio itself, else a tone."""
+        start = self.at + round(after * SAMPLE_RATE)
+        self._bursts.append(_Burst(start, start + round(seconds * SAMPLE_RATE), samples))
+
+    def caller_plays(self, samples: Samples, *, after: float = 0.0) -> None:
+        """Audio without voice (a beep) from ``after`` seconds from now."""
+        start = self.at + round(after * SAMPLE_RATE)
+        self._bursts.append(_Burst(start, start, samples))
+
+    def caller_presses(self, digits: str, *, after: float = 0.0, every: float = 0.2) -> None:
+        """Press keys, one every ``every`` seconds."""
+        for i, digit in enumerate(digits):
+            self._digits.append((self.at + round((after + i * every) * SAMPLE_RATE), digit))
+
+    def end(self, how: LineEnd) -> None:
+        """Take the line down; the first word counts."""
+        self._end = self._end or how
+        self._down.set()
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Seconds on the call clock."""
+        return self.at / SAMPLE_RATE
+
+    @property
+    def agent_audio(self) -> Samples:
+        """Everything that left on the wire since the start, gaps as silence."""
+        return np.concatenate(self._sent) if self._sent else np.zeros(0, np.int16)
+
+    @property
+    def agent_speaks(self) -> bool:
+        """Whether the last tick carried agent audio."""
+        return bool(self._sent) and bool(np.any(self._sent[-1]))
+
+    async def run(self, seconds: float) -> None:
+        """Let that much call time pass."""
+        await settle()
+        for _ in range(round(seconds * SAMPLE_RATE / FRAME_SAMPLES)):
+            await self.tick()
+
+    async def run_until(self, condition: Callable[[], bool], *, at_most: float = 60.0) -> None:
+        """Let call time pass until the condition holds."""
+        await settle()
+        for _ in range(round(at_most * SAMPLE_RATE / FRAME_SAMPLES)):
+            if condition():
+                return
+            await self.tick()
+        raise AssertionError(f"did not happen within {at_most} s of call time")
+
+    async def tick(self) -> None:
+        """One 20 ms tick, in the order the line promises."""
+        at = self.at
+        self._sent.append(self._next_frame(at))
+        self.at = at + FRAME_SAMPLES
+        if self._listener is not None:
+            self._tell(self._listener, at)
+        self.clock.advance(FRAME_SAMPLES / SAMPLE_RATE)
+        await settle()
+
+    def _tell(self, listener: LineListener, at: int) -> None:
+        listener.on_audio(self._caller_frame(at), at)
+        while (self._windows + 1) * WINDOW_SAMPLES <= self.at:
+            self._windows += 1
+            end = self._windows * WINDOW_SAMPLES
+            middle = end - WINDOW_SAMPLES // 2
+            voiced = any(burst.start <= middle < burst.end for burst in self._bursts)
+            listener.on_voice(0.95 if voiced else 0.02, end)
+        due = [entry for entry in self._digits if entry[0] < self.at]
+        self._digits = [entry for entry in self._digits if entry[0] >= self.at]
+        for _, digit in due:
+            listener.on_digit(digit, at)
+        listener.on_tick(at)
+
+    def _next_frame(self, at: int) -> Samples:
+        while self._queue and self._queue[0].done:
+            self._queue.popleft()
+        return self._queue[0].take(at) if self._queue else np.zeros(FRAME_SAMPLES, np.int16)
+
+    def _caller_frame(self, at: int) -> Samples:
+        frame = np.zeros(FRAME_SAMPLES, np.int16)
+        for burst in self._bursts:
+            if burst.samples is None:
+                lower, upper = max(burst.start, at), min(burst.end, at + FRAME_SAMPLES)
+                if lower < upper:
+                    times = np.arange(lower, upper)
+                    frame[lower - at : upper - at] = (8000 * np.sin(times * 2 * np.pi * 220 / SAMPLE_RATE)).astype(
+                        np.int16
+                    )
+                continue
+            offset = at - burst.start
+            piece = burst.samples[max(0, offset) : max(0, offset + FRAME_SAMPLES)]
+            begin = max(0, -offset)
+            frame[begin : begin + len(piece)] = piece
+        return frame
+
+
+# --- ears ------------------------------------------------------------------------------------------------------------
+
+
+class FakeSttStream:
+    """Answers each ``finalize`` with the next line of the script, ``delay`` seconds later."""
+
+    def __init__(self, stt: FakeStt) -> None:
+        self._stt = stt
+        self._events: asyncio.Queue[Partial | Final | SpeechError] = asyncio.Queue()
+        self._owed = 0
+        self.samples = 0
+
+    def send(self, samples: Samples) -> None:
+        self.samples += len(samples)
+        self._stt.samples += len(samples)
+
+    def finalize(self) -> None:
+        self._stt.finalized += 1
+        task = asyncio.get_running_loop().create_task(self._answer())
+        self._stt.tasks.add(task)
+        task.add_done_callback(self._stt.tasks.discard)
+
+    def expect(self, expectation: Expectation) -> None:
+        self._stt.expectations.append(expectation)
+
+    async def events(self) -> AsyncIterator[Partial | Final]:
+        while True:
+            event = await self._events.get()
+            if isinstance(event, SpeechError):
+                raise event
+            yield event
+
+    def put(self, event: Partial | Final | SpeechError) -> None:
+        """Yield this next, asked for or not."""
+        self._events.put_nowait(event)
+
+    async def _answer(self) -> None:
+        said = self._stt.script.popleft() if self._stt.script else ""
+        if said is None:
+            return
+        await self._stt.clock.sleep(self._stt.delay)
+        self.put(said if isinstance(said, Final) else Final(said, confidence=0.9 if said else None, engine="fake"))
+
+
+class FakeStt:
+    """A recogniser with a script: one entry per finalised stretch of speech; ``None``: the final never comes."""
+
+    def __init__(
+        self,
+        script: Iterable[str | Final | None] = (),
+        *,
+        clock: VirtualClock,
+        delay: float = 0.2,
+        continuous: bool = False,
+    ) -> None:
+        self.capabilities = SttCapabilities(continuous=continuous)
+        self.script: deque[str | Final | None] = deque(script)
+        self.clock = clock
+        self.delay = delay
+        self.streams: list[FakeSttStream] = []
+        self.expectations: list[Expectation] = []
+        self.finalized = 0
+        self.samples = 0
+        self.refuses: SpeechError | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def open(self, settings: Transcriber) -> AsyncGenerator[FakeSttStream]:
+        if self.refuses is not None:
+            raise self.refuses
+        stream = FakeSttStream(self)
+        self.streams.append(stream)
+        try:
+            yield stream
+        finally:
+            for task in list(self.tasks):
+                task.cancel()
+
+    def partial(self, text: str) -> None:
+        """Let the newest stream believe this."""
+        self.streams[-1].put(Partial(text))
+
+    def die(self, why: str = "the recogniser is gone") -> None:
+        """Break the newest stream for good."""
+        self.streams[-1].put(SpeechError(why))
+
+
+# --- mouth -----------------------------------------------------------------------------------------------------------
+
+
+class FakeTtsStream:
+    """Speaks every character for 60 ms, the value of each sample being its stretch's number; marks every word."""
+
+    def __init__(self, tts: FakeTts) -> None:
+        self._tts = tts
+        self._text = ""
+        self._events: asyncio.Queue[tuple[int, Speech | Word | Spoken | SpeechError]] = asyncio.Queue()
+        self._era = 0
+
+    def push(self, text: str) -> None:
+        self._text += text
+
+    def flush(self) -> None:
+        text, self._text = self._text, ""
+        self._tts.said.append(text)
+        if self._tts.mute:
+            return
+        task = asyncio.get_running_loop().create_task(self._speak(text, self._era))
+        self._tts.tasks.add(task)
+        task.add_done_callback(self._tts.tasks.discard)
+
+    def cancel(self) -> None:
+        self._text = ""
+        self._era += 1
+
+    async def events(self) -> AsyncIterator[Speech | Word | Spoken]:
+        while True:
+            era, event = await self._events.get()
+            if isinstance(event, SpeechError):
+                raise event
+            if era == self._era:
+                yield event
+
+    async def _speak(self, text: str, era: int) -> None:
+        await self._tts.clock.sleep(self._tts.delay)
+        if self._tts.failures:
+            self._events.put_nowait((era, self._tts.failures.popleft()))
+            return
+        for start, end in _words(text) if self._tts.marks else ():
+            self._events.put_nowait((era, Word(start, end, start * SAMPLES_PER_CHARACTER)))
+        value = 1000 + len(self._tts.said)
+        self._events.put_nowait((era, Speech(np.full(len(text) * SAMPLES_PER_CHARACTER, value, np.int16))))
+        self._events.put_nowait((era, Spoken()))
+
+
+def _words(text: str) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for word in text.split(" "):
+        if word:
+            spans.append((start, start + len(word)))
+        start += len(word) + 1
+    return spans
+
+
+class FakeTts:
+    """A voice. ``said`` holds every stretch it was asked to speak, heard or not."""
+
+    def __init__(self, *, clock: VirtualClock, delay: float = 0.0, marks: bool = True) -> None:
+        self.clock = clock
+        self.delay = delay
+        self.marks = marks
+        self.mute = False
+        """Swallow everything: no audio, no ``Spoken``."""
+        self.said: list[str] = []
+        self.failures: deque[SpeechError] = deque()
+        self.refuses: SpeechError | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def open(self, voice: Voice) -> AsyncGenerator[FakeTtsStream]:
+        if self.refuses is not None:
+            raise self.refuses
+        try:
+            yield FakeTtsStream(self)
+        finally:
+            for task in list(self.tasks):
+                task.cancel()
+
+
+# --- mind ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A reply, or the place in a reply, where the model says nothing for that long (seconds)."""
+
+    seconds: float = 3600.0
+
+
+Scripted = str | SpeechError | Stall | Sequence[LlmEvent | Stall | SpeechError]
+
+
+class FakeLlm:
+    """A model with a script, one entry per request. Text is streamed word by word, ``token`` seconds apart."""
+
+    def __init__(self, script: Iterable[Scripted] = (), *, clock: VirtualClock, token: float = 0.0) -> None:
+        self.script: deque[Scripted] = deque(script)
+        self.clock = clock
+        self.token = token
+        self.requests: list[list[Message]] = []
+        self.tools: list[list[Tool]] = []
+
+    async def stream(self, messages: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[LlmEvent]:
+        self.requests.append(list(messages))
+        self.tools.append(list(tools))
+        entry = self.script.popleft() if self.script else "I see."
+        steps = entry if isinstance(entry, Sequence) and not isinstance(entry, str) else [entry]
+        finished = False
+        for step in steps:
+            if isinstance(step, SpeechError):
+                raise step
+            if isinstance(step, Stall):
+                await self.clock.sleep(step.seconds)
+                continue
+            for event in _tokens(step) if isinstance(step, str) else [step]:
+                await self.clock.sleep(self.token)
+                finished = finished or isinstance(event, Finished)
+                yield event
+        if not finished:
+            yield Finished()
+
+
+def _tokens(text: str) -> list[TextDelta]:
+    words = text.split(" ")
+    return [TextDelta(word if i == len(words) - 1 else word + " ") for i, word in enumerate(words)]
+
+
+@dataclass
+class FakeSpeech:
+    """The speech services of a worker, all fake: implements ``Speech`` of ``live/speech/services.py``."""
+
+    ears: FakeStt
+    mouth: FakeTts
+    mind: FakeLlm
+
+    @classmethod
+    def scripted(
+        cls, clock: VirtualClock, *, heard: Iterable[str | Final | None] = (), replies: Iterable[Scripted] = ()
+    ) -> FakeSpeech:
+        """Make all three on one clock: what the person will be heard saying, and what the model will answer."""
+        return cls(FakeStt(heard, clock=clock), FakeTts(clock=clock), FakeLlm(replies, clock=clock))
+
+    def stt(self, settings: Transcriber) -> FakeStt:
+        return self.ears
+
+    def tts(self, voice: Voice) -> FakeTts:
+        return self.mouth
+
+    def llm(self, agent: AgentPlan) -> FakeLlm:
+        return self.mind
