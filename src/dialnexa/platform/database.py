@@ -7,8 +7,9 @@ so a transaction never fails half-way for another writer. ``read()`` opens one t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -47,6 +48,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 Moment = UtcDateTime()
 """The column type of every point in time."""
+
+BeforeCommit = Callable[[AsyncSession], Awaitable[None]]
+before_commit: ContextVar[BeforeCommit | None] = ContextVar("before_commit", default=None)
+"""What the current request adds to the transactions it writes: its idempotency mark belongs to the work itself."""
 
 
 class Base(DeclarativeBase):
@@ -99,6 +104,8 @@ class Database:
                 connection = await session.connection()
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield session
+            if (hook := before_commit.get()) is not None:
+                await hook(session)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:

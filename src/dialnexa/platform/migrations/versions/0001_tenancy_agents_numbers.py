@@ -12,6 +12,18 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_TABLES = (
+    "workspaces",
+    "accounts",
+    "api_keys",
+    "limits",
+    "idempotent_requests",
+    "agents",
+    "agent_versions",
+    "sip_trunks",
+    "phone_numbers",
+)
+
 
 def upgrade() -> None:
     """Create the tables, those others point to first."""
@@ -22,17 +34,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables, those that point to others first."""
-    for table in (
-        "phone_numbers",
-        "sip_trunks",
-        "agent_versions",
-        "agents",
-        "idempotent_requests",
-        "limits",
-        "api_keys",
-        "accounts",
-        "workspaces",
-    ):
+    for table in reversed(_TABLES):
         op.drop_table(table)
 
 

@@ -1,0 +1,327 @@
+"""What every ``routes.py`` is made of: who asks, which page, which envelope, and how a request body is read.
+
+A noun's routes look like this::
+
+    router = Router(tags=["Calls"])
+    Writer = Annotated[Principal, Requires("calls:write")]
+
+    @router.post("/calls", status_code=201)
+    async def create_call(body: CallIn, who: Writer, database: Db) -> CallOut: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Generic, Self, TypeVar
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from dialnexa.kit.clock import Clock
+from dialnexa.kit.errors import BadRequest, PayloadTooLarge, TooManyRequests, Unauthorized, UnsupportedMediaType
+from dialnexa.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page
+from dialnexa.kit.secrets import Vault
+from dialnexa.platform.database import Database
+from dialnexa.platform.tenancy.authentication import Authenticator
+from dialnexa.platform.tenancy.idempotency import MAX_KEY_LENGTH, Answer, Idempotency
+from dialnexa.platform.tenancy.principal import Principal
+from dialnexa.platform.tenancy.rate_limits import RateLimiter, tighter
+
+MAX_BODY = 1_000_000
+"""Bytes of a JSON body."""
+_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+_BEARER = HTTPBearer(
+    auto_error=False,
+    bearerFormat="sk_live_…",
+    description="A secret key (`sk_live_…`, `sk_test_…`), or a restricted one (`rk_…`) with the scope it needs.",
+)
+
+T = TypeVar("T")
+
+# --- what the application carries -----------------------------------------------------------------------------------
+
+
+def database(request: Request) -> Database:
+    """Return the application's database."""
+    return request.app.state.database
+
+
+def vault(request: Request) -> Vault:
+    """Return what seals and opens secrets."""
+    return request.app.state.vault
+
+
+def clock(request: Request) -> Clock:
+    """Return the application's clock."""
+    return request.app.state.clock
+
+
+def now(request: Request) -> datetime:
+    """Return the moment of this request."""
+    return request.app.state.clock.now()
+
+
+Db = Annotated[Database, Depends(database)]
+Secrets = Annotated[Vault, Depends(vault)]
+Time = Annotated[Clock, Depends(clock)]
+Now = Annotated[datetime, Depends(now)]
+
+# --- who asks --------------------------------------------------------------------------------------------------------
+
+
+class Guard:
+    """Lets a request in: authenticates it, counts it against its buckets, and checks what its key may do."""
+
+    def __init__(self, scope: str, *, publishable: bool = False, per_workspace: bool = False) -> None:
+        self.scope = scope
+        self.publishable = publishable
+        self.per_workspace = per_workspace
+
+    async def __call__(
+        self, request: Request, _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None
+    ) -> Principal:
+        """Return who asks; the answer is kept for the rest of the request."""
+        known: Principal | None = getattr(request.state, "principal", None)
+        if known is None:
+            known = request.state.principal = await self._admit(request)
+        return known
+
+    async def _admit(self, request: Request) -> Principal:
+        authenticator: Authenticator = request.app.state.authenticator
+        try:
+            principal = await authenticator.authenticate(request.headers.get("authorization"))
+        except Unauthorized:
+            count_stranger(request)
+            raise
+        self._count(request, principal)
+        principal.require(self.scope, publishable=self.publishable)
+        return principal
+
+    def _count(self, request: Request, principal: Principal) -> None:
+        limiter: RateLimiter = request.app.state.rate_limiter
+        verdict = limiter.take(f"key:{principal.key_id}", limiter.limits.key)
+        if self.per_workspace:
+            verdict = tighter(verdict, limiter.take(f"calls:{principal.workspace_id}", limiter.limits.calls))
+        request.state.rate = verdict
+        if not verdict.allowed:
+            raise _too_many()
+
+
+def Requires(scope: str, *, publishable: bool = False, per_workspace: bool = False) -> Any:
+    """Return the dependency that demands a key with ``scope``, such as ``calls:write``.
+
+    ``publishable`` opens the route to publishable keys, ``per_workspace`` counts it in the bucket of ``POST /calls``.
+    """
+    return Depends(Guard(scope, publishable=publishable, per_workspace=per_workspace))
+
+
+def count_stranger(request: Request) -> None:
+    """Count a request without a valid key against its address; raise ``TooManyRequests`` when it asks too often."""
+    limiter: RateLimiter = request.app.state.rate_limiter
+    address = request.client.host if request.client else "unknown"
+    request.state.rate = limiter.take(f"address:{address}", limiter.limits.address)
+    if not request.state.rate.allowed:
+        raise _too_many()
+
+
+def _too_many() -> TooManyRequests:
+    return TooManyRequests("Too many requests. Wait as long as Retry-After says; to dial many people, use batch calls.")
+
+
+# --- reading requests ------------------------------------------------------------------------------------------------
+
+_ignored: ContextVar[dict[str, None]] = ContextVar("ignored_fields")
+
+
+class Body(BaseModel):
+    """A request body. Fields it does not know are ignored, and named in the header ``X-DialNexa-Ignored-Fields``."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _report_ignored(self) -> Self:
+        if self.__pydantic_extra__:
+            _ignored.get({}).update(dict.fromkeys(self.__pydantic_extra__))
+            self.__pydantic_extra__.clear()
+        return self
+
+
+class _JsonRequest(Request):
+    """A request whose body is bounded and whose JSON is strict (no NaN, no lone surrogates, no NUL)."""
+
+    async def body(self) -> bytes:
+        """Read the whole body; raise ``PayloadTooLarge`` past the limit, without reading on."""
+        if not hasattr(self, "_body"):
+            if int(self.headers.get("content-length") or 0) > MAX_BODY:
+                raise _too_large()
+            chunks, size = list[bytes](), 0
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > MAX_BODY:
+                    raise _too_large()
+                chunks.append(chunk)
+            self._body = b"".join(chunks)
+        return self._body
+
+    async def json(self) -> Any:
+        """Parse the body."""
+        body = await self.body()
+        if rb"\u0000" in body:
+            raise BadRequest("The body contains the character U+0000, which cannot be stored; remove it.")
+        return orjson.loads(body)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {MAX_BODY:,} bytes; send less, or use an upload route.")
+
+
+def _check_content_type(request: Request, body: bytes) -> None:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body and given != "application/json" and not given.endswith("+json"):
+        raise UnsupportedMediaType(
+            f"The body must be JSON: send Content-Type: application/json instead of {given or 'none'}."
+        )
+
+
+# --- the route -------------------------------------------------------------------------------------------------------
+
+
+class Route(APIRoute):
+    """A route of the API: the key is checked before the body is looked at, and writes may carry an Idempotency-Key."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's own handler."""
+        handle = super().get_route_handler()
+        guard = next(_guards(self.dependant), None)
+
+        async def guarded(plain: Request) -> Response:
+            request = _JsonRequest(plain.scope, plain.receive)
+            ignored: dict[str, None] = {}
+            token = _ignored.set(ignored)
+            try:
+                response = await _answer(request, guard, handle)
+            finally:
+                _ignored.reset(token)
+            if ignored:
+                response.headers["X-DialNexa-Ignored-Fields"] = _header_list(ignored)
+            return response
+
+        return guarded
+
+
+class Router(APIRouter):
+    """Collects the routes of one noun."""
+
+    def __init__(self, *, tags: Sequence[str]) -> None:
+        super().__init__(tags=list(tags), route_class=Route)
+
+
+async def _answer(
+    request: _JsonRequest, guard: Guard | None, handle: Callable[[Request], Coroutine[Any, Any, Response]]
+) -> Response:
+    principal = await guard(request) if guard else None
+    if request.method not in _WRITES:
+        return await handle(request)
+    body = await request.body()
+    _check_content_type(request, body)
+    key = request.headers.get("idempotency-key")
+    if not key or principal is None:
+        return await handle(request)
+    if len(key) > MAX_KEY_LENGTH:
+        raise BadRequest(f"Idempotency-Key must be {MAX_KEY_LENGTH} characters or fewer (received {len(key)}).")
+    idempotency: Idempotency = request.app.state.idempotency
+    path = request.url.path.removeprefix("/v1")
+    fingerprint = f"{request.method} {path}?{request.url.query}\n{body.hex()}"
+    async with idempotency.attempt(principal.account_id, key, fingerprint) as attempt:
+        if attempt.replay is not None:
+            return Response(
+                attempt.replay.body,
+                attempt.replay.status,
+                headers={"Idempotent-Replayed": "true"},
+                media_type="application/json",
+            )
+        response = await handle(request)
+        if response.status_code < 300:
+            attempt.answer = Answer(response.status_code, bytes(response.body))
+        return response
+
+
+def _guards(dependant: Dependant) -> Iterator[Guard]:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, Guard):
+            yield dependency.call
+        yield from _guards(dependency)
+
+
+def _header_list(names: Mapping[str, None]) -> str:
+    """Join field names for a header, leaving out what a header cannot carry."""
+    return ", ".join(name for name in names if name.isascii() and name.isprintable())[:1000]
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Paging(Page):
+    """The page a list request asks for, and whether it wants the envelopes of the published OpenAPI file (H.5)."""
+
+    openapi_envelope: bool = False
+
+
+def _paging(
+    request: Request,
+    page: Annotated[int, Query(ge=1, le=1_000_000, description="Page, from 1.")] = 1,
+    limit: Annotated[
+        int, Query(ge=1, description=f"Items per page; more than {MAX_LIMIT} means {MAX_LIMIT}.")
+    ] = DEFAULT_LIMIT,
+) -> Paging:
+    wish = request.headers.get("dialnexa-envelope") or request.query_params.get("envelope") or ""
+    return Paging(page, min(limit, MAX_LIMIT), wish.lower() == "openapi")
+
+
+Pages = Annotated[Paging, Depends(_paging)]
+
+
+class Meta(BaseModel):
+    """Where this page lies in the whole list, in the words of both generations of clients."""
+
+    page: int
+    limit: int
+    total: int
+    totalPages: int
+    totalItems: int
+    itemsPerPage: int
+    currentPage: int
+
+    @classmethod
+    def of(cls, page: Page, total: int) -> Meta:
+        """Describe a page of a list of ``total`` items."""
+        pages = page.pages(total)
+        return cls(
+            page=page.number,
+            limit=page.limit,
+            total=total,
+            totalPages=pages,
+            totalItems=total,
+            itemsPerPage=page.limit,
+            currentPage=page.number,
+        )
+
+
+class Listing(BaseModel, Generic[T]):
+    """The envelope of every list (H.5)."""
+
+    data: list[T]
+    meta: Meta
+
+
+def listing(items: list[T], total: int, page: Page) -> Listing[T]:
+    """Put one page of a list into its envelope."""
+    return Listing(data=items, meta=Meta.of(page, total))

@@ -1,0 +1,69 @@
+"""One authenticator: a key comes in, a ``Principal`` goes out, and every failure is the same 401."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import cast
+
+from dialnexa.kit.errors import Unauthorized
+from dialnexa.kit.secrets import sha256_hex
+from dialnexa.platform.database import Database
+from dialnexa.platform.tenancy import repository
+from dialnexa.platform.tenancy.models import ApiKey
+from dialnexa.platform.tenancy.principal import KeyKind, Principal
+
+_USE_NOTED_EVERY = timedelta(minutes=1)
+"""Writing ``last_used_at`` on every request would cost a transaction each."""
+
+
+class Authenticator:
+    """Turns ``Authorization`` headers into principals."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """Return who holds the bearer key; raise ``Unauthorized`` when it is missing, unknown, expired or revoked."""
+        scheme, _, secret = (authorization or "").partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
+            raise _refusal("Send your key as: Authorization: Bearer sk_live_...")
+        async with self._database.read() as session:
+            found = await repository.key_by_hash(session, sha256_hex(secret))
+        if found is None:
+            raise _refusal("No such API key")
+        key, account_id = found
+        now = self._now()
+        if key.revoked_at is not None:
+            raise _refusal("This API key was revoked")
+        if key.expires_at is not None and key.expires_at <= now:
+            raise _refusal("This API key has expired")
+        await self._note_use(key, now)
+        return _principal(key, account_id)
+
+    async def _note_use(self, key: ApiKey, now: datetime) -> None:
+        if key.last_used_at is not None and now - key.last_used_at < _USE_NOTED_EVERY:
+            return
+        async with self._database.write() as session:
+            await repository.mark_used(session, key.id, now)
+
+
+def _principal(key: ApiKey, account_id: str) -> Principal:
+    return Principal(
+        workspace_id=key.workspace_id,
+        account_id=account_id,
+        key_id=key.id,
+        livemode=key.livemode,
+        kind=cast(KeyKind, key.kind),
+        scopes=frozenset(key.scopes),
+        allowed_agents=frozenset(key.allowed_agents),
+        allowed_origins=frozenset(key.allowed_origins),
+    )
+
+
+def _refusal(why: str) -> Unauthorized:
+    """The body is always the same (contract B.2.1); the reason travels in the header made for it (RFC 6750)."""
+    challenge = f'Bearer realm="DialNexa", error="invalid_token", error_description="{why}"'
+    return Unauthorized("Unauthorized", headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,43 @@
+"""Who is asking: what one request may see and do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dialnexa.kit.errors import Forbidden
+
+KeyKind = Literal["secret", "publishable", "restricted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The holder of a valid key. Every query takes its ``workspace_id``; every new row its ``account_id`` too."""
+
+    workspace_id: str
+    account_id: str
+    """The account new rows belong to: the workspace's default account of the key's mode."""
+    key_id: str
+    livemode: bool
+    """False for test keys: their calls never reach a carrier."""
+    kind: KeyKind
+    scopes: frozenset[str] = frozenset()
+    """What a restricted key may do, such as ``calls:write``; secret keys may do everything."""
+    allowed_agents: frozenset[str] = frozenset()
+    """For publishable keys: the agent versions or agents they may start; empty: all."""
+    allowed_origins: frozenset[str] = frozenset()
+    """For publishable keys: the web origins they may be used from; empty: all."""
+
+    def require(self, scope: str, *, publishable: bool = False) -> None:
+        """Raise ``Forbidden``, saying what to use instead, unless this key may do ``scope``."""
+        if self.kind == "secret":
+            return
+        if self.kind == "publishable":
+            if not publishable:
+                raise Forbidden(
+                    "A publishable key may only start web calls. Use a secret key (sk_…) from your server instead.",
+                    code="publishable_key",
+                )
+            return
+        if scope not in self.scopes and f"{scope.partition(':')[0]}:*" not in self.scopes:
+            raise Forbidden(f"This restricted key lacks the scope {scope}.", code="missing_scope")

@@ -1,0 +1,88 @@
+"""All queries of tenancy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.kit.pagination import Page, Part
+from dialnexa.platform.tenancy.models import Account, ApiKey, Limit, Workspace
+
+
+async def key_by_hash(session: AsyncSession, sha256: str) -> tuple[ApiKey, str] | None:
+    """Return the key with this hash, and the account its new rows belong to."""
+    account = func.coalesce(ApiKey.account_id, Account.id)
+    query = (
+        select(ApiKey, account)
+        .join(
+            Account,
+            (Account.workspace_id == ApiKey.workspace_id) & (Account.livemode == ApiKey.livemode) & Account.is_default,
+        )
+        .where(ApiKey.sha256 == sha256)
+    )
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def mark_used(session: AsyncSession, key_id: str, now: datetime) -> None:
+    """Remember when a key was last used."""
+    await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=now))
+
+
+async def key(session: AsyncSession, workspace_id: str, key_id: str) -> ApiKey | None:
+    """Return a key of the workspace."""
+    return await session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id))
+
+
+async def keys(session: AsyncSession, workspace_id: str, page: Page, search: str | None) -> Part[ApiKey]:
+    """Return one page of the workspace's keys, newest first; ``search`` looks into the names."""
+    where: list[ColumnElement[bool]] = [ApiKey.workspace_id == workspace_id]
+    if search:
+        where.append(ApiKey.name.icontains(search, autoescape=True))
+    rows = await session.scalars(
+        select(ApiKey).where(*where).order_by(ApiKey.id.desc()).offset(page.offset).limit(page.limit)
+    )
+    total = await session.scalar(select(func.count()).select_from(ApiKey).where(*where))
+    return Part(rows.all(), total or 0)
+
+
+async def previous_key(
+    session: AsyncSession, workspace_id: str, *, name: str, kind: str, livemode: bool, now: datetime
+) -> ApiKey | None:
+    """Return the newest working key of the same name, kind and mode: the one a new key of that name replaces."""
+    return await session.scalar(
+        select(ApiKey)
+        .where(
+            ApiKey.workspace_id == workspace_id,
+            ApiKey.name == name,
+            ApiKey.kind == kind,
+            ApiKey.livemode == livemode,
+            ApiKey.revoked_at.is_(None),
+            (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > now),
+        )
+        .order_by(ApiKey.id.desc())
+        .limit(1)
+    )
+
+
+async def first_workspace(session: AsyncSession) -> Workspace | None:
+    """Return the oldest workspace of the installation."""
+    return await session.scalar(select(Workspace).order_by(Workspace.id).limit(1))
+
+
+async def default_account(session: AsyncSession, workspace_id: str, *, livemode: bool) -> Account:
+    """Return the account that rows of a workspace belong to when nobody says otherwise."""
+    return (
+        await session.scalars(
+            select(Account).where(
+                Account.workspace_id == workspace_id, Account.livemode == livemode, Account.is_default
+            )
+        )
+    ).one()
+
+
+async def limit(session: AsyncSession, scope: str) -> Limit | None:
+    """Return the limit row of a scope."""
+    return await session.get(Limit, scope)
