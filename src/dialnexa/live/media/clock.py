@@ -1,0 +1,87 @@
+"""The worker's metronome: every 5 ms one of four phases is due, so each phase, and each call in it, ticks every 20 ms.
+
+Deadlines are absolute, so nothing drifts. After a stall whole cycles are skipped and counted instead of being fired
+in a burst; whoever is called sees from the cycle number how many it missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from dialnexa.kit.clock import Clock
+from dialnexa.live.line import FRAME_S
+
+PHASES = 4
+"""Calls are spread over this many phases, so that their packets do not leave in one burst."""
+PHASE_S = FRAME_S / PHASES
+_WINDOW = 1000
+"""Phases looked back on: five seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatenessReport:
+    """How late phases began over the last five seconds, and how much of the time they took."""
+
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    max_ms: float = 0.0
+    busy: float = 0.0
+    """Share of the time spent inside phases: 1.0 means the core is full."""
+    skipped: int = 0
+    """Cycles of 20 ms skipped after stalls since the start."""
+
+
+class Lateness:
+    """A sliding record of the last thousand phases."""
+
+    def __init__(self) -> None:
+        self._late = np.zeros(_WINDOW, np.float32)
+        self._took = np.zeros(_WINDOW, np.float32)
+        self._count = 0
+        self.skipped = 0
+
+    def add(self, late_s: float, took_s: float) -> None:
+        """Note one phase: how late it began and how long it took, in seconds."""
+        slot = self._count % _WINDOW
+        self._late[slot] = late_s
+        self._took[slot] = took_s
+        self._count += 1
+
+    def report(self) -> LatenessReport:
+        """Summarise what the window holds."""
+        seen = min(self._count, _WINDOW)
+        if not seen:
+            return LatenessReport(skipped=self.skipped)
+        late = self._late[:seen] * 1000
+        p50, p99 = np.percentile(late, (50, 99))
+        busy = float(self._took[:seen].mean()) / PHASE_S
+        return LatenessReport(float(p50), float(p99), float(late.max()), busy, self.skipped)
+
+
+class Ticker:
+    """Calls ``on_phase(phase, cycle)`` on the grid until cancelled; ``cycle`` grows by one every 20 ms of real time."""
+
+    def __init__(self, clock: Clock, on_phase: Callable[[int, int], None]) -> None:
+        self._clock = clock
+        self._on_phase = on_phase
+        self.lateness = Lateness()
+
+    async def run(self) -> None:
+        """Tick forever. Under uvloop a phase may begin up to a millisecond early, the grain of its timers."""
+        clock, lateness = self._clock, self.lateness
+        start = clock.monotonic()
+        beat = 1
+        while True:
+            deadline = start + beat * PHASE_S
+            await clock.sleep_until(deadline)  # yields even when the deadline has passed, so the loop never starves
+            began = clock.monotonic()
+            late = max(0.0, began - deadline)
+            missed = int(late / FRAME_S)
+            lateness.skipped += missed
+            beat += missed * PHASES
+            self._on_phase(beat % PHASES, beat // PHASES)
+            lateness.add(late, clock.monotonic() - began)
+            beat += 1

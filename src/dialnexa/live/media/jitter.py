@@ -1,0 +1,144 @@
+"""The jitter buffer: packets come in any order and spacing, exactly one 20 ms frame goes out per tick.
+
+Frames are kept by RTP timestamp, not by sequence number: that orders, removes duplicates and survives wraps just as
+well, and it also places silence suppression and packets of 10, 30, 40 or 60 ms where they belong.
+"""
+
+from __future__ import annotations
+
+from dialnexa.live.line import FRAME_SAMPLES
+
+CUSHION = 1
+"""Frames of slack a stream starts with: 20 to 40 ms of delay, by where our tick falls between two arrivals."""
+WINDOW = 100
+"""Frames (2 s) ahead of or behind the cursor that still belong to the same stretch of audio."""
+_MAX_PAYLOAD = 1440
+_IDLE_TICKS = 10
+"""Nothing to play this long: whatever comes next may set the timeline anew."""
+_STRAY_LIMIT = 2.0
+_STRAY_DECAY = 0.02
+"""Two per cent of late packets are simply lost; more than that moves the cursor."""
+_QUICK_LOOK, _LONG_LOOK = 50, 250
+"""Packets watched before needless delay is given back: at once when it is large, else after five seconds."""
+_LARGE_EXCESS = 5
+
+
+class JitterBuffer:
+    """Reorders one RTP stream of one-byte samples. Never raises and never gets stuck, whatever is pushed."""
+
+    def __init__(self, silence: int) -> None:
+        """Take the byte that fills the missing part of a frame that arrived in pieces."""
+        self._silence = bytes([silence]) * FRAME_SAMPLES
+        self._slots: dict[int, bytes | bytearray] = {}
+        self._ssrc: int | None = None
+        self._timestamp = 0
+        self._position = 0
+        """Sample position of ``_timestamp`` on our own, unwrapped timeline."""
+        self._cursor = 0
+        """Index of the frame the next tick plays."""
+        self._idle = 0
+        self._strays = 0.0
+        self._seen = 0
+        self._least_lead = WINDOW
+        self.late = 0
+        """Packets that came too late (or out of this world) and were dropped."""
+        self.resyncs = 0
+        """Times the timeline had to be moved or set anew."""
+
+    def __len__(self) -> int:
+        """Return how many frames wait."""
+        return len(self._slots)
+
+    def push(self, payload: bytes, timestamp: int, ssrc: int = 0) -> None:
+        """Take one packet's audio; ``timestamp`` is RTP's, 32 bits, at 8 kHz. Unusable sizes are ignored."""
+        size = len(payload)
+        if not 0 < size <= _MAX_PAYLOAD:
+            return
+        if ssrc != self._ssrc:
+            self._restart(timestamp, ssrc)
+        position = self._position + ((timestamp - self._timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        if position % FRAME_SAMPLES and not self._slots:
+            # A stretch that starts off our grid: shift the timeline instead of splitting every packet in two.
+            position -= position % FRAME_SAMPLES
+        lead = position // FRAME_SAMPLES - self._cursor
+        if not 0 <= lead <= WINDOW or (self._idle >= _IDLE_TICKS and lead > _LARGE_EXCESS):
+            if not self._readmit(lead, timestamp, ssrc):
+                return
+            if not -WINDOW <= lead <= 0:
+                position = self._position
+            lead = CUSHION
+        elif self._strays > 0:
+            self._strays -= _STRAY_DECAY
+        self._timestamp, self._position = timestamp, position
+        self._insert(position, payload, size)
+        self._watch(lead)
+
+    def pop(self) -> bytes | None:
+        """Return the frame of this tick, 160 bytes, or ``None`` when it is missing."""
+        frame = self._slots.pop(self._cursor, None)
+        self._cursor += 1
+        if frame is None:
+            self._idle = 0 if self._slots else self._idle + 1
+            return None
+        self._idle = 0
+        return frame if type(frame) is bytes else bytes(frame)
+
+    def reset(self) -> None:
+        """Forget everything; the next packet starts a new timeline."""
+        self._slots.clear()
+        self._ssrc = None
+
+    def _insert(self, position: int, payload: bytes, size: int) -> None:
+        index, offset = divmod(position, FRAME_SAMPLES)
+        if size == FRAME_SAMPLES and not offset:
+            self._slots[index] = payload
+            return
+        taken = 0
+        while taken < size:
+            piece = payload[taken : taken + FRAME_SAMPLES - offset]
+            if index >= self._cursor:
+                slot = bytearray(self._slots.get(index, self._silence))
+                slot[offset : offset + len(piece)] = piece
+                self._slots[index] = slot
+            taken += len(piece)
+            index, offset = index + 1, 0
+
+    def _readmit(self, lead: int, timestamp: int, ssrc: int) -> bool:
+        """Decide whether a packet outside the window moves the timeline to itself; a single stray does not."""
+        self._strays += 1
+        if self._strays < _STRAY_LIMIT and self._idle < _IDLE_TICKS:
+            self.late += 1
+            return False
+        if -WINDOW <= lead <= 0:
+            self.resyncs += 1
+            self._cursor += lead - CUSHION
+            self._settle()
+        else:
+            self._restart(timestamp, ssrc)
+        return True
+
+    def _restart(self, timestamp: int, ssrc: int) -> None:
+        """Begin a new timeline at this packet; it plays after the cushion."""
+        self.resyncs += self._ssrc is not None
+        self._ssrc = ssrc
+        self._slots.clear()
+        self._timestamp, self._position = timestamp, (self._cursor + CUSHION) * FRAME_SAMPLES
+        self._settle()
+
+    def _settle(self) -> None:
+        self._strays = 0.0
+        self._idle = 0
+        self._seen = 0
+        self._least_lead = WINDOW
+
+    def _watch(self, lead: int) -> None:
+        """Give back delay that no packet of the last seconds needed (a burst, or the far clock running fast)."""
+        self._seen += 1
+        self._least_lead = min(self._least_lead, lead)
+        excess = self._least_lead - CUSHION
+        if self._seen >= _LONG_LOOK or (self._seen >= _QUICK_LOOK and excess > _LARGE_EXCESS):
+            if excess > 0:
+                for index in range(self._cursor, self._cursor + excess):
+                    self._slots.pop(index, None)
+                self._cursor += excess
+            self._seen, self._least_lead = 0, WINDOW

@@ -1,0 +1,209 @@
+"""One call's audio: what goes out and what comes in at each tick. Passive: its phase calls it, it owns no task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, LineListener, Samples
+from dialnexa.live.media.g711 import SILENCE, Codec, encode, transcode
+from dialnexa.live.media.jitter import JitterBuffer
+from dialnexa.live.media.keys import GAP_TICKS, TONE_TICKS, KeyPresses
+from dialnexa.live.media.playout import Playout, SpokenUtterance
+from dialnexa.live.media.recorder import Recorder
+from dialnexa.live.media.tones import keypad_tone
+from dialnexa.live.plan import RecordingResult
+
+_IN_BAND_HOLD = GAP_TICKS
+"""Ticks a tone heard in the audio waits for a telephone-event that says the same key."""
+
+
+class FrameTransport(Protocol):
+    """What carries a leg's frames: an RTP session, a carrier's websocket. No method may block or raise."""
+
+    @property
+    def events(self) -> bool:
+        """Whether the far end takes telephone-events; otherwise keys go out as tones."""
+        ...
+
+    def poll(self) -> None:
+        """Hand everything that arrived since the last tick to the leg's ``on_frame`` and ``on_key``.
+
+        Transports that push as data comes in do nothing here.
+        """
+        ...
+
+    def send(self, payload: bytes, at: int, marker: bool) -> None:
+        """Send 160 encoded samples that start at ``at`` on the call clock; ``marker`` after a pause in the stream."""
+        ...
+
+    def send_event(self, digit: str, started_at: int, duration: int, end: bool, marker: bool) -> None:
+        """Send one packet of a key press; ``duration`` in samples."""
+        ...
+
+
+class Leg:
+    """One call in the media engine. Made by ``MediaEngine.open_leg``; its clock starts there."""
+
+    def __init__(
+        self, transport: FrameTransport, codec: Codec, recorder: Recorder | None, leave: Callable[[Leg], None]
+    ) -> None:
+        self.codec = codec
+        self.held = False
+        """The peer put us on hold: nothing is sent, utterances wait."""
+        self.listener: LineListener | None = None
+        self.jitter = JitterBuffer(codec.silence)
+        self.missing = 0
+        """Frames missing in a row, for concealment."""
+        self.complained = False
+        """Whether its listener failed before: one log line is enough."""
+        self._transport = transport
+        self._recorder = recorder
+        self._leave = leave
+        self._playout = Playout(codec)
+        self._keys = KeyPresses()
+        self._tones: dict[str, bytes] = {}
+        self._at = 0
+        self._heard_at = 0
+        self._marker = True
+        self._sent = SILENCE[codec]
+        self._digits: list[str] = []
+        self._in_band: list[tuple[str, int]] = []
+        self._out_of_band = False
+        self._closed = False
+
+    # --- for the line -------------------------------------------------------------------------------------------------
+
+    @property
+    def at(self) -> int:
+        """The call clock: samples since the leg was opened, at the start of the next tick."""
+        return self._at
+
+    @property
+    def silent_for_s(self) -> float:
+        """Seconds since the last packet arrived; for the watchdog of a far end that vanished."""
+        return max(0, self._at - self._heard_at) / SAMPLE_RATE
+
+    def listen(self, listener: LineListener) -> None:
+        """Send everything heard to this listener from the next tick on."""
+        self.listener = listener
+
+    def say(self) -> SpokenUtterance:
+        """Open the next utterance; it plays once the ones before it are done."""
+        return self._playout.say()
+
+    def press(self, digits: str) -> None:
+        """Queue keypad digits; speech waits until they are sent. Raises ``ValueError`` for what no keypad has."""
+        self._keys.press(digits)
+
+    def set_codec(self, codec: Codec) -> None:
+        """Go on in another codec after a re-negotiation; what was not played yet is carried over."""
+        if codec is self.codec:
+            return
+        if self._recorder:
+            self._recorder.flush(codec)
+        self.codec = codec
+        self._sent = SILENCE[codec]
+        self._playout.recode(codec)
+        self._tones.clear()
+        self.jitter = JitterBuffer(codec.silence)
+
+    async def close(self) -> RecordingResult | None:
+        """Leave the clock and finish the recording; ``None`` when none was asked for, or when closed before."""
+        if self._closed:
+            return None
+        self._closed = True
+        self._leave(self)
+        return await self._recorder.close() if self._recorder else None
+
+    # --- for the transport --------------------------------------------------------------------------------------------
+
+    def on_frame(self, payload: bytes, timestamp: int, ssrc: int = 0, codec: Codec | None = None) -> None:
+        """Take one packet of audio of any duration; ``codec`` when it is not the negotiated one."""
+        self._heard_at = self._at
+        if codec is not None:
+            payload = transcode(payload, codec, self.codec)
+        self.jitter.push(payload, timestamp, ssrc)
+
+    def on_key(self, digit: str) -> None:
+        """Take one key press, reported once by the transport."""
+        self._heard_at = self._at
+        self._out_of_band = True
+        self._in_band.clear()
+        self._digits.append(digit)
+
+    def on_alive(self) -> None:
+        """Note that something valid without audio arrived, such as comfort noise."""
+        self._heard_at = self._at
+
+    # --- for the phase ------------------------------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Fetch what arrived."""
+        self._transport.poll()
+
+    def transmit(self) -> None:
+        """Send this tick's packet: a key, the agent's audio, or silence, so that the stream never stops."""
+        if self.held:
+            self._marker = True
+            return
+        if self._keys.busy:
+            self._transmit_key()
+            return
+        payload = self._playout.take(self._at)
+        if payload is not None:
+            self._sent = payload
+        self._transport.send(self._sent, self._at, self._marker)
+        self._marker = False
+
+    def take(self) -> bytes | None:
+        """Return the frame heard in this tick, encoded; ``None`` when it is missing."""
+        payload = self.jitter.pop()
+        self.missing = 0 if payload is not None else self.missing + 1
+        return payload
+
+    def on_tone(self, digit: str) -> None:
+        """Take a key heard in the audio; believed unless the far end turns out to send events as well."""
+        if not self._out_of_band:
+            self._in_band.append((digit, self._at + _IN_BAND_HOLD * FRAME_SAMPLES))
+
+    def deliver(self, samples: Samples, voice: float | None, voice_lag: int) -> None:
+        """End the tick: record it, tell the listener, move the clock."""
+        at = self._at
+        self._at = at + FRAME_SAMPLES
+        if self._recorder:
+            self._recorder.add(samples, self._sent)
+        self._sent = SILENCE[self.codec]
+        if self._in_band and self._in_band[0][1] <= at:
+            self._digits.append(self._in_band.pop(0)[0])
+        listener = self.listener
+        if listener is None:
+            self._digits.clear()
+            return
+        listener.on_audio(samples, at)
+        if voice is not None:
+            listener.on_voice(voice, at + FRAME_SAMPLES - voice_lag)
+        if self._digits:
+            digits, self._digits = self._digits, []
+            for digit in digits:
+                listener.on_digit(digit, at)
+        listener.on_tick(at)
+
+    def _transmit_key(self) -> None:
+        packet = self._keys.take(self._at)
+        if packet is not None and self._transport.events:
+            self._transport.send_event(
+                packet.digit, packet.started_at, packet.duration, packet.end, packet.first or self._marker
+            )
+            self._marker = False
+            return
+        if packet is not None and packet.step < TONE_TICKS:
+            start = packet.step * FRAME_SAMPLES
+            self._sent = self._tone(packet.digit)[start : start + FRAME_SAMPLES]
+        self._transport.send(self._sent, self._at, self._marker)
+        self._marker = False
+
+    def _tone(self, digit: str) -> bytes:
+        if digit not in self._tones:
+            self._tones[digit] = encode(self.codec, keypad_tone(digit, TONE_TICKS * FRAME_SAMPLES / SAMPLE_RATE))
+        return self._tones[digit]

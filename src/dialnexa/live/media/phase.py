@@ -1,0 +1,100 @@
+"""A quarter of the worker's calls, taken through one tick together: send, receive, decode, judge, tell."""
+
+from __future__ import annotations
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from dialnexa.live.line import FRAME_SAMPLES
+from dialnexa.live.media.dtmf import KeypadEar
+from dialnexa.live.media.g711 import SILENCE, Codec
+from dialnexa.live.media.leg import Leg
+from dialnexa.live.media.plc import CONCEALED_FRAMES, conceal
+from dialnexa.live.media.vad import Silero, VoiceEar
+
+log = structlog.get_logger(__name__)
+
+_SCALE = np.float32(1 / 32768)
+
+
+class Phase:
+    """The legs that tick together. Row *i* of every array belongs to ``legs[i]``."""
+
+    def __init__(self, model: Silero | None) -> None:
+        self.legs: list[Leg] = []
+        self._voice = VoiceEar(model) if model else None
+        self._keypad = KeypadEar()
+        self._frames = np.zeros((0, FRAME_SAMPLES), np.int16)
+        self._cycle: int | None = None
+
+    def add(self, leg: Leg) -> None:
+        """Take a leg in; it ticks from the next cycle on."""
+        self.legs.append(leg)
+        self._frames = np.vstack((self._frames, np.zeros((1, FRAME_SAMPLES), np.int16)))
+        self._keypad.add()
+        if self._voice:
+            self._voice.add()
+
+    def remove(self, leg: Leg) -> None:
+        """Let a leg go; the last one takes its row."""
+        row = self.legs.index(leg)
+        self.legs[row] = self.legs[-1]
+        self.legs.pop()
+        frames = self._frames.copy()  # listeners may still hold views of the old one
+        frames[row] = frames[-1]
+        self._frames = frames[:-1]
+        self._keypad.remove(row)
+        if self._voice:
+            self._voice.remove(row)
+
+    def run(self, cycle: int) -> None:
+        """Tick every leg up to this cycle.
+
+        Cycles skipped by a stall are heard, recorded and delivered one by one, but nothing is sent for them: a burst
+        would only overflow the far end's buffer. Speech goes on where it stopped.
+        """
+        missed = 0 if self._cycle is None else cycle - self._cycle - 1
+        self._cycle = cycle
+        if not self.legs:
+            return
+        for _ in range(missed):
+            self._receive()
+        for leg in self.legs:
+            leg.transmit()
+        self._receive()
+
+    def _receive(self) -> None:
+        legs = self.legs
+        for leg in legs:
+            leg.poll()
+        frames = self._decode([leg.take() for leg in legs])
+        self._frames = frames
+        wave = frames * _SCALE
+        heard = self._voice.feed(wave) if self._voice else None
+        for row, digit in self._keypad.feed(wave):
+            legs[row].on_tone(digit)
+        lag = heard[1] if heard else 0
+        voices = heard[0].tolist() if heard else [None] * len(legs)
+        for leg, samples, voice in zip(legs.copy(), frames, voices, strict=True):
+            try:
+                leg.deliver(samples, voice, lag)
+            except Exception:  # one call's broken listener must not stop the clock of all the others
+                if not leg.complained:
+                    log.exception("media.listener_failed", at=leg.at)
+                leg.complained = True
+
+    def _decode(self, payloads: list[bytes | None]) -> NDArray[np.int16]:
+        """Return the samples of all rows, missing frames concealed; read-only, because listeners share it."""
+        legs = self.legs
+        silent = SILENCE[Codec.PCMU]
+        encoded = np.frombuffer(b"".join([p or silent for p in payloads]), np.uint8).reshape(-1, FRAME_SAMPLES)
+        frames = Codec.PCMU.expansion[encoded]
+        a_law = [row for row, leg in enumerate(legs) if leg.codec is Codec.PCMA and payloads[row] is not None]
+        if a_law:
+            frames[a_law] = Codec.PCMA.expansion[encoded[a_law]]
+        for row, payload in enumerate(payloads):
+            if payload is None and legs[row].missing <= CONCEALED_FRAMES:
+                frames[row] = conceal(self._frames[row], legs[row].missing)
+        frames.flags.writeable = False
+        return frames

@@ -1,0 +1,187 @@
+"""One call's RTP socket. It is read when its leg ticks, so a packet costs no wake-up of the event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import secrets
+import socket
+from dataclasses import dataclass
+
+import structlog
+
+from dialnexa.live.media.g711 import Codec
+from dialnexa.live.media.leg import Leg
+from dialnexa.live.rtp import event, packet
+from dialnexa.live.rtp.latch import Address, Latch
+from dialnexa.live.rtp.packet import RtpPacket
+from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
+
+log = structlog.get_logger(__name__)
+
+_RECEIVE_BYTES = 2048
+_MOST_PER_POLL = 200
+"""Packets read in one tick, four seconds' worth: a flood must not hold the clock."""
+_MOST_AT_ATTACH = 4096
+_COMFORT_NOISE = 13
+_STATIC_CODECS = {codec.payload_type: codec for codec in Codec}
+
+
+@dataclass(slots=True)
+class RtpStatistics:
+    """What went through a session."""
+
+    sent: int = 0
+    received: int = 0
+    """Packets that belonged to the call."""
+    refused: int = 0
+    """Packets that were not RTP, not of a known payload type, or not from the far end."""
+    unsent: int = 0
+    """Packets the network would not take."""
+
+
+class RtpSession:
+    """A UDP socket on an even port: a ``FrameTransport`` for one leg."""
+
+    def __init__(self, udp: socket.socket, ports: PortRange) -> None:
+        self._socket = udp
+        self._ports = ports
+        self.port = int(udp.getsockname()[1])
+        self.statistics = RtpStatistics()
+        self._leg: Leg | None = None
+        self._latch: Latch | None = None
+        self._payload_type = 0
+        self._event_type: int | None = None
+        self._ssrc = secrets.randbits(32)
+        self._sequence = secrets.randbits(16)
+        self._clock_start = secrets.randbits(32)
+        self._keys = event.KeyReceiver()
+        self._mute = False
+        self._closed = False
+
+    @classmethod
+    async def open(cls, host: str, ports: PortRange) -> RtpSession:
+        """Bind the first usable port of the range on this numeric address.
+
+        Raises ``NoPortsLeft`` when none is left, ``OSError`` when the address is not ours.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        for _ in range(ports.free):
+            port = ports.take()
+            udp = socket.socket(family, socket.SOCK_DGRAM)
+            try:
+                udp.setblocking(False)
+                udp.bind((host, port))
+            except OSError as error:
+                udp.close()
+                ports.release(port)
+                if error.errno == errno.EADDRINUSE:  # another program's port: try the next one
+                    continue
+                raise
+            return cls(udp, ports)
+        raise NoPortsLeft("no media port of the range is usable: all taken by calls or by other programs")
+
+    @property
+    def events(self) -> bool:
+        """Whether the far end takes telephone-events."""
+        return self._event_type is not None
+
+    @property
+    def remote(self) -> Address | None:
+        """Where packets go now: the signalled address, or the one the far end really sends from."""
+        return self._latch.target if self._latch else None
+
+    def connect(self, remote: Address, *, payload_type: int, event_payload_type: int | None) -> None:
+        """Send to this numeric address from now on, and believe packets as ``Latch`` says; repeat after a re-INVITE.
+
+        ``payload_type`` is for sending; PCMU (0) and PCMA (8) are always understood. ``event_payload_type`` is the
+        negotiated telephone-event type, ``None`` when keys must go as tones. Raises ``ValueError`` for a host name.
+        """
+        silent = ipaddress.ip_address(remote[0]).is_unspecified or not remote[1]  # 0.0.0.0 is hold, the old way
+        self._mute = silent
+        self._payload_type = payload_type
+        self._event_type = event_payload_type
+        if self._latch is None or self._latch.signalled != remote:
+            self._latch = Latch(remote)
+
+    def attach(self, leg: Leg) -> None:
+        """Give everything that arrives from now on to this leg; what came before the answer is thrown away."""
+        with contextlib.suppress(OSError):
+            for _ in range(_MOST_AT_ATTACH):
+                self._socket.recv(_RECEIVE_BYTES)
+        self._leg = leg
+
+    def poll(self) -> None:
+        """Read what the socket holds and hand it to the leg."""
+        leg, latch = self._leg, self._latch
+        if leg is None or latch is None or self._closed:
+            return
+        latch.tick()
+        for _ in range(_MOST_PER_POLL):
+            try:
+                data, source = self._socket.recvfrom(_RECEIVE_BYTES)
+            except OSError:  # nothing more to read, or an ICMP error about an earlier packet
+                return
+            parsed = packet.parse(data)
+            if parsed is None or not self._understood(parsed.payload_type):
+                self.statistics.refused += 1
+                continue
+            admitted = latch.admit(parsed, source[:2])
+            if not admitted:
+                self.statistics.refused += 1
+            for each in admitted:
+                self._hear(each, leg)
+
+    def send(self, payload: bytes, at: int, marker: bool) -> None:
+        """Send one frame; its RTP timestamp follows the call clock, so a pause shows in it."""
+        self._send(
+            packet.header(self._payload_type, self._sequence, self._clock_start + at, self._ssrc, marker), payload
+        )
+
+    def send_event(self, digit: str, started_at: int, duration: int, end: bool, marker: bool) -> None:
+        """Send one packet of a key press; all packets of one press carry the timestamp of its start."""
+        if self._event_type is None:
+            return
+        self._send(
+            packet.header(self._event_type, self._sequence, self._clock_start + started_at, self._ssrc, marker),
+            event.build(digit, duration, end),
+        )
+
+    def close(self) -> None:
+        """Give socket and port back; idempotent, and everything else does nothing afterwards."""
+        if not self._closed:
+            self._closed = True
+            self._leg = None
+            self._socket.close()
+            self._ports.release(self.port)
+
+    def _send(self, head: bytes, body: bytes) -> None:
+        if self._latch is None or self._closed or (self._mute and self._latch.target == self._latch.signalled):
+            return
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        try:
+            self._socket.sendto(head + body, self._latch.target)
+            self.statistics.sent += 1
+        except OSError as error:  # buffer full or no route: like a packet lost on the way, but worth one line
+            if not self.statistics.unsent:
+                log.warning("rtp.not_sent", port=self.port, why=error.strerror)
+            self.statistics.unsent += 1
+
+    def _understood(self, payload_type: int) -> bool:
+        return (
+            payload_type in _STATIC_CODECS
+            or payload_type in (self._payload_type, _COMFORT_NOISE)
+            or payload_type == self._event_type
+        )
+
+    def _hear(self, heard: RtpPacket, leg: Leg) -> None:
+        self.statistics.received += 1
+        if heard.payload_type == self._event_type:
+            leg.on_alive()
+            if digit := self._keys.feed(heard.payload, heard.timestamp, heard.ssrc):
+                leg.on_key(digit)
+        elif codec := _STATIC_CODECS.get(heard.payload_type):
+            leg.on_frame(heard.payload, heard.timestamp, heard.ssrc, codec)
+        else:
+            leg.on_alive()
