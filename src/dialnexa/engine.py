@@ -23,6 +23,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 RunCall = Callable[[str], Awaitable[None]]
 """Runs one call, by its id, to its end."""
@@ -57,7 +58,11 @@ class EngineClient:
     async def enqueue_in_transaction(self, session: AsyncSession, call_id: str) -> None:
         """Queue a call as part of the session's transaction: it is in the queue if and only if that commits."""
         options: EnqueueOptions = {"workflow_name": _WORKFLOW, "queue_name": _QUEUE, "workflow_id": call_id}
-        await session.run_sync(lambda sync: self._client.enqueue_in_transaction(sync, options, call_id))
+
+        def enqueue(sync: Session) -> None:
+            self._client.enqueue_in_transaction(sync, options, call_id)
+
+        await session.run_sync(enqueue)
 
 
 class Engine:
@@ -172,9 +177,7 @@ def _build(engine: sa.Engine, executor_id: str) -> DBOS:
 def _launch(capacity: int) -> None:
     DBOS.listen_queues([_QUEUE])
     DBOS.launch()
-    DBOS.register_queue(
-        _QUEUE, worker_concurrency=capacity, polling_interval_sec=_POLL_S, on_conflict="always_update"
-    )
+    DBOS.register_queue(_QUEUE, worker_concurrency=capacity, polling_interval_sec=_POLL_S, on_conflict="always_update")
 
 
 def _hand_back(executor_ids: list[str]) -> list[str]:

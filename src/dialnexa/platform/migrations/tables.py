@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dialnexa.platform.agents import models as agents
+from dialnexa.platform.calls import models as calls
 from dialnexa.platform.database import Base
 from dialnexa.platform.numbers import models as numbers
 from dialnexa.platform.tenancy import models as tenancy
+from dialnexa.platform.webhooks import models as webhooks
 
-NOUNS = (tenancy, agents, numbers)
+NOUNS = (tenancy, agents, numbers, calls, webhooks)
 METADATA = Base.metadata

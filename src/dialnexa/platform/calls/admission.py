@@ -1,0 +1,87 @@
+"""Admission: the one function that decides whether something may talk now (DESIGN 6).
+
+A call holds one slot row in every scope it falls under (its workspace, account, number, trunk). A scope is full when
+its rows reach the limit. The limit rows are locked in sorted order, so two admissions never wait for each other in a
+circle; on SQLite ``BEGIN IMMEDIATE`` has already made the transaction the only writer. Slots go when a call ends
+(``repository.advance``), in the transaction that ends it, so there is no counter that could drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.platform.calls.models import Slot
+from dialnexa.platform.tenancy.models import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The call holds a slot in each of these scopes."""
+
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A scope is full; nothing was written."""
+
+    scope: str
+    limit: int
+
+
+def scopes_of(
+    workspace_id: str, account_id: str, *, number_id: str | None = None, trunk_id: str | None = None
+) -> tuple[str, ...]:
+    """Name the scopes a call falls under. A scope without a limit row has no limit, but its slots are counted."""
+    named = (("ws", workspace_id), ("acct", account_id), ("num", number_id), ("trunk", trunk_id))
+    return tuple(f"{kind}:{identity}" for kind, identity in named if identity)
+
+
+async def admit(session: AsyncSession, *, call_id: str, scopes: Collection[str], now: datetime) -> Admitted | Refused:
+    """Take a slot in every scope, or in none. Must run inside ``Database.write()``.
+
+    The call's row must follow in the same transaction: a slot without a call is refused at the commit.
+    """
+    ordered = sorted(set(scopes))
+    limits = await _lock(session, ordered)
+    held = await count(session, [limit.scope for limit in limits])
+    for limit in limits:
+        if held[limit.scope] >= limit.max_concurrent:
+            return Refused(limit.scope, limit.max_concurrent)
+    await session.execute(insert(Slot), [{"scope": scope, "call_id": call_id} for scope in ordered])
+    for limit in limits:
+        if held[limit.scope] + 1 > limit.peak:
+            risen = update(Limit).where(Limit.scope == limit.scope).values(peak=held[limit.scope] + 1, peak_at=now)
+            await session.execute(risen.execution_options(synchronize_session=False))
+    return Admitted(tuple(ordered))
+
+
+async def count(session: AsyncSession, scopes: Collection[str]) -> dict[str, int]:
+    """Return how many slots each scope holds now."""
+    held = dict.fromkeys(scopes, 0)
+    counted = select(Slot.scope, func.count()).where(Slot.scope.in_(scopes)).group_by(Slot.scope)
+    for scope, number in await session.execute(counted):
+        held[scope] = number
+    return held
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    scope: str
+    max_concurrent: int
+    peak: int
+
+
+async def _lock(session: AsyncSession, scopes: Sequence[str]) -> list[_Limit]:
+    locked = (
+        select(Limit.scope, Limit.max_concurrent, Limit.peak)
+        .where(Limit.scope.in_(scopes))
+        .order_by(Limit.scope)
+        .with_for_update(key_share=True)  # FOR NO KEY UPDATE; SQLite has no such clause and needs none
+    )
+    return [_Limit(*row) for row in await session.execute(locked)]

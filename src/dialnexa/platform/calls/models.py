@@ -1,0 +1,209 @@
+"""Tables of calls: the call, what happened in it, what was said, its recording; the slots it holds; the nodes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from dialnexa.platform.database import Base
+from dialnexa.platform.tenancy.models import tenant_key
+
+
+class Call(Base):
+    """One attempt to talk: a retry is a new row that names its parent."""
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        tenant_key(),
+        UniqueConstraint("workspace_id", "id"),
+        ForeignKeyConstraint(["workspace_id", "agent_id"], ["agents.workspace_id", "agents.id"]),
+        ForeignKeyConstraint(
+            ["workspace_id", "agent_version_id"],
+            ["agent_versions.workspace_id", "agent_versions.id"],
+            name="fk_calls_agent_version",
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "phone_number_id"],
+            ["phone_numbers.workspace_id", "phone_numbers.id"],
+            name="fk_calls_phone_number",
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "parent_call_id"], ["calls.workspace_id", "calls.id"], name="fk_calls_parent"
+        ),
+        Index("ix_calls_account", "account_id", "id"),
+        Index("ix_calls_account_user", "account_id", "user_id", "id"),
+        Index("ix_calls_account_from", "account_id", "from_number"),
+        Index("ix_calls_account_to", "account_id", "to_number"),
+        # Few calls live at once, so what workers and sweeps ask for all the time stays a handful of index entries.
+        Index(
+            "ix_calls_live", "node_id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")
+        ),
+        Index(
+            "ix_calls_hang_ups",
+            "node_id",
+            sqlite_where=text("ended_at IS NULL AND hang_up_requested_at IS NOT NULL"),
+            postgresql_where=text("ended_at IS NULL AND hang_up_requested_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str]
+    account_id: Mapped[str]
+    livemode: Mapped[bool]
+    """False for calls of a test key: the sandbox answers them, whatever the number."""
+    channel: Mapped[str]
+    """``phone``, ``web`` or ``internal``."""
+    direction: Mapped[str]
+    """``outbound`` or ``inbound``."""
+    origin: Mapped[str]
+    """``api``, ``batch``, ``campaign``, ``workflow``, ``web``, ``click_to_call`` or ``inbound``."""
+    agent_id: Mapped[str | None]
+    agent_version_id: Mapped[str | None]
+    user_id: Mapped[str | None]
+    phone_number_id: Mapped[str | None]
+    """Our own number in the call: the caller id of an outbound call, the dialled number of an inbound one."""
+    trunk_id: Mapped[str | None]
+    from_number: Mapped[str | None]
+    from_label: Mapped[str | None]
+    to_number: Mapped[str | None]
+    to_label: Mapped[str | None]
+
+    state: Mapped[str]
+    """A ``CallState``; written by ``repository.advance`` only."""
+    end_reason: Mapped[str | None]
+    hangup_cause: Mapped[int | None]
+    """Q.850."""
+    sip_status: Mapped[int | None]
+    detail: Mapped[str | None] = mapped_column(Text)
+    """A sentence for the operator, when something went wrong."""
+    node_id: Mapped[str | None]
+    """The worker that owns the call; set by the fence, never changed."""
+    hang_up_requested_at: Mapped[datetime | None]
+
+    variables: Mapped[dict[str, object]] = mapped_column(default=dict)
+    metadata_: Mapped[dict[str, object]] = mapped_column("metadata", default=dict)
+    notes: Mapped[dict[str, object] | None]
+    retry: Mapped[dict[str, object] | None]
+    unresolved_variables: Mapped[list[str]] = mapped_column(default=list)
+
+    batch_id: Mapped[str | None]
+    campaign_id: Mapped[str | None]
+    campaign_lead_id: Mapped[str | None]
+    workflow_id: Mapped[str | None]
+    workflow_lead_id: Mapped[str | None]
+    parent_call_id: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(default=1)
+
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """When dialling began."""
+    answered_at: Mapped[datetime | None]
+    connected_at: Mapped[datetime | None]
+    """When the conversation began; differs from the answer when a menu or a voicemail came first."""
+    ended_at: Mapped[datetime | None]
+    duration_ms: Mapped[int | None]
+    """From the answer to the end."""
+    latency_ms: Mapped[int | None]
+    """Median time from the caller's silence to the agent's first packet."""
+    summary: Mapped[str | None] = mapped_column(Text)
+    analysis: Mapped[dict[str, object] | None]
+    sentiment: Mapped[dict[str, object] | None]
+
+
+class Slot(Base):
+    """A place a live call holds in a scope. Counting rows, not counters, is what cannot drift (DESIGN 6)."""
+
+    __tablename__ = "slots"
+    __table_args__ = (
+        # Deferred, because admission comes before the call's row; at the commit a slot without a call is refused.
+        ForeignKeyConstraint(["call_id"], ["calls.id"], ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
+        Index("ix_slots_call_id", "call_id"),
+    )
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(primary_key=True)
+
+
+class TimelineEvent(Base):
+    """One line of a call's timeline, in the order it was written."""
+
+    __tablename__ = "call_events"
+    __table_args__ = (Index("ix_call_events_call", "call_id", "seq"),)
+
+    seq: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    detail: Mapped[dict[str, object]] = mapped_column(default=dict)
+
+
+class Transcript(Base):
+    """What was said in a call that has ended."""
+
+    __tablename__ = "transcripts"
+
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
+    status: Mapped[str]
+    """``completed``; later also ``processing`` and ``failed``, for transcripts made from recordings."""
+    text: Mapped[str] = mapped_column(Text)
+    """``Agent: …`` and ``User: …``, a line per turn."""
+    segments: Mapped[list[object]] = mapped_column(default=list)
+    """The turns with their times (``records.Turn`` as JSON)."""
+
+
+class Recording(Base):
+    """An audio file of a call."""
+
+    __tablename__ = "recordings"
+    __table_args__ = (tenant_key(), Index("ix_recordings_call_id", "call_id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str]
+    account_id: Mapped[str]
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    """``call`` or ``voicemail``."""
+    blob_key: Mapped[str] = mapped_column(Text)
+    """Where it lies, relative to the store of recordings."""
+    format: Mapped[str]
+    channels: Mapped[int]
+    duration_ms: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    lost: Mapped[str] = mapped_column(Text)
+    """Why part of it is missing; empty when whole."""
+    created_at: Mapped[datetime]
+
+
+class Node(Base):
+    """A worker that lives: its lease. A node whose heartbeat is too old is dead, and its row goes with it."""
+
+    __tablename__ = "nodes"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str]
+    """Base URL at which the API reaches the worker; empty when it does not listen."""
+    capacity: Mapped[int]
+    live_calls: Mapped[int] = mapped_column(default=0)
+    draining: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+
+
+class RefusedCall(Base):
+    """Somebody who called and was not let in: no call, but a line for the operator who wonders why."""
+
+    __tablename__ = "refused_calls"
+    __table_args__ = (Index("ix_refused_calls_workspace", "workspace_id", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str | None] = mapped_column(ForeignKey("workspaces.id"))
+    """Empty when not even the number was ours."""
+    at: Mapped[datetime]
+    source: Mapped[str]
+    """Address the INVITE came from."""
+    from_number: Mapped[str]
+    to_number: Mapped[str]
+    sip_status: Mapped[int]
+    reason: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,375 @@
+"""Wire shapes of calls: one object that satisfies the readers of every documented generation (contract B.3.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from dialnexa.kit.clock import iso
+from dialnexa.platform.calls.models import Call, TimelineEvent
+from dialnexa.platform.calls.records import Turn
+from dialnexa.platform.calls.states import PROVIDER_WORDS, SHOWN, CallState
+
+_NUMBERS = ("from_number", "from_phone_number", "to_number", "to_phone_number")
+
+
+class RetryIn(BaseModel):
+    """When and how often to try again (``POST /calls``). Waits are uniform."""
+
+    max_retries: int = Field(default=0, ge=0, le=10, description="0 disables retries; attempt 1 is the first dial.")
+    wait_minutes: int = Field(default=30, ge=0, le=10_080)
+    retry_on_no_answer: bool = True
+    retry_on_busy: bool = True
+    retry_on_voicemail: bool = False
+
+
+class CallIn(BaseModel):
+    """A call to place, in any of the three documented shapes; first present alias wins.
+
+    Name the agent by ``agent_version_id`` (then ``from_number`` is needed), or by ``agent_id`` with an optional
+    ``agent_version_number`` (then the caller id defaults to the version's outbound number).
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "from_number": "+14155550100",
+                    "to_number": "+16505550199",
+                    "agent_version_id": "av_01hx0000000000000000000000",
+                    "variables": {"customer_name": "Alex Rivera"},
+                    "metadata": {"crm_contact_id": "cont_99123"},
+                }
+            ]
+        }
+    )
+
+    to_number: str | None = Field(default=None, description="Destination, E.164.")
+    to_phone_number: str | None = Field(default=None, description="Alias of `to_number`.")
+    phone_number: str | None = Field(default=None, description="Alias of `to_number`.")
+    from_number: str | None = Field(default=None, description="Caller id: an active number of the workspace, E.164.")
+    from_phone_number: str | None = Field(default=None, description="Alias of `from_number`.")
+    agent_version_id: str | None = Field(default=None, description="A published version.")
+    agent_id: str | None = None
+    agent_version_number: int | None = Field(
+        default=None, description="0 is a valid number; default: the live version."
+    )
+    variables: dict[str, Any] | None = Field(default=None, description="Values for `{{name}}` in the agent's texts.")
+    metadata: dict[str, Any] | None = Field(
+        default=None,
+        description="Stored on the record. With `agent_id` and without `variables` it also fills the agent's texts.",
+    )
+    notes: dict[str, Any] | None = Field(default=None, description="Stored on the record; at most 15 keys.")
+    retry: RetryIn | None = None
+
+
+class CallCreated(BaseModel):
+    """The answer to placing a call: every field that any documented shape of it has."""
+
+    call_id: str
+    id: str
+    status: str
+    from_number: str | None
+    from_phone_number: str | None
+    to_number: str | None
+    to_phone_number: str | None
+    agent_id: str | None
+    agent_version_id: str | None
+    agent_version_number: int | None
+    metadata: dict[str, Any]
+    variables: dict[str, Any]
+    livemode: bool
+    created_at: str
+    createdAt: str
+
+    @classmethod
+    def of(cls, call: Call, version_number: int | None) -> CallCreated:
+        """Describe a call that was just placed."""
+        return cls(
+            call_id=call.id,
+            id=call.id,
+            status=SHOWN[CallState(call.state)],
+            from_number=call.from_number,
+            from_phone_number=call.from_number,
+            to_number=call.to_number,
+            to_phone_number=call.to_number,
+            agent_id=call.agent_id,
+            agent_version_id=call.agent_version_id,
+            agent_version_number=version_number,
+            metadata=call.metadata_,
+            variables=call.variables,
+            livemode=call.livemode,
+            created_at=iso(call.created_at),
+            createdAt=iso(call.created_at),
+        )
+
+
+class TurnOut(BaseModel):
+    """One turn of the transcript; ``start`` and ``end`` in seconds since the answer, as in the recording."""
+
+    role: str
+    content: str
+    start: float
+    end: float
+    interrupted: bool = False
+    intended: str = Field(default="", description="What the agent meant to say when it was cut short.")
+    confidence: float | None = None
+    latency: dict[str, int] = Field(
+        default_factory=dict, description="Stage → ms since the caller stopped, for agent turns."
+    )
+
+    @classmethod
+    def of(cls, turn: Turn) -> TurnOut:
+        """Describe a turn."""
+        return cls(
+            role=turn.role,
+            content=turn.content,
+            start=turn.start_ms / 1000,
+            end=turn.end_ms / 1000,
+            interrupted=turn.interrupted,
+            intended=turn.intended,
+            confidence=turn.confidence,
+            latency=dict(turn.latency),
+        )
+
+    @classmethod
+    def from_line(cls, detail: Mapping[str, Any]) -> TurnOut:
+        """Describe a turn from its line on the timeline of a call that still goes on."""
+        return cls(
+            role=detail.get("role", "agent"),
+            content=detail.get("text") or detail.get("content") or "",
+            start=detail.get("start_ms", 0) / 1000,
+            end=detail.get("end_ms", 0) / 1000,
+            interrupted=detail.get("interrupted", False),
+            intended=detail.get("intended", ""),
+            confidence=detail.get("confidence"),
+            latency=detail.get("latency") or {},
+        )
+
+
+def transcript_text(turns: Sequence[TurnOut]) -> str:
+    r"""Return the turns as ``Agent: …\nUser: …``."""
+    return "\n".join(f"{'Agent' if turn.role == 'agent' else 'User'}: {turn.content}" for turn in turns)
+
+
+class CallOut(BaseModel):
+    """A call. Number fields are absent on web calls."""
+
+    id: str
+    call_id: str
+    livemode: bool
+    type: str = Field(description="`phone` or `web`.")
+    channel: str = Field(description="`outbound`, `inbound` or `web`.")
+    call_direction: str
+    status: str
+    end_reason: str | None
+    disconnection_reason: str | None
+    detail: str | None = Field(description="What went wrong, in a sentence.")
+    sip_status: int | None
+    from_number: str | None
+    from_phone_number: str | None
+    to_number: str | None
+    to_phone_number: str | None
+    agent_id: str | None
+    agent_version_id: str | None
+    agent_version_number: int | None
+    variables: dict[str, Any]
+    unresolved_variables: list[str]
+    metadata: dict[str, Any]
+    notes: dict[str, Any] | None
+    retry: dict[str, Any] | None
+    batch_call_id: str | None
+    batch_id: str | None
+    campaign_id: str | None
+    campaign_lead_id: str | None
+    workflow_id: str | None
+    workflow_lead_id: str | None
+    parent_call_id: str | None
+    attempt: int
+    created_at: str
+    createdAt: str
+    started_at: str | None
+    startedAt: str | None
+    answered_at: str | None
+    answeredAt: str | None
+    ended_at: str | None
+    endedAt: str | None
+    duration_seconds: int | None
+    duration: float | None = Field(description="Seconds from the answer to the end.")
+    latency: int | None = Field(description="Median ms from the caller's silence to the agent's voice.")
+    recording_url: str | None
+    recording_lost: str | None = Field(default=None, description="Why part of the recording is missing.")
+    transcript: str | None = Field(default=None, description="`Agent: …` and `User: …`, a line per turn.")
+    transcript_turns: list[TurnOut] | None = None
+    summary: str | None
+    sentiment: str | None
+    analysis: dict[str, Any] | None
+    post_call_analysis: dict[str, Any] | None
+    transfer: dict[str, Any] | None = None
+    audio_cache: dict[str, Any] | None = None
+    sensitive_delete: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_numbers_on_web(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        if self.type == "web":
+            for name in _NUMBERS:
+                fields.pop(name, None)
+        return fields
+
+
+def call_fields(
+    call: Call,
+    *,
+    version_number: int | None = None,
+    recording_url: str | None = None,
+    recording_lost: str | None = None,
+    turns: Sequence[TurnOut] | None = None,
+) -> dict[str, Any]:
+    """Return the fields of ``CallOut``; ``turns`` only where the transcript is wanted."""
+    created, started, answered, ended = (
+        None if moment is None else iso(moment)
+        for moment in (call.created_at, call.started_at, call.answered_at, call.ended_at)
+    )
+    return {
+        "id": call.id,
+        "call_id": call.id,
+        "livemode": call.livemode,
+        "type": call.channel,
+        "channel": "web" if call.channel == "web" else call.direction,
+        "call_direction": call.direction,
+        "status": SHOWN[CallState(call.state)],
+        "end_reason": call.end_reason,
+        "disconnection_reason": call.end_reason,
+        "detail": call.detail,
+        "sip_status": call.sip_status,
+        "from_number": call.from_number,
+        "from_phone_number": call.from_number,
+        "to_number": call.to_number,
+        "to_phone_number": call.to_number,
+        "agent_id": call.agent_id,
+        "agent_version_id": call.agent_version_id,
+        "agent_version_number": version_number,
+        "variables": call.variables,
+        "unresolved_variables": call.unresolved_variables,
+        "metadata": call.metadata_,
+        "notes": call.notes,
+        "retry": call.retry,
+        "batch_call_id": call.batch_id,
+        "batch_id": call.batch_id,
+        "campaign_id": call.campaign_id,
+        "campaign_lead_id": call.campaign_lead_id,
+        "workflow_id": call.workflow_id,
+        "workflow_lead_id": call.workflow_lead_id,
+        "parent_call_id": call.parent_call_id,
+        "attempt": call.attempt,
+        "created_at": created,
+        "createdAt": created,
+        "started_at": started,
+        "startedAt": started,
+        "answered_at": answered,
+        "answeredAt": answered,
+        "ended_at": ended,
+        "endedAt": ended,
+        "duration_seconds": None if call.duration_ms is None else round(call.duration_ms / 1000),
+        "duration": None if call.duration_ms is None else call.duration_ms / 1000,
+        "latency": call.latency_ms,
+        "recording_url": recording_url,
+        "recording_lost": recording_lost or None,
+        "transcript": None if turns is None else transcript_text(turns),
+        "transcript_turns": None if turns is None else list(turns),
+        "summary": call.summary,
+        "sentiment": _word(call.sentiment),
+        "analysis": call.analysis,
+        "post_call_analysis": call.analysis,
+    }
+
+
+class TimelineLine(BaseModel):
+    """One line of a call's timeline. ``seq`` grows; pass the last one as ``after`` to read on."""
+
+    seq: int
+    event: str
+    timestamp: str
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: TimelineEvent) -> TimelineLine:
+        """Describe a line."""
+        return cls(seq=event.seq, event=event.kind, timestamp=iso(event.at), detail=event.detail)
+
+
+class TimelineOut(BaseModel):
+    """A call's timeline from where the reader left off."""
+
+    call_id: str
+    status: str
+    data: list[TimelineLine]
+
+
+class CallLogOut(BaseModel):
+    """A call in the words of the Call History API (contract B.4)."""
+
+    id: str = Field(description="`log_…`: the call's id under another prefix; both resolve everywhere.")
+    call_id: str
+    agent_id: str | None
+    status: str
+    provider_status: str
+    sentiment: str | None
+    duration_seconds: int | None
+    recording_url: str | None
+    analysis: dict[str, Any]
+    created_at: str
+    createdAt: str
+    end_reason: str | None
+    from_number: str | None
+    to_number: str | None
+    call_direction: str
+    fallback_stt_transcriber_id: str | None = None
+
+
+class CallLogDetails(CallLogOut):
+    """A call log with what was said and what happened."""
+
+    transcript: str
+    transcript_turns: list[TurnOut]
+    timeline: list[TimelineLine]
+
+
+def log_fields(call: Call, recording_url: str | None) -> dict[str, Any]:
+    """Return the fields of ``CallLogOut``."""
+    created = iso(call.created_at)
+    return {
+        "id": log_id(call.id),
+        "call_id": call.id,
+        "agent_id": call.agent_id,
+        "status": SHOWN[CallState(call.state)],
+        "provider_status": PROVIDER_WORDS[CallState(call.state)],
+        "sentiment": _word(call.sentiment),
+        "duration_seconds": None if call.duration_ms is None else round(call.duration_ms / 1000),
+        "recording_url": recording_url,
+        "analysis": call.analysis or {},
+        "created_at": created,
+        "createdAt": created,
+        "end_reason": call.end_reason,
+        "from_number": call.from_number,
+        "to_number": call.to_number,
+        "call_direction": call.direction,
+    }
+
+
+def log_id(call_id: str) -> str:
+    """Return the id of a call in the Call History API."""
+    return f"log_{call_id.removeprefix('call_')}"
+
+
+def call_id_of(log_or_call_id: str) -> str:
+    """Return the call id that a log id or a call id means."""
+    return f"call_{log_or_call_id.removeprefix('log_').removeprefix('call_')}"
+
+
+def _word(sentiment: Mapping[str, object] | None) -> str | None:
+    overall = (sentiment or {}).get("overall")
+    return overall if isinstance(overall, str) else None
