@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dialnexa.live.line import SAMPLE_RATE
+from dialnexa.live.media.vad import WINDOW_SAMPLES
 
-WINDOW = 256
-"""Samples one voice probability speaks for."""
 VOICE = 0.5
 """Probability from which a window counts as speech."""
 TURN_SILENCE = round(0.7 * SAMPLE_RATE)
@@ -37,8 +36,8 @@ class TurnListener:
         if probability < VOICE:
             return
         if not self.voiced:
-            self.began_at = at - WINDOW
-        self.voiced += WINDOW
+            self.began_at = at - WINDOW_SAMPLES
+        self.voiced += WINDOW_SAMPLES
         self.quiet_since = max(self.quiet_since, at)
 
     def silence(self, at: int) -> int:
