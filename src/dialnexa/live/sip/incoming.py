@@ -1,0 +1,130 @@
+"""A call to us, from INVITE to our answer (RFC 3261 §13.3), with the caller's CANCEL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from dialnexa.live.sip.agenda import Appointment
+from dialnexa.live.sip.dialog import DialogState
+from dialnexa.live.sip.digest import Login
+from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, EndedBy
+from dialnexa.live.sip.fields import FieldError, Uri
+from dialnexa.live.sip.layer import Exchange
+from dialnexa.live.sip.message import Request, reason_phrase
+from dialnexa.live.sip.sdp import SessionDescription
+from dialnexa.live.sip.session import Dialog
+from dialnexa.live.sip.stack import Stack, new_tag
+from dialnexa.live.sip.transaction import State
+
+LONGEST_SET_UP_S = 180.0
+"""An INVITE neither accepted nor refused by then is refused with 480 (RFC 3261's timer C)."""
+STILL_RINGING_S = 55.0
+"""A provisional answer is repeated at least every minute (§13.3.1.1)."""
+
+
+class IncomingCall:
+    """One call from a peer; 100 has been said. Accept or reject it once."""
+
+    def __init__(self, stack: Stack, exchange: Exchange, offer: SessionDescription | None) -> None:
+        request = exchange.request
+        self.source = exchange.source
+        self.call_id = request.call_id
+        self.from_user = request.sender.user
+        self.to_user = _user_of(request)
+        """From the Request-URI, where trunks put the dialled number; else from To."""
+        self.offer = offer
+        """``None``: the caller wants us to offer (in ``accept``'s argument)."""
+        self._stack = stack
+        self._exchange = exchange
+        self._tag = new_tag()
+        self._cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ringing: Appointment | None = None
+        self._limit = stack.agenda.call_later(LONGEST_SET_UP_S, lambda: self.reject(480))
+        exchange.local_tag = self._tag
+        exchange.on_cancel = self._on_cancel
+        stack.pending.add(self)
+
+    def headers(self, name: str) -> list[str]:
+        """Return the values of a header of the INVITE, one per line, as written."""
+        return self._exchange.request.headers.all(name)
+
+    def ring(self) -> None:
+        """Say 180, and again every minute while nothing else is said."""
+        if self._exchange.state is not State.PROCEEDING:
+            return
+        headers = [
+            *(("Record-Route", route) for route in self.headers("Record-Route")),
+            ("Contact", self._stack.contact(self.to_user)),
+        ]
+        self._stack.answer(self._exchange, 180, to_tag=self._tag, headers=headers)
+        if self._ringing is not None:
+            self._ringing.cancel()
+        self._ringing = self._stack.agenda.call_later(STILL_RINGING_S, self.ring)
+
+    async def accept(self, answer: SessionDescription) -> Dialog:
+        """Say 200 and return the call once the caller acknowledged it.
+
+        Raises ``CallCancelled`` when the caller gave up first, ``CallTimedOut`` when no ACK comes for 64*T1 (32 s; a
+        BYE was sent), ``CallRejected`` when the caller was to answer our offer and did not. Cancelling the awaiting
+        task hangs up as soon as that is allowed.
+        """
+        if self._exchange.state is not State.PROCEEDING:
+            raise CallCancelled("the caller gave up before the answer")
+        state = DialogState.of_callee(self._exchange.request, self._tag)
+        dialog = Dialog(self._stack, state, self.source, answer, self.offer or answer, Login(None))
+        acknowledged = dialog.send_success(self._exchange, answer)
+        self._settle()
+        try:
+            ack = await asyncio.shield(acknowledged)
+        except asyncio.CancelledError:
+            # A callee must not send BYE before the ACK (§15).
+            acknowledged.add_done_callback(lambda _: dialog.send_bye())
+            raise
+        if ack is None:
+            end = await dialog.ended()
+            if end.by is EndedBy.LOST:
+                raise CallTimedOut(end.reason)
+            raise CallCancelled("the caller hung up before acknowledging our answer")
+        if self.offer is None and not ack.body:
+            dialog.send_bye()
+            raise CallRejected(488, reason_phrase(488), detail="the caller never answered our offer")
+        return dialog
+
+    def reject(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Refuse with a final status (300–699); after an answer or a CANCEL it does nothing."""
+        if not 300 <= status <= 699:
+            raise ValueError(f"{status} does not refuse a call")
+        if self._exchange.state is State.PROCEEDING:
+            self._stack.answer(self._exchange, status, reason, to_tag=self._tag, headers=headers)
+        self._settle()
+
+    async def cancelled(self) -> None:
+        """Wait until the caller gives up before our answer; 487 has been said by then."""
+        await asyncio.shield(self._cancelled)
+
+    def close(self) -> None:
+        """Refuse: the endpoint goes away."""
+        self.reject(503)
+
+    def _on_cancel(self, cancel: Request) -> None:
+        if self._exchange.state is not State.PROCEEDING:
+            return  # too late: our final answer is on its way (§9.2)
+        self._stack.answer(self._exchange, 487, to_tag=self._tag)
+        self._settle()
+        if not self._cancelled.done():
+            self._cancelled.set_result(None)
+
+    def _settle(self) -> None:
+        """The INVITE has its final answer: no more deadlines of its own."""
+        self._limit.cancel()
+        if self._ringing is not None:
+            self._ringing.cancel()
+        self._stack.pending.discard(self)
+
+
+def _user_of(request: Request) -> str:
+    try:
+        return Uri.parse(request.uri).user or request.recipient.user
+    except FieldError:
+        return request.recipient.user

@@ -1,0 +1,360 @@
+"""Session descriptions for audio: reading, writing, offering and answering (RFC 4566, RFC 3264).
+
+Only what a call needs: one audio stream over RTP/AVP. Other streams of an offer are kept as lines and declined in the
+answer, as RFC 3264 §6 demands.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+MAX_BYTES = 16_384
+"""Longest description read."""
+_MAX_LINES = 500
+_MAX_STREAMS = 16
+
+
+class SdpError(ValueError):
+    """The description is nonsense, or not for us; the message says why."""
+
+
+class NoCommonCodec(SdpError):
+    """The offer names no codec we speak; answer it with 488."""
+
+
+class Direction(StrEnum):
+    """Which way audio flows, seen by the side that says it (RFC 3264 §5.1)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def mirrored(self) -> Direction:
+        """The fitting answer: who only sends is answered by who only receives."""
+        return _MIRRORED[self]
+
+    @property
+    def sends(self) -> bool:
+        """Whether the side that says this sends audio."""
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+
+_MIRRORED = {
+    Direction.SENDRECV: Direction.SENDRECV,
+    Direction.SENDONLY: Direction.RECVONLY,
+    Direction.RECVONLY: Direction.SENDONLY,
+    Direction.INACTIVE: Direction.INACTIVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One payload format. ``rate`` is the RTP clock rate in Hz."""
+
+    payload_type: int
+    name: str
+    rate: int = 8000
+    channels: int = 1
+    fmtp: str = ""
+
+    def same_format(self, other: Codec) -> bool:
+        """Whether both mean the same format, whatever number it goes by."""
+        return (self.name.lower(), self.rate, self.channels) == (other.name.lower(), other.rate, other.channels)
+
+    @property
+    def is_event(self) -> bool:
+        """Whether this is telephone-event (RFC 4733) and no audio."""
+        return self.name.lower() == "telephone-event"
+
+
+PCMU = Codec(0, "PCMU")
+PCMA = Codec(8, "PCMA")
+TELEPHONE_EVENT = Codec(101, "telephone-event", fmtp="0-15")
+DEFAULT_CODECS = (PCMU, PCMA, TELEPHONE_EVENT)
+"""What we offer and accept, best first."""
+
+_STATIC = {0: PCMU, 3: Codec(3, "GSM"), 8: PCMA, 9: Codec(9, "G722"), 18: Codec(18, "G729"), 13: Codec(13, "CN")}
+"""Payload types with a meaning of their own (RFC 3551 §6); G722 says 8000 by historical mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """One side's wish for one audio stream. ``address`` is an IP literal, ``ptime`` is in ms (``None``: not said)."""
+
+    address: str
+    port: int
+    codecs: tuple[Codec, ...] = DEFAULT_CODECS
+    direction: Direction = Direction.SENDRECV
+    ptime: int | None = 20
+    session_id: int = 1
+    version: int = 1
+    profile: str = "RTP/AVP"
+    declined_before: tuple[str, ...] = ()
+    """Values of the m-lines before the audio line that we do not speak, such as ``video 0 RTP/AVP 96``."""
+    declined_after: tuple[str, ...] = ()
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether this side asks the other to stop sending: sendonly, inactive, or the old 0.0.0.0 way."""
+        return self.direction in (Direction.SENDONLY, Direction.INACTIVE) or self.address in ("0.0.0.0", "::")
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the audio stream is refused (port 0)."""
+        return self.port == 0
+
+    @property
+    def audio(self) -> Codec | None:
+        """The first codec that carries audio: in an answer, the one to send with."""
+        return next((codec for codec in self.codecs if not codec.is_event and codec.name != "CN"), None)
+
+    @property
+    def telephone_event(self) -> Codec | None:
+        """The telephone-event format for keypad digits, when there is one at the audio's own rate."""
+        audio = self.audio
+        events = [codec for codec in self.codecs if codec.is_event]
+        return next((event for event in events if audio is None or event.rate == audio.rate), None)
+
+    def revised(self, **changes: object) -> SessionDescription:
+        """Return a changed description with the next version number (RFC 3264 §8)."""
+        return replace(self, version=self.version + 1, **changes)  # type: ignore[arg-type]
+
+    def encode(self) -> bytes:
+        """Write the description."""
+        family = "IP6" if ":" in self.address else "IP4"
+        # The origin needs a unicast address even on hold; the version marks changes.
+        lines = [
+            "v=0",
+            f"o=dialnexa {self.session_id} {self.version} IN {family} {self.address}",
+            "s=-",
+            f"c=IN {family} {self.address}",
+            "t=0 0",
+        ]
+        lines += [f"m={stream}" for stream in self.declined_before]
+        lines.append(f"m=audio {self.port} {self.profile} {' '.join(str(codec.payload_type) for codec in self.codecs)}")
+        lines += _codec_lines(self.codecs)
+        if self.ptime is not None:
+            lines.append(f"a=ptime:{self.ptime}")
+        lines.append(f"a={self.direction.value}")
+        lines += [f"m={stream}" for stream in self.declined_after]
+        return ("\r\n".join(lines) + "\r\n").encode()
+
+
+def _codec_lines(codecs: Iterable[Codec]) -> list[str]:
+    lines: list[str] = []
+    for codec in codecs:
+        channels = f"/{codec.channels}" if codec.channels != 1 else ""
+        lines.append(f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.rate}{channels}")
+        if codec.fmtp:
+            lines.append(f"a=fmtp:{codec.payload_type} {codec.fmtp}")
+    return lines
+
+
+def make_offer(
+    address: str,
+    port: int,
+    *,
+    codecs: Sequence[Codec] = DEFAULT_CODECS,
+    ptime: int = 20,
+    direction: Direction = Direction.SENDRECV,
+) -> SessionDescription:
+    """Offer our codecs at an address and RTP port of ours."""
+    return SessionDescription(address, port, tuple(codecs), direction, ptime, secrets.randbits(31), 1)
+
+
+def make_answer(
+    offer: SessionDescription,
+    address: str,
+    port: int,
+    *,
+    codecs: Sequence[Codec] = DEFAULT_CODECS,
+    previous: SessionDescription | None = None,
+) -> SessionDescription:
+    """Answer with the first offered codec we speak, telephone-event beside it, under the offerer's numbers.
+
+    ``previous`` is our last description of the same call, so that the origin stays and the version grows.
+    Raises ``NoCommonCodec`` when nothing fits, the audio line is refused, or its profile is not RTP/AVP.
+    """
+    if offer.profile != "RTP/AVP" or offer.rejected:
+        raise NoCommonCodec(f"cannot answer {offer.profile} on port {offer.port}; RTP/AVP is spoken here")
+    spoken = [codec for codec in offer.codecs if any(codec.same_format(ours) for ours in codecs)]
+    audio = next((codec for codec in spoken if not codec.is_event), None)
+    if audio is None:
+        offered = ", ".join(codec.name for codec in offer.codecs) or "nothing known"
+        raise NoCommonCodec(f"the offer has {offered}; we speak {', '.join(codec.name for codec in codecs)}")
+    events = [replace(codec, fmtp="0-15") for codec in spoken if codec.is_event and codec.rate == audio.rate][:1]
+    session_id, version = (previous.session_id, previous.version + 1) if previous else (secrets.randbits(31), 1)
+    return SessionDescription(
+        address,
+        port,
+        (audio, *events),
+        offer.direction.mirrored,
+        20,
+        session_id,
+        version,
+        declined_before=tuple(_declined(stream) for stream in offer.declined_before),
+        declined_after=tuple(_declined(stream) for stream in offer.declined_after),
+    )
+
+
+def _declined(stream: str) -> str:
+    kind, _, rest = stream.partition(" ")
+    return f"{kind} 0 {rest.partition(' ')[2]}"
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Section:
+    """The lines of one m= section, or of the session part before the first."""
+
+    media: str
+    connection: str | None
+    attributes: list[str]
+
+
+def parse_sdp(body: bytes) -> SessionDescription:
+    """Read the first usable audio stream of a description. Raises ``SdpError`` only."""
+    session, streams = _sections(body)
+    chosen = _choose(streams)
+    stream = streams[chosen]
+    port, profile, formats = _media_line(stream.media)
+    connection = stream.connection if stream.connection is not None else session.connection
+    if connection is None:
+        raise SdpError("there is no connection (c=) line")
+    attributes = stream.attributes
+    return SessionDescription(
+        _address(connection),
+        port,
+        _codecs(formats, attributes) if profile.startswith("RTP/") else (),
+        _direction(attributes) or _direction(session.attributes) or Direction.SENDRECV,
+        _ptime(attributes),
+        *_origin(body),
+        profile=profile,
+        declined_before=tuple(other.media for other in streams[:chosen]),
+        declined_after=tuple(other.media for other in streams[chosen + 1 :]),
+    )
+
+
+def _sections(body: bytes) -> tuple[_Section, list[_Section]]:
+    if len(body) > MAX_BYTES:
+        raise SdpError("the description is too long")
+    lines = [line for line in body.decode("utf-8", "replace").replace("\r", "\n").split("\n") if line]
+    if not lines or lines[0].strip() != "v=0":
+        raise SdpError("the description does not start with v=0")
+    if len(lines) > _MAX_LINES:
+        raise SdpError("the description has too many lines")
+    session = current = _Section("", None, [])
+    streams: list[_Section] = []
+    for line in lines:
+        kind, equals, value = line.partition("=")
+        if not equals or len(kind) != 1:
+            raise SdpError(f"{line[:30]!r} is not a description line")
+        if kind == "m":
+            current = _Section(value.strip(), None, [])
+            streams.append(current)
+        elif kind == "c":
+            # A stream may name several (layered multicast); the first counts.
+            current.connection = current.connection if current.connection is not None else value.strip()
+        elif kind == "a":
+            current.attributes.append(value.strip())
+    if not 0 < len(streams) <= _MAX_STREAMS:
+        raise SdpError("the description has no stream, or too many")
+    return session, streams
+
+
+def _choose(streams: Sequence[_Section]) -> int:
+    audio = [index for index, stream in enumerate(streams) if stream.media.split(" ")[0] == "audio"]
+    if not audio:
+        raise SdpError("the description has no audio stream")
+    for index in audio:
+        port, profile, _ = _media_line(streams[index].media)
+        if port and profile == "RTP/AVP":
+            return index
+    return audio[0]
+
+
+def _media_line(media: str) -> tuple[int, str, list[str]]:
+    parts = media.split()
+    if len(parts) < 4:
+        raise SdpError(f"{media[:40]!r} is not a media line")
+    port = parts[1].partition("/")[0]
+    if not _is_number(port, 65535):
+        raise SdpError(f"{port[:10]!r} is not a port")
+    return int(port), parts[2].upper(), parts[3:]
+
+
+def _address(connection: str) -> str:
+    parts = connection.split()
+    if len(parts) != 3 or parts[0] != "IN" or parts[1] not in ("IP4", "IP6"):
+        raise SdpError(f"{connection[:40]!r} is not an internet address")
+    try:
+        address = ipaddress.ip_address(parts[2])
+    except ValueError:
+        raise SdpError(f"{parts[2][:40]!r} is not an IP address") from None
+    if (address.version == 4) != (parts[1] == "IP4"):
+        raise SdpError("the address is not of the family it claims")
+    broadcast = address.version == 4 and int(address) == 2**32 - 1
+    if address.is_multicast or broadcast:
+        # Sending audio there would make us an amplifier.
+        raise SdpError("media must not go to a multicast or broadcast address")
+    return str(address)
+
+
+def _codecs(formats: Sequence[str], attributes: Sequence[str]) -> tuple[Codec, ...]:
+    maps: dict[int, Codec] = {}
+    fmtp: dict[int, str] = {}
+    for attribute in attributes:
+        name, _, value = attribute.partition(":")
+        number, _, rest = value.strip().partition(" ")
+        if name == "rtpmap" and _is_number(number, 127):
+            maps[int(number)] = _rtpmap(int(number), rest.strip())
+        elif name == "fmtp" and _is_number(number, 127):
+            fmtp[int(number)] = rest.strip()
+    codecs: list[Codec] = []
+    for text in formats:
+        if not _is_number(text, 127):
+            raise SdpError(f"{text[:10]!r} is not a payload type")
+        known = maps.get(int(text)) or _STATIC.get(int(text))
+        if known and all(codec.payload_type != int(text) for codec in codecs):
+            codecs.append(replace(known, fmtp=fmtp.get(int(text), "")))
+    return tuple(codecs)
+
+
+def _rtpmap(number: int, text: str) -> Codec:
+    name, *rest = text.split("/")
+    rate = rest[0] if rest else ""
+    channels = rest[1] if len(rest) > 1 else "1"
+    if not name or not _is_number(rate, 384_000) or not _is_number(channels, 8) or int(rate) == 0:
+        raise SdpError(f"{text[:40]!r} is not an rtpmap")
+    return Codec(number, name, int(rate), int(channels))
+
+
+def _direction(attributes: Sequence[str]) -> Direction | None:
+    return next((Direction(attribute) for attribute in attributes if attribute in _MIRRORED), None)
+
+
+def _ptime(attributes: Sequence[str]) -> int | None:
+    values = [attribute[6:].strip() for attribute in attributes if attribute.startswith("ptime:")]
+    return int(values[0]) if values and _is_number(values[0], 1000) and int(values[0]) else None
+
+
+def _origin(body: bytes) -> tuple[int, int]:
+    """Return session id and version; some peers write garbage here and mean no harm."""
+    for line in body.replace(b"\r", b"\n").split(b"\n"):
+        if line.startswith(b"o="):
+            parts = line[2:].decode("utf-8", "replace").split()
+            if len(parts) >= 3 and _is_number(parts[1], 2**64) and _is_number(parts[2], 2**64):
+                return int(parts[1]), int(parts[2])
+    return 0, 0
+
+
+def _is_number(text: str, largest: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= largest

@@ -1,0 +1,365 @@
+"""An established call, either side: the handle that lines hold, over the pure ``DialogState``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from dialnexa.live.sip.agenda import Appointment
+from dialnexa.live.sip.dialog import DialogState, SuccessRetransmission
+from dialnexa.live.sip.digest import DigestError, Login
+from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy
+from dialnexa.live.sip.layer import Address, Exchange, Inquiry
+from dialnexa.live.sip.message import Request, Response, reason_phrase
+from dialnexa.live.sip.sdp import NoCommonCodec, SdpError, SessionDescription, make_answer, parse_sdp
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, Stack, literal
+from dialnexa.live.sip.transaction import Fail, Failure, Send
+
+log = structlog.get_logger(__name__)
+
+HANG_UP_CAP_S = 2.0
+"""How long a hang-up waits for the peer's answer."""
+
+
+class Dialog:
+    """A call that is up. ``remote_sdp`` and ``local_sdp`` follow re-INVITEs."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        state: DialogState,
+        peer: Address,
+        local_sdp: SessionDescription,
+        remote_sdp: SessionDescription,
+        login: Login,
+    ) -> None:
+        self.local_sdp = local_sdp
+        self.remote_sdp = remote_sdp
+        self.on_offer: Callable[[SessionDescription], SessionDescription] | None = None
+        """Answers a re-INVITE; may raise ``NoCommonCodec`` (488). ``None``: as before, with mirrored direction."""
+        self.on_info: Callable[[str, bytes], None] | None = None
+        """Takes media type and body of an INFO, such as ``application/dtmf-relay``."""
+        self.state = state
+        self._stack = stack
+        self._peer = peer
+        self._login = login
+        self._successes: dict[int, _Success] = {}
+        self._own_invite: Inquiry | None = None
+        self._acks: dict[int, Request] = {}
+        self._bye_sent = False
+        self._ended: asyncio.Future[DialogEnd] = asyncio.get_running_loop().create_future()
+        stack.dialogs[state.id] = self
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID both sides know."""
+        return self.state.call_id
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended."""
+        return self._ended.done()
+
+    async def ended(self) -> DialogEnd:
+        """Wait until the call is over, whoever ended it; any number may wait."""
+        return await asyncio.shield(self._ended)
+
+    async def hang_up(self, headers: Sequence[tuple[str, str]] = (), timeout: float = HANG_UP_CAP_S) -> None:
+        """Send BYE; idempotent. Returns once the peer answered, or after ``timeout`` seconds."""
+        self.send_bye(headers, timeout)
+        await asyncio.shield(self._ended)
+
+    def send_bye(self, headers: Sequence[tuple[str, str]] = (), timeout: float = HANG_UP_CAP_S) -> None:
+        """Begin to hang up without waiting."""
+        if self.is_over or self._bye_sent:
+            return
+        self._bye_sent = True
+        cap = self._stack.agenda.call_later(
+            timeout, lambda: self._end(EndedBy.LOST, f"the far end did not answer our BYE within {timeout:g} s")
+        )
+
+        def on_response(event: Response | Failure) -> None:
+            if isinstance(event, Response) and event.status < 200:
+                return
+            if isinstance(event, Response) and self._retry(event, bye.request, headers, on_response):
+                return
+            cap.cancel()
+            answered = isinstance(event, Response)
+            self._end(EndedBy.NEAR if answered else EndedBy.LOST, "" if answered else "our BYE was never answered")
+
+        bye = self._ask("BYE", headers, on_response)
+
+    async def offer(self, description: SessionDescription) -> SessionDescription:
+        """Send a re-INVITE (hold, resume, move media) and return the peer's answer.
+
+        Raises ``CallRejected`` when the peer refuses (491: it is just asking us something itself), ``CallTimedOut``
+        when it does not answer, upon which the call is ended as lost.
+        """
+        if self._own_invite is not None or self._successes or self.is_over:
+            raise CallRejected(491, reason_phrase(491), detail="another change of this call is under way")
+        outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        contact = ("Contact", self._stack.contact(self.state.local.user))
+        headers = (contact, ALLOW, ("Content-Type", "application/sdp"))
+        body = description.encode()
+
+        def on_response(event: Response | Failure) -> None:
+            self._on_reinvite_response(event, headers, body, on_response, outcome)
+
+        self._own_invite = self._ask("INVITE", headers, on_response, body)
+        try:
+            response = await outcome
+        finally:
+            self._own_invite = None
+        self.local_sdp, self.remote_sdp = description, parse_sdp_or_reject(response.body)
+        return self.remote_sdp
+
+    def _on_reinvite_response(
+        self,
+        event: Response | Failure,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        listener: Callable[[Response | Failure], None],
+        outcome: asyncio.Future[Response],
+    ) -> None:
+        if isinstance(event, Failure):
+            _fail(outcome, CallTimedOut("the far end did not answer our re-INVITE"))
+            self._lose("the far end did not answer our re-INVITE")
+        elif 200 <= event.status < 300:
+            self.state.refresh_target(event)
+            self.acknowledge(event)
+            if not outcome.done():
+                outcome.set_result(event)
+        elif event.status >= 300:
+            request = self._own_invite.request if self._own_invite else None
+            if request and self._retry(event, request, headers, listener, body):
+                return
+            _fail(outcome, CallRejected(event.status, event.reason))
+            if event.status in (408, 481):
+                self._lose(f"the far end knows nothing of this call any more ({event.status})")
+
+    # --- requests of ours ------------------------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        method: str,
+        headers: Sequence[tuple[str, str]],
+        listener: Callable[[Response | Failure], None],
+        body: bytes = b"",
+    ) -> Inquiry:
+        request = self.state.request(method, headers)
+        request.body = body
+        self._login.sign(request)
+        return self._stack.ask(request, literal(self.state.next_hop, self._peer), listener)
+
+    def _retry(
+        self,
+        response: Response,
+        request: Request,
+        headers: Sequence[tuple[str, str]],
+        listener: Callable[[Response | Failure], None],
+        body: bytes = b"",
+    ) -> bool:
+        """Answer a challenge to a request inside the call; ``False`` when it was none, or cannot be answered."""
+        if response.status not in (401, 407):
+            return False
+        try:
+            self._login.learn(response, request)
+        except DigestError as error:
+            log.warning("sip challenge not answered", call_id=self.call_id, reason=str(error))
+            return False
+        inquiry = self._ask(request.method, headers, listener, body)
+        if request.method == "INVITE":
+            self._own_invite = inquiry
+        return True
+
+    def acknowledge(self, response: Response) -> None:
+        """Send the ACK to a 2xx of our INVITE; for a repeated 2xx the same one again (§13.2.2.4)."""
+        number = response.cseq.number
+        ack = self._acks.get(number)
+        if ack is None:
+            ack = self.state.acknowledge(number)
+            self._stack.add_via(ack)
+            self._login.sign(ack)
+            self._acks = {number: ack}
+        self._stack.transmit(ack, literal(self.state.next_hop, self._peer))
+
+    # --- requests of the peer --------------------------------------------------------------------------------------
+
+    def receive(self, exchange: Exchange) -> None:
+        """Take a request inside the dialog."""
+        request = exchange.request
+        if not self.state.take(request):
+            self._stack.answer(exchange, 500, "CSeq Out Of Order")
+            return
+        unknown = [tag for tag in request.headers.items_of("Require") if tag not in EXTENSIONS]
+        if unknown:
+            self._stack.answer(exchange, 420, headers=[("Unsupported", ", ".join(unknown))])
+        elif request.method == "BYE":
+            self._receive_bye(exchange)
+        elif self.is_over:
+            self._stack.answer(exchange, 481)
+        elif request.method == "INVITE":
+            self._receive_invite(exchange)
+        elif request.method == "INFO":
+            self._receive_info(exchange)
+        elif request.method == "OPTIONS":
+            self._stack.answer(exchange, 200, headers=[ALLOW, ACCEPT])
+        else:
+            self._stack.answer(exchange, 405, headers=[ALLOW])
+
+    def _receive_bye(self, exchange: Exchange) -> None:
+        self._stack.answer(exchange, 200)
+        self._end(EndedBy.FAR, exchange.request.headers.first("Reason"))
+
+    def _receive_info(self, exchange: Exchange) -> None:
+        self._stack.answer(exchange, 200)
+        request = exchange.request
+        if self.on_info is not None and request.body:
+            self.on_info(request.content_type, request.body)
+
+    def _receive_invite(self, exchange: Exchange) -> None:
+        if self._own_invite is not None:
+            self._stack.answer(exchange, 491)
+            return
+        if self._successes:
+            # The peer has not acknowledged our answer to its last one (§14.2).
+            self._stack.answer(exchange, 500, headers=[("Retry-After", "1")])
+            return
+        request = exchange.request
+        try:
+            offer = parse_sdp(request.body) if request.body else None
+            answer = self._answer(offer) if offer else self.local_sdp.revised()
+        except NoCommonCodec as error:
+            self._stack.answer(exchange, 488, headers=[warning(str(error))])
+            return
+        except SdpError as error:
+            self._stack.answer(exchange, 400, headers=[warning(str(error))])
+            return
+        self.state.refresh_target(request)
+        self.local_sdp = answer
+        if offer is not None:
+            self.remote_sdp = offer
+        self.send_success(exchange, answer)
+
+    def _answer(self, offer: SessionDescription) -> SessionDescription:
+        if self.on_offer is not None:
+            return self.on_offer(offer)
+        ours = self.local_sdp
+        return make_answer(offer, ours.address, ours.port, codecs=ours.codecs, previous=ours)
+
+    # --- our 2xx to an INVITE, until its ACK comes -------------------------------------------------------------------
+
+    def send_success(self, exchange: Exchange, description: SessionDescription) -> asyncio.Future[Request | None]:
+        """Answer an INVITE with 200 and repeat it until acknowledged (§13.3.1.4).
+
+        The future holds the ACK, or ``None`` when the call ended before one came. No ACK at all ends the call as lost.
+        """
+        response = exchange.request.reply(
+            200,
+            to_tag=self.state.local.tag,
+            headers=[
+                *(("Record-Route", route) for route in exchange.request.headers.all("Record-Route")),
+                ("Contact", self._stack.contact(self.state.local.user)),
+                ALLOW,
+                *self._stack.server_header(),
+            ],
+            body=description.encode(),
+        )
+        success = _Success(self._stack, exchange, response, self._on_unacknowledged)
+        self._successes[response.cseq.number] = success
+        exchange.on_ack = self.receive_ack
+        exchange.respond(response)
+        return success.acknowledged
+
+    def receive_ack(self, ack: Request) -> None:
+        """Take the ACK to a 2xx of ours; an answer in it belongs to an offer of ours."""
+        success = self._successes.pop(ack.cseq.number, None)
+        if success is None:
+            return
+        if not success.exchange.request.body and ack.body:
+            try:
+                self.remote_sdp = parse_sdp(ack.body)
+            except SdpError as error:
+                log.warning("sip answer in ack refused", call_id=self.call_id, reason=str(error))
+        success.settle(ack)
+
+    def _on_unacknowledged(self) -> None:
+        self._lose("our answer was never acknowledged")
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def _lose(self, reason: str) -> None:
+        """End a call whose peer seems gone; it gets a BYE all the same, in case it is not (§13.3.1.4)."""
+        if not self.is_over:
+            self._bye_sent = True
+            self._ask("BYE", (), lambda _: None)
+            self._end(EndedBy.LOST, reason)
+
+    def close(self) -> None:
+        """End without a word: the endpoint goes away."""
+        self._end(EndedBy.LOST, "the SIP endpoint was closed")
+
+    def _end(self, by: EndedBy, reason: str) -> None:
+        if self.is_over:
+            return
+        self._ended.set_result(DialogEnd(by, reason))
+        self._stack.dialogs.pop(self.state.id, None)
+        for success in self._successes.values():
+            success.settle(None)
+        self._successes.clear()
+
+
+class _Success:
+    """One 2xx of ours that waits for its ACK."""
+
+    def __init__(
+        self, stack: Stack, exchange: Exchange, response: Response, on_unacknowledged: Callable[[], None]
+    ) -> None:
+        self.exchange = exchange
+        self.acknowledged: asyncio.Future[Request | None] = asyncio.get_running_loop().create_future()
+        self._stack = stack
+        self._on_unacknowledged = on_unacknowledged
+        self._retransmission = SuccessRetransmission(response, stack.timers, stack.agenda.now())
+        self._appointment: Appointment = self._arrange()
+
+    def _arrange(self) -> Appointment:
+        return self._stack.agenda.call_at(self._retransmission.next_deadline, self._timeout)
+
+    def _timeout(self) -> None:
+        for action in self._retransmission.timeout(self._stack.agenda.now()):
+            if isinstance(action, Send):
+                self._stack.transmit(action.message, self.exchange.request.via.reply_to)
+            elif isinstance(action, Fail):
+                self._on_unacknowledged()
+                return
+        self._appointment = self._arrange()
+
+    def settle(self, ack: Request | None) -> None:
+        """Stop repeating."""
+        self._appointment.cancel()
+        if not self.acknowledged.done():
+            self.acknowledged.set_result(ack)
+
+
+def parse_sdp_or_reject(body: bytes) -> SessionDescription:
+    """Read the peer's answer. Raises ``CallRejected`` (488) when there is none that makes sense."""
+    try:
+        description = parse_sdp(body)
+    except SdpError as error:
+        raise CallRejected(488, reason_phrase(488), detail=f"the far end's answer is unusable: {error}") from None
+    if description.rejected or description.audio is None:
+        raise CallRejected(488, reason_phrase(488), detail="the far end's answer accepts no audio")
+    return description
+
+
+def warning(text: str) -> tuple[str, str]:
+    """Say in a Warning header what is wrong with a description (RFC 3261 §20.43)."""
+    safe = "".join(char if char.isprintable() and char not in '"\\' else "?" for char in text)
+    return "Warning", f'399 dialnexa "{safe}"'
+
+
+def _fail(outcome: asyncio.Future[Response], error: Exception) -> None:
+    if not outcome.done():
+        outcome.set_exception(error)
