@@ -54,14 +54,14 @@ _NODES = [
         reprompts=["Please say your phone number digit by digit, or press the keys."],
     ),
     _node("no_number", "", "logic", set={"number": "this number"}),
-    _node("confirm", "So that is a message from {{name}}, to be reached on {{number}}. Is that right?", expect="yes_no"),
+    _node("confirm", "So that is a message from {{name}}, on {{number}}. Is that right?", expect="yes_no"),
     _node("again", "Sorry about that. Let us do it again.", "logic"),
     _node("done", "Thank you. Your message is noted. Goodbye.", "end"),
     _node("bye", "Thank you for your time. Goodbye.", "end"),
 ]  # fmt: skip
 
 _AGREES = "/^(yes|yeah|yep|okay|sure|hello|hi|hey|speaking|fine|good)( .{0,20})?$/"
-_A_MESSAGE = r"/^\w+( \w+){3,}$/"
+_A_MESSAGE = r"/\w+ \w+ \w+ \w+/"
 """Four words and more after the opening are taken for what the call is about."""
 
 _EDGES = [
