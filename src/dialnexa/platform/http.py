@@ -12,17 +12,16 @@ A noun's routes look like this::
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import BadRequest, PayloadTooLarge, TooManyRequests, Unauthorized, UnsupportedMediaType
@@ -33,6 +32,26 @@ from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import MAX_KEY_LENGTH, Answer, Idempotency
 from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.platform.tenancy.rate_limits import RateLimiter, tighter
+from dialnexa.platform.wire import Body, ignored_fields
+
+__all__ = [
+    "Body",
+    "Db",
+    "Guard",
+    "Listing",
+    "Meta",
+    "Now",
+    "Pages",
+    "Paging",
+    "Principal",
+    "Requires",
+    "Route",
+    "Router",
+    "Secrets",
+    "Time",
+    "count_stranger",
+    "listing",
+]
 
 MAX_BODY = 1_000_000
 """Bytes of a JSON body."""
@@ -137,21 +156,6 @@ def _too_many() -> TooManyRequests:
 
 # --- reading requests ------------------------------------------------------------------------------------------------
 
-_ignored: ContextVar[dict[str, None]] = ContextVar("ignored_fields")
-
-
-class Body(BaseModel):
-    """A request body. Fields it does not know are ignored, and named in the header ``X-DialNexa-Ignored-Fields``."""
-
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
-
-    @model_validator(mode="after")
-    def _report_ignored(self) -> Self:
-        if self.__pydantic_extra__:
-            _ignored.get({}).update(dict.fromkeys(self.__pydantic_extra__))
-            self.__pydantic_extra__.clear()
-        return self
-
 
 class _JsonRequest(Request):
     """A request whose body is bounded and whose JSON is strict (no NaN, no lone surrogates, no NUL)."""
@@ -204,11 +208,11 @@ class Route(APIRoute):
         async def guarded(plain: Request) -> Response:
             request = _JsonRequest(plain.scope, plain.receive)
             ignored: dict[str, None] = {}
-            token = _ignored.set(ignored)
+            token = ignored_fields.set(ignored)
             try:
                 response = await _answer(request, guard, handle)
             finally:
-                _ignored.reset(token)
+                ignored_fields.reset(token)
             if ignored:
                 response.headers["X-DialNexa-Ignored-Fields"] = _header_list(ignored)
             return response

@@ -1,0 +1,267 @@
+"""The rules of agents: drafts change, published versions never do, and one published version is live (C.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.kit.errors import BadRequest, Forbidden, NotFound
+from dialnexa.kit.ids import new_id
+from dialnexa.platform.agents import repository
+from dialnexa.platform.agents.config import AgentConfig, contradictions, obstacles
+from dialnexa.platform.agents.models import Agent, AgentVersion
+from dialnexa.platform.tenancy.principal import Principal
+
+FIRST_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedVersion:
+    """A published version, ready to talk."""
+
+    agent_id: str
+    version_id: str
+    number: int
+    title: str
+    config: AgentConfig
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """An agent with all its versions, newest first, and the one this answer is about."""
+
+    agent: Agent
+    versions: tuple[AgentVersion, ...]
+    shown: AgentVersion
+
+    @property
+    def live(self) -> AgentVersion | None:
+        """Return the version that calls addressed to the agent run."""
+        published = [version for version in self.versions if version.is_published]
+        pinned = [version for version in published if version.number == self.agent.live_version_number]
+        return next(iter(pinned or published), None)
+
+
+# --- changing --------------------------------------------------------------------------------------------------------
+
+
+async def create(
+    session: AsyncSession, who: Principal, config: AgentConfig, *, now: datetime, folder_id: str | None = None
+) -> AgentState:
+    """Make an agent with its first draft."""
+    _refuse(contradictions(config))
+    agent = Agent(
+        id=new_id("agent"),
+        workspace_id=who.workspace_id,
+        account_id=who.account_id,
+        title=config.title,
+        folder_id=folder_id,
+        timezone=config.timezone,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(agent)
+    await session.flush()
+    draft = _draft(agent, FIRST_VERSION, config, now)
+    session.add(draft)
+    await session.flush()
+    return AgentState(agent, (draft,), draft)
+
+
+async def change(
+    session: AsyncSession,
+    workspace_id: str,
+    agent_id: str,
+    changes: Mapping[str, object],
+    *,
+    now: datetime,
+    version_number: int | None = None,
+) -> AgentState:
+    """Change fields of a draft; fields not named stay as they are. Published versions are locked (400)."""
+    agent = await _agent(session, workspace_id, agent_id, lock=True)
+    version = await _editable(session, agent, version_number)
+    config = AgentConfig.model_validate({**version.config, **changes})
+    _refuse(contradictions(config))
+    version.config = _stored(config)
+    version.title = _version_title(config, version.number)
+    version.updated_at = agent.updated_at = now
+    agent.title, agent.timezone = config.title, config.timezone
+    await session.flush()
+    return await _state(session, agent, version)
+
+
+async def publish(
+    session: AsyncSession, who: Principal, agent_id: str, *, now: datetime, version_number: int | None = None
+) -> AgentState:
+    """Freeze a draft, make it the live version, and open the next draft as its copy."""
+    agent = await _agent(session, who.workspace_id, agent_id, lock=True)
+    version = await _editable(session, agent, version_number)
+    config = AgentConfig.model_validate(version.config)
+    _refuse(obstacles(config))
+    version.published_at = version.updated_at = agent.updated_at = now
+    version.published_by = who.key_id
+    agent.live_version_number = None  # publishing means going live; a pin of an earlier rollback ends here
+    next_config = config.model_copy(update={"version_title": None})
+    session.add(_draft(agent, version.number + 1, next_config, now))
+    await session.flush()
+    return await _state(session, agent, version)
+
+
+async def roll_back(
+    session: AsyncSession, workspace_id: str, agent_id: str, version_number: int, *, now: datetime
+) -> AgentState:
+    """Make an older published version the live one, until the next publishing."""
+    agent = await _agent(session, workspace_id, agent_id, lock=True)
+    version = await _version(session, agent, version_number)
+    if not version.is_published:
+        raise BadRequest(f"Version {version_number} is a draft. Roll back to a published version.")
+    agent.live_version_number, agent.updated_at = version_number, now
+    await session.flush()
+    return await _state(session, agent, version)
+
+
+async def delete(session: AsyncSession, workspace_id: str, agent_id: str, *, now: datetime) -> None:
+    """Take an agent away; the records of its calls stay."""
+    agent = await _agent(session, workspace_id, agent_id, lock=True)
+    agent.deleted_at = agent.updated_at = now
+
+
+# --- looking ---------------------------------------------------------------------------------------------------------
+
+
+async def get(session: AsyncSession, workspace_id: str, agent_id: str) -> AgentState:
+    """Return an agent with all its versions; the open draft is the one shown."""
+    agent = await _agent(session, workspace_id, agent_id)
+    return await _state(session, agent, None)
+
+
+async def get_version(session: AsyncSession, workspace_id: str, agent_id: str, number: int) -> AgentState:
+    """Return an agent with one of its versions shown."""
+    agent = await _agent(session, workspace_id, agent_id)
+    return await _state(session, agent, await _version(session, agent, number))
+
+
+async def states(session: AsyncSession, workspace_id: str, agents: tuple[Agent, ...]) -> list[AgentState]:
+    """Return the state of several agents with one query."""
+    found: dict[str, list[AgentVersion]] = {agent.id: [] for agent in agents}
+    for version in await repository.versions(session, workspace_id, tuple(found)):
+        found[version.agent_id].append(version)
+    return [AgentState(agent, tuple(found[agent.id]), found[agent.id][0]) for agent in agents]
+
+
+async def resolve_for_call(
+    session: AsyncSession,
+    workspace_id: str,
+    *,
+    agent_version_id: str | None = None,
+    agent_id: str | None = None,
+    version_number: int | None = None,
+) -> ResolvedVersion:
+    """Return the published version a call names (H.1 steps 5 and 6).
+
+    Raises ``NotFound`` for an unknown agent or version, ``Forbidden`` for a draft or an agent without a published
+    version, ``BadRequest`` when the version belongs to another agent than the one named.
+    """
+    if agent_version_id is not None:
+        return await _by_version_id(session, workspace_id, agent_version_id, agent_id)
+    if agent_id is None:
+        raise BadRequest("agent_version_id should not be empty")
+    agent = await _agent(session, workspace_id, agent_id)
+    if version_number is not None:
+        version = await _version(session, agent, version_number)
+        if not version.is_published:
+            raise Forbidden(
+                f"Version {version_number} of agent {agent_id} is a draft. Publish it before calling with it."
+            )
+        return _resolved(agent, version)
+    version = (await _state(session, agent, None)).live
+    if version is None:
+        raise Forbidden(f"Agent {agent_id} has no published version. Publish it: POST /v1/agents/{agent_id}/publish")
+    return _resolved(agent, version)
+
+
+async def _by_version_id(
+    session: AsyncSession, workspace_id: str, version_id: str, agent_id: str | None
+) -> ResolvedVersion:
+    found = await repository.version_by_id(session, workspace_id, version_id)
+    if found is None:
+        raise NotFound(f"Agent version {version_id} not found.")
+    agent, version = found
+    if agent_id is not None and agent_id != agent.id:
+        raise BadRequest(f"agent_version_id {version_id} does not belong to agent_id {agent_id}")
+    if not version.is_published:
+        raise Forbidden(
+            f"Agent version {version_id} is a draft and cannot take calls. "
+            f"Publish it: POST /v1/agents/{agent.id}/publish"
+        )
+    return _resolved(agent, version)
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _resolved(agent: Agent, version: AgentVersion) -> ResolvedVersion:
+    config = AgentConfig.model_validate(version.config)
+    return ResolvedVersion(agent.id, version.id, version.number, config.title, config, config.timezone)
+
+
+async def _agent(session: AsyncSession, workspace_id: str, agent_id: str, *, lock: bool = False) -> Agent:
+    agent = await repository.agent(session, workspace_id, agent_id, lock=lock)
+    if agent is None:
+        raise NotFound(f"Agent {agent_id} not found.")
+    return agent
+
+
+async def _version(session: AsyncSession, agent: Agent, number: int) -> AgentVersion:
+    version = await repository.version_by_number(session, agent.workspace_id, agent.id, number)
+    if version is None:
+        every = await repository.versions(session, agent.workspace_id, [agent.id])
+        published = ", ".join(str(one.number) for one in reversed(every) if one.is_published) or "none"
+        raise NotFound(f"Agent {agent.id} has no version {number}. Published versions: {published}.")
+    return version
+
+
+async def _editable(session: AsyncSession, agent: Agent, number: int | None) -> AgentVersion:
+    newest = await repository.newest(session, agent.workspace_id, agent.id)
+    version = newest if number is None else await _version(session, agent, number)
+    if version.is_published:
+        raise BadRequest(
+            f"Version {version.number} is published and locked. Edit draft version {newest.number} instead."
+        )
+    return version
+
+
+async def _state(session: AsyncSession, agent: Agent, shown: AgentVersion | None) -> AgentState:
+    versions = tuple(await repository.versions(session, agent.workspace_id, [agent.id]))
+    return AgentState(agent, versions, shown or versions[0])
+
+
+def _draft(agent: Agent, number: int, config: AgentConfig, now: datetime) -> AgentVersion:
+    return AgentVersion(
+        id=new_id("av"),
+        workspace_id=agent.workspace_id,
+        account_id=agent.account_id,
+        agent_id=agent.id,
+        number=number,
+        title=_version_title(config, number),
+        config=_stored(config),
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _stored(config: AgentConfig) -> dict[str, object]:
+    return config.model_dump(mode="json")
+
+
+def _version_title(config: AgentConfig, number: int) -> str:
+    return config.version_title or f"Version {number}"
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise BadRequest(problems)
