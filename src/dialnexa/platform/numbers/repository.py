@@ -1,0 +1,114 @@
+"""All queries of numbers and trunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.kit.pagination import Page, Part
+from dialnexa.platform.agents.models import AgentVersion
+from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
+
+ACTIVE = "active"
+
+
+async def number(session: AsyncSession, workspace_id: str, number_id: str) -> PhoneNumber | None:
+    """Return a number of the workspace by its id."""
+    return await session.scalar(
+        select(PhoneNumber).where(
+            PhoneNumber.workspace_id == workspace_id, PhoneNumber.id == number_id, PhoneNumber.deleted_at.is_(None)
+        )
+    )
+
+
+async def numbers(
+    session: AsyncSession, workspace_id: str, page: Page, *, country: str | None = None, kind: str | None = None
+) -> Part[PhoneNumber]:
+    """Return one page of the workspace's numbers, newest first."""
+    where: list[ColumnElement[bool]] = [PhoneNumber.workspace_id == workspace_id, PhoneNumber.deleted_at.is_(None)]
+    if country:
+        where.append(PhoneNumber.country_code == country.upper())
+    if kind:
+        where.append(PhoneNumber.kind == kind)
+    rows = await session.scalars(
+        select(PhoneNumber).where(*where).order_by(PhoneNumber.id.desc()).offset(page.offset).limit(page.limit)
+    )
+    total = await session.scalar(select(func.count()).select_from(PhoneNumber).where(*where))
+    return Part(rows.all(), total or 0)
+
+
+async def active(session: AsyncSession, workspace_id: str, e164: str | None = None) -> Sequence[PhoneNumber]:
+    """Return the workspace's active numbers, oldest first; with ``e164`` only that one, once per mode."""
+    query = select(PhoneNumber).where(
+        PhoneNumber.workspace_id == workspace_id, PhoneNumber.status == ACTIVE, PhoneNumber.deleted_at.is_(None)
+    )
+    if e164 is not None:
+        query = query.where(PhoneNumber.e164 == e164)
+    return (await session.scalars(query.order_by(PhoneNumber.id))).all()
+
+
+async def registered(session: AsyncSession, e164: str, *, livemode: bool) -> bool:
+    """Tell whether any workspace has this number."""
+    query = select(PhoneNumber.id).where(
+        PhoneNumber.e164 == e164, PhoneNumber.livemode == livemode, PhoneNumber.deleted_at.is_(None)
+    )
+    return await session.scalar(query) is not None
+
+
+async def by_e164(session: AsyncSession, e164: str) -> Sequence[PhoneNumber]:
+    """Return this number in every workspace and mode, live before test: for inbound calls only."""
+    query = (
+        select(PhoneNumber)
+        .where(PhoneNumber.e164 == e164, PhoneNumber.deleted_at.is_(None))
+        .order_by(PhoneNumber.livemode.desc())
+    )
+    return (await session.scalars(query)).all()
+
+
+async def trunk(session: AsyncSession, workspace_id: str, trunk_id: str) -> SipTrunk | None:
+    """Return a trunk of the workspace."""
+    return await session.scalar(
+        select(SipTrunk).where(
+            SipTrunk.workspace_id == workspace_id, SipTrunk.id == trunk_id, SipTrunk.deleted_at.is_(None)
+        )
+    )
+
+
+async def trunks(session: AsyncSession) -> Sequence[SipTrunk]:
+    """Return the trunks of all workspaces: whose calls are let in."""
+    return (await session.scalars(select(SipTrunk).where(SipTrunk.deleted_at.is_(None)))).all()
+
+
+async def numbers_on_trunk(session: AsyncSession, workspace_id: str, trunk_id: str) -> int:
+    """Count the numbers that use a trunk."""
+    query = select(func.count()).where(
+        PhoneNumber.workspace_id == workspace_id, PhoneNumber.trunk_id == trunk_id, PhoneNumber.deleted_at.is_(None)
+    )
+    return await session.scalar(query) or 0
+
+
+async def detach_inbound(session: AsyncSession, workspace_id: str, agent_id: str) -> None:
+    """Take an agent, in whichever version, off the numbers it answers."""
+    its_versions = select(AgentVersion.id).where(
+        AgentVersion.workspace_id == workspace_id, AgentVersion.agent_id == agent_id
+    )
+    answered = (PhoneNumber.inbound_agent_id == agent_id) | PhoneNumber.inbound_agent_version_id.in_(its_versions)
+    await session.execute(
+        update(PhoneNumber)
+        .where(PhoneNumber.workspace_id == workspace_id, answered)
+        .values(inbound_agent_id=None, inbound_agent_version_id=None)
+    )
+
+
+async def detach_outbound(session: AsyncSession, workspace_id: str, agent_id: str) -> None:
+    """Take an agent, in whichever version, off the numbers it calls from."""
+    its_versions = select(AgentVersion.id).where(
+        AgentVersion.workspace_id == workspace_id, AgentVersion.agent_id == agent_id
+    )
+    await session.execute(
+        update(PhoneNumber)
+        .where(PhoneNumber.workspace_id == workspace_id, PhoneNumber.outbound_agent_version_id.in_(its_versions))
+        .values(outbound_agent_version_id=None)
+    )

@@ -1,0 +1,299 @@
+"""The rules of numbers: who may call from which, through which trunk, and who answers which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.kit import phone
+from dialnexa.kit.errors import BadRequest, Conflict, Forbidden, NotFound, Unprocessable
+from dialnexa.kit.ids import new_id
+from dialnexa.kit.secrets import Vault
+from dialnexa.platform.agents import service as agents
+from dialnexa.platform.agents.service import ResolvedVersion
+from dialnexa.platform.numbers import repository
+from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
+from dialnexa.platform.numbers.trunks import Termination, comes_from
+from dialnexa.platform.tenancy.principal import Principal
+
+SIP_TRUNK = "SIP trunk"
+"""The provider of numbers brought along."""
+SANDBOX = "sandbox"
+"""The provider of numbers that reach the built-in people."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkRoute:
+    """Where an outbound call goes. For the sandbox, host and port mean nothing: the worker knows its address."""
+
+    trunk_id: str
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    is_sandbox: bool = False
+
+
+class NotRouted(StrEnum):
+    """Why an inbound call is not taken."""
+
+    UNKNOWN_SOURCE = "unknown_source"
+    """No trunk has this address: drop or refuse, and tell nothing."""
+    UNKNOWN_NUMBER = "unknown_number"
+    """The trunk's workspace has no such active number: SIP 404."""
+    NO_AGENT = "no_agent"
+    """Nobody is assigned, or the agent has no published version: SIP 480."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMatch:
+    """The number that was called and the agent that answers it."""
+
+    workspace_id: str
+    account_id: str
+    number_id: str
+    e164: str
+    trunk_id: str
+    is_sandbox: bool
+    livemode: bool
+    version: ResolvedVersion
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkRequest:
+    """A number to bring along, with the trunk behind it."""
+
+    e164: str
+    termination: Termination
+    auth_mode: Literal["userpass", "ip"]
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    nickname: str | None = None
+    sources: Sequence[str] = ()
+
+
+# --- for calls -------------------------------------------------------------------------------------------------------
+
+
+async def resolve_caller_id(
+    session: AsyncSession,
+    workspace_id: str,
+    from_number: str | None,
+    version_id: str | None = None,
+    *,
+    livemode: bool = True,
+) -> PhoneNumber:
+    """Return the number a call goes out from (H.1 step 7).
+
+    A number that is named must be an active one of the workspace (``Forbidden`` else). Otherwise it is the version's
+    outbound number, the workspace's default, or the only one (``BadRequest`` else). Test calls never leave the
+    machine, so they may show live numbers too.
+    """
+    if from_number is not None:
+        found = _of_mode(await repository.active(session, workspace_id, from_number), livemode=livemode)
+        if not found:
+            raise Forbidden(
+                f"from_number {from_number} is not an active number of this workspace. "
+                "List yours with GET /v1/organization-phone-numbers, or add one with "
+                "POST /v1/organization-phone-numbers/sip-trunks."
+            )
+        return found[0]
+    every = _of_mode(await repository.active(session, workspace_id), livemode=livemode)
+    outbound = [number for number in every if version_id and number.outbound_agent_version_id == version_id]
+    default = [number for number in every if number.is_default]
+    for choice in (outbound[:1], default[:1], every if len(every) == 1 else []):
+        if choice:
+            return choice[0]
+    raise BadRequest("from_phone_number is required")
+
+
+async def route_for(session: AsyncSession, vault: Vault, number: PhoneNumber) -> TrunkRoute:
+    """Return the trunk a number's calls go through, its password opened."""
+    trunk = await repository.trunk(session, number.workspace_id, number.trunk_id) if number.trunk_id else None
+    if trunk is None:
+        raise Unprocessable(f"Number {number.e164} has no SIP trunk; add it again with one.")
+    return TrunkRoute(
+        trunk_id=trunk.id,
+        host=trunk.host,
+        port=trunk.port,
+        username=trunk.username,
+        password=vault.open(trunk.password_sealed) if trunk.password_sealed else None,
+        is_sandbox=trunk.is_sandbox,
+    )
+
+
+async def find_inbound(session: AsyncSession, to_number: str, source_ip: str) -> InboundMatch | NotRouted:
+    """Return who answers a call to ``to_number`` (as the SIP URI has it) from this address, or why nobody does.
+
+    A number answers only calls that come over its own trunk, so nobody reaches an agent by knowing its number.
+    """
+    sources = {trunk.id: trunk for trunk in await repository.trunks(session) if await comes_from(trunk, source_ip)}
+    if not sources:
+        return NotRouted.UNKNOWN_SOURCE
+    e164 = phone.from_sip_user(to_number)
+    numbers = await repository.by_e164(session, e164) if e164 else ()
+    number = next((one for one in numbers if one.status == repository.ACTIVE and one.trunk_id in sources), None)
+    if number is None or number.trunk_id is None:
+        return NotRouted.UNKNOWN_NUMBER
+    version = await _answering(session, number)
+    if version is None:
+        return NotRouted.NO_AGENT
+    return InboundMatch(
+        workspace_id=number.workspace_id,
+        account_id=number.account_id,
+        number_id=number.id,
+        e164=number.e164,
+        trunk_id=number.trunk_id,
+        is_sandbox=sources[number.trunk_id].is_sandbox,
+        livemode=number.livemode,
+        version=version,
+    )
+
+
+# --- for people ------------------------------------------------------------------------------------------------------
+
+
+async def get(session: AsyncSession, workspace_id: str, number_id: str) -> PhoneNumber:
+    """Return a number, or raise ``NotFound``."""
+    number = await repository.number(session, workspace_id, number_id)
+    if number is None:
+        raise NotFound(f"Phone number {number_id} not found.")
+    return number
+
+
+async def add_trunk_number(
+    session: AsyncSession, vault: Vault, who: Principal, wanted: TrunkRequest, *, now: datetime
+) -> PhoneNumber:
+    """Bring a number along, with its SIP trunk. Raises ``Conflict`` when somebody has it already."""
+    if await repository.registered(session, wanted.e164, livemode=who.livemode):
+        raise Conflict("Phone number already registered")
+    trunk = SipTrunk(
+        id=new_id("trunk"),
+        workspace_id=who.workspace_id,
+        account_id=who.account_id,
+        name=wanted.nickname or wanted.termination.host,
+        host=wanted.termination.host,
+        port=wanted.termination.port,
+        auth_mode=wanted.auth_mode,
+        username=wanted.username,
+        password_sealed=vault.seal(wanted.password) if wanted.password is not None else None,
+        sources=list(wanted.sources),
+        created_at=now,
+    )
+    session.add(trunk)
+    await session.flush()
+    number = new_number(who, wanted.e164, trunk, provider=SIP_TRUNK, now=now)
+    number.nickname = wanted.nickname
+    session.add(number)
+    await session.flush()
+    return number
+
+
+def new_number(who: Principal, e164: str, trunk: SipTrunk, *, provider: str, now: datetime) -> PhoneNumber:
+    """Return an active number on a trunk, not yet stored."""
+    return PhoneNumber(
+        id=new_id("phn"),
+        workspace_id=who.workspace_id,
+        account_id=who.account_id,
+        livemode=who.livemode,
+        e164=e164,
+        provider=provider,
+        country_code=phone.country_of(e164),
+        kind=phone.kind_of(e164),
+        status=repository.ACTIVE,
+        trunk_id=trunk.id,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+async def assign_inbound(
+    session: AsyncSession, number: PhoneNumber, *, version_id: str | None = None, agent_id: str | None = None
+) -> None:
+    """Let a published version answer a number, or an agent with whatever version of it is live, or nobody.
+
+    Raises ``Unprocessable`` for a version or agent that does not exist or is not published.
+    """
+    if version_id is not None or agent_id is not None:
+        await _published(session, number.workspace_id, version_id=version_id, agent_id=agent_id)
+    number.inbound_agent_version_id = version_id
+    number.inbound_agent_id = None if version_id else agent_id
+
+
+async def assign_outbound(session: AsyncSession, number: PhoneNumber, version_id: str | None) -> None:
+    """Make a number the caller id of a published version's calls; ``None`` detaches it."""
+    if version_id is not None:
+        await _published(session, number.workspace_id, version_id=version_id)
+    number.outbound_agent_version_id = version_id
+
+
+async def claim_for_version(
+    session: AsyncSession, version: ResolvedVersion, workspace_id: str, *, inbound: str | None, outbound: str | None
+) -> None:
+    """Route numbers to a version that was just published (B.14): an id claims, an empty string detaches the agent."""
+    if inbound == "":
+        await repository.detach_inbound(session, workspace_id, version.agent_id)
+    elif inbound is not None:
+        number = await get(session, workspace_id, inbound)
+        number.inbound_agent_version_id, number.inbound_agent_id = version.version_id, None
+    if outbound == "":
+        await repository.detach_outbound(session, workspace_id, version.agent_id)
+    elif outbound is not None:
+        (await get(session, workspace_id, outbound)).outbound_agent_version_id = version.version_id
+
+
+async def detach_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> None:
+    """Take an agent off all its numbers, because it is being deleted."""
+    await repository.detach_inbound(session, workspace_id, agent_id)
+    await repository.detach_outbound(session, workspace_id, agent_id)
+
+
+async def delete(session: AsyncSession, workspace_id: str, number_id: str, *, now: datetime) -> None:
+    """Give a number up, and its trunk with the last number on it. The default number cannot go (409)."""
+    number = await get(session, workspace_id, number_id)
+    if number.is_default:
+        raise Conflict("This is the workspace's default number; make another one the default first.")
+    number.deleted_at = number.updated_at = now
+    number.inbound_agent_id = number.inbound_agent_version_id = number.outbound_agent_version_id = None
+    await session.flush()
+    if number.trunk_id and not await repository.numbers_on_trunk(session, workspace_id, number.trunk_id):
+        trunk = await repository.trunk(session, workspace_id, number.trunk_id)
+        if trunk is not None and not trunk.is_sandbox:
+            trunk.deleted_at, trunk.password_sealed = now, None
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _of_mode(numbers: Sequence[PhoneNumber], *, livemode: bool) -> list[PhoneNumber]:
+    """Return the numbers a call of this mode may show, those of its own mode first."""
+    own = [number for number in numbers if number.livemode == livemode]
+    return own if livemode else own + [number for number in numbers if number.livemode]
+
+
+async def _answering(session: AsyncSession, number: PhoneNumber) -> ResolvedVersion | None:
+    if number.inbound_agent_version_id is None and number.inbound_agent_id is None:
+        return None
+    try:
+        return await agents.resolve_for_call(
+            session,
+            number.workspace_id,
+            agent_version_id=number.inbound_agent_version_id,
+            agent_id=None if number.inbound_agent_version_id else number.inbound_agent_id,
+        )
+    except (NotFound, Forbidden):  # deleted, or nothing published: as good as nobody
+        return None
+
+
+async def _published(
+    session: AsyncSession, workspace_id: str, *, version_id: str | None = None, agent_id: str | None = None
+) -> None:
+    try:
+        await agents.resolve_for_call(session, workspace_id, agent_version_id=version_id, agent_id=agent_id)
+    except (NotFound, Forbidden) as error:
+        raise Unprocessable(error.messages) from error
