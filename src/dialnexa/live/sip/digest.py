@@ -163,11 +163,14 @@ class Login:
             raise DigestError("the far end wants a login, and this trunk has none")
         challenge = choose(challenges_of(response))
         key = (challenge.proxy, challenge.realm)
-        refused = key in self._challenges and challenge.header in request.headers
-        if refused and not challenge.stale:
+        known = self._challenges.get(key)
+        refused = known is not None and challenge.header in request.headers
+        # A nonce that served before may have grown old in a long call, whether the server says so or not.
+        fresh = known is not None and self._counts.get(known.nonce, 0) <= 1
+        if refused and fresh and not challenge.stale:
             raise DigestError("the far end refused our user name or password")
-        if refused and challenge.nonce == self._challenges[key].nonce:
-            raise DigestError("the far end calls its own fresh nonce stale")
+        if refused and known is not None and challenge.nonce == known.nonce:
+            raise DigestError("the far end refuses the nonce it has just given")
         self._challenges[key] = challenge
 
     def sign(self, request: Request) -> None:

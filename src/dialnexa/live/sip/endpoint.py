@@ -16,13 +16,14 @@ from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
 from dialnexa.live.sip.incoming import IncomingCall
 from dialnexa.live.sip.layer import Exchange
-from dialnexa.live.sip.message import Malformed, Request, SipMessage, parse
+from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
 from dialnexa.live.sip.outgoing import OutgoingCall
 from dialnexa.live.sip.screening import screen
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
-from dialnexa.live.sip.session import Dialog, warning
+from dialnexa.live.sip.session import Dialog, refuse_sdp
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, Stack
 from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.transaction import Failure
 from dialnexa.live.sip.transport import Address, Transport, UdpTransport
 
 __all__ = [
@@ -159,6 +160,21 @@ class SipEndpoint:
         """Prepare a call to the user ``to`` (``+1650…``) at a host; ``answered`` makes it."""
         return OutgoingCall(self._stack, to, from_user, host, port, offer, credentials, headers)
 
+    async def options(self, destination: Address) -> Response:
+        """Ask a peer what it can do, and so whether it lives. Raises ``TimeoutError`` after 64*T1 without an answer."""
+        outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        def on_response(event: Response | Failure) -> None:
+            if outcome.done():
+                return
+            if isinstance(event, Failure):
+                outcome.set_exception(TimeoutError(f"{destination[0]}:{destination[1]} does not answer"))
+            elif event.status >= 200:
+                outcome.set_result(event)
+
+        self._stack.ask(self._stack.out_of_dialog("OPTIONS", destination), destination, on_response)
+        return await outcome
+
     def counts(self) -> EndpointCounts:
         """Return what is held and what was seen."""
         return EndpointCounts(
@@ -281,7 +297,7 @@ class SipEndpoint:
         try:
             offer = parse_sdp(body) if body else None
         except SdpError as error:
-            self._stack.answer(exchange, 400, "Bad Session Description", headers=[warning(str(error))])
+            refuse_sdp(self._stack, exchange, error)
             return
         call = IncomingCall(self._stack, exchange, offer)
         try:

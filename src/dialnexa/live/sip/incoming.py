@@ -11,9 +11,9 @@ from dialnexa.live.sip.digest import Login
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, EndedBy
 from dialnexa.live.sip.fields import FieldError, Uri
 from dialnexa.live.sip.layer import Exchange
-from dialnexa.live.sip.message import Request, reason_phrase
-from dialnexa.live.sip.sdp import SessionDescription
-from dialnexa.live.sip.session import Dialog
+from dialnexa.live.sip.message import Request
+from dialnexa.live.sip.sdp import SessionDescription, narrowed
+from dialnexa.live.sip.session import Dialog, answer_in
 from dialnexa.live.sip.stack import Stack, new_tag
 from dialnexa.live.sip.transaction import State
 
@@ -72,7 +72,8 @@ class IncomingCall:
         if self._exchange.state is not State.PROCEEDING:
             raise CallCancelled("the caller gave up before the answer")
         state = DialogState.of_callee(self._exchange.request, self._tag)
-        dialog = Dialog(self._stack, state, self.source, answer, self.offer or answer, Login(None))
+        remote = narrowed(self.offer, answer) if self.offer else answer
+        dialog = Dialog(self._stack, state, self.source, answer, remote, Login(None))
         acknowledged = dialog.send_success(self._exchange, answer)
         self._settle()
         try:
@@ -86,9 +87,12 @@ class IncomingCall:
             if end.by is EndedBy.LOST:
                 raise CallTimedOut(end.reason)
             raise CallCancelled("the caller hung up before acknowledging our answer")
-        if self.offer is None and not ack.body:
-            dialog.send_bye()
-            raise CallRejected(488, reason_phrase(488), detail="the caller never answered our offer")
+        if self.offer is None:
+            try:
+                dialog.remote_sdp = answer_in(ack.body, answer)
+            except CallRejected:
+                dialog.send_bye()
+                raise
         return dialog
 
     def reject(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()) -> None:

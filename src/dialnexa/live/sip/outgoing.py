@@ -14,8 +14,8 @@ from dialnexa.live.sip.fields import bracket
 from dialnexa.live.sip.layer import Address, Inquiry
 from dialnexa.live.sip.message import Request, Response
 from dialnexa.live.sip.resolve import resolve
-from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
-from dialnexa.live.sip.session import Dialog, parse_sdp_or_reject
+from dialnexa.live.sip.sdp import SdpError, SessionDescription, narrowed, parse_sdp
+from dialnexa.live.sip.session import Dialog, answer_in
 from dialnexa.live.sip.stack import ALLOW, Stack, new_tag, quote_user
 from dialnexa.live.sip.transaction import Failure, State
 
@@ -78,7 +78,8 @@ class OutgoingCall:
             self._stack.pending.discard(self)
 
     def close(self) -> None:
-        """End without a word: the endpoint goes away."""
+        """Give up at once: the endpoint goes away."""
+        self._abandon()
         self._fail(CallTimedOut("the SIP endpoint was closed"))
 
     # --- INVITE ----------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ class OutgoingCall:
         if self._abandoned:
             self._send_cancel()
         elif response.status > 100:
-            sdp = _early_media(response)
+            sdp = self._early_media(response)
             self._early_sdp = sdp or self._early_sdp
             self._on_progress(Progress(response.status, response.reason, sdp))
 
@@ -134,13 +135,21 @@ class OutgoingCall:
             return
         self._invite()
 
+    def _early_media(self, response: Response) -> SessionDescription | None:
+        if response.content_type != "application/sdp" or not response.body:
+            return None
+        try:
+            return narrowed(parse_sdp(response.body), self._offer)
+        except SdpError:
+            return None
+
     # --- 2xx -------------------------------------------------------------------------------------------------------
 
     def _on_success(self, response: Response) -> None:
         tag = response.recipient.tag
         known = self._dialogs.get(tag)
         if known is not None:
-            known.acknowledge(response)  # our ACK was lost
+            known.acknowledge(response, None)  # our ACK was lost
             return
         first = not self._dialogs
         sdp, refusal = self._answer(response)
@@ -156,7 +165,7 @@ class OutgoingCall:
         if not response.body and self._early_sdp is not None:
             return self._early_sdp, None  # said in a 183 and, against RFC 3261, not repeated
         try:
-            return parse_sdp_or_reject(response.body), None
+            return answer_in(response.body, self._offer), None
         except CallRejected as refusal:
             return None, refusal
 
@@ -165,7 +174,7 @@ class OutgoingCall:
         state = DialogState.of_caller(self._inquiry.request, response)
         dialog = Dialog(self._stack, state, self._destination, self._offer, remote, self._login)
         self._dialogs[response.recipient.tag] = dialog
-        dialog.acknowledge(response)
+        dialog.acknowledge(response, self._inquiry.request)
         return dialog
 
     # --- giving up -------------------------------------------------------------------------------------------------
@@ -196,15 +205,6 @@ def _stop(inquiry: Inquiry) -> None:
     """Forget an INVITE whose CANCEL had no effect (§9.1: 64*T1)."""
     if inquiry.state is State.PROCEEDING:
         inquiry.abort()
-
-
-def _early_media(response: Response) -> SessionDescription | None:
-    if response.content_type != "application/sdp" or not response.body:
-        return None
-    try:
-        return parse_sdp(response.body)
-    except SdpError:
-        return None
 
 
 def _rejection(response: Response, detail: str = "") -> CallRejected:

@@ -22,8 +22,12 @@ class SdpError(ValueError):
     """The description is nonsense, or not for us; the message says why."""
 
 
-class NoCommonCodec(SdpError):
-    """The offer names no codec we speak; answer it with 488."""
+class NotAcceptable(SdpError):
+    """Well formed, but nothing we can do; an offer like this is answered with 488, not 400."""
+
+
+class NoCommonCodec(NotAcceptable):
+    """The offer names no codec we speak."""
 
 
 class Direction(StrEnum):
@@ -203,6 +207,12 @@ def make_answer(
     )
 
 
+def narrowed(remote: SessionDescription, local: SessionDescription) -> SessionDescription:
+    """Return ``remote`` with only the formats that ``local`` names too, so that ``audio`` is the codec to send with."""
+    common = tuple(codec for codec in remote.codecs if any(codec.same_format(ours) for ours in local.codecs))
+    return replace(remote, codecs=common)
+
+
 def _declined(stream: str) -> str:
     kind, _, rest = stream.partition(" ")
     return f"{kind} 0 {rest.partition(' ')[2]}"
@@ -273,7 +283,7 @@ def _sections(body: bytes) -> tuple[_Section, list[_Section]]:
 def _choose(streams: Sequence[_Section]) -> int:
     audio = [index for index, stream in enumerate(streams) if stream.media.split(" ")[0] == "audio"]
     if not audio:
-        raise SdpError("the description has no audio stream")
+        raise NotAcceptable("the description has no audio stream")
     for index in audio:
         port, profile, _ = _media_line(streams[index].media)
         if port and profile == "RTP/AVP":
@@ -298,13 +308,13 @@ def _address(connection: str) -> str:
     try:
         address = ipaddress.ip_address(parts[2])
     except ValueError:
-        raise SdpError(f"{parts[2][:40]!r} is not an IP address") from None
+        raise NotAcceptable(f"{parts[2][:40]!r} is not an IP address") from None
     if (address.version == 4) != (parts[1] == "IP4"):
         raise SdpError("the address is not of the family it claims")
     broadcast = address.version == 4 and int(address) == 2**32 - 1
     if address.is_multicast or broadcast:
         # Sending audio there would make us an amplifier.
-        raise SdpError("media must not go to a multicast or broadcast address")
+        raise NotAcceptable("media must not go to a multicast or broadcast address")
     return str(address)
 
 

@@ -13,7 +13,7 @@ from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy
 from dialnexa.live.sip.layer import Address, Exchange, Inquiry
 from dialnexa.live.sip.message import Request, Response, reason_phrase
-from dialnexa.live.sip.sdp import NoCommonCodec, SdpError, SessionDescription, make_answer, parse_sdp
+from dialnexa.live.sip.sdp import NotAcceptable, SdpError, SessionDescription, make_answer, narrowed, parse_sdp
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, Stack, literal
 from dialnexa.live.sip.transaction import Fail, Failure, Send
 
@@ -47,7 +47,7 @@ class Dialog:
         self._login = login
         self._successes: dict[int, _Success] = {}
         self._own_invite: Inquiry | None = None
-        self._acks: dict[int, Request] = {}
+        self._ack: Request | None = None
         self._bye_sent = False
         self._ended: asyncio.Future[DialogEnd] = asyncio.get_running_loop().create_future()
         stack.dialogs[state.id] = self
@@ -112,7 +112,7 @@ class Dialog:
             response = await outcome
         finally:
             self._own_invite = None
-        self.local_sdp, self.remote_sdp = description, parse_sdp_or_reject(response.body)
+        self.local_sdp, self.remote_sdp = description, answer_in(response.body, description)
         return self.remote_sdp
 
     def _on_reinvite_response(
@@ -128,12 +128,11 @@ class Dialog:
             self._lose("the far end did not answer our re-INVITE")
         elif 200 <= event.status < 300:
             self.state.refresh_target(event)
-            self.acknowledge(event)
+            self.acknowledge(event, self._own_invite.request if self._own_invite else None)
             if not outcome.done():
                 outcome.set_result(event)
         elif event.status >= 300:
-            request = self._own_invite.request if self._own_invite else None
-            if request and self._retry(event, request, headers, listener, body):
+            if self._own_invite and self._retry(event, self._own_invite.request, headers, listener, body):
                 return
             _fail(outcome, CallRejected(event.status, event.reason))
             if event.status in (408, 481):
@@ -174,15 +173,14 @@ class Dialog:
             self._own_invite = inquiry
         return True
 
-    def acknowledge(self, response: Response) -> None:
+    def acknowledge(self, response: Response, invite: Request | None) -> None:
         """Send the ACK to a 2xx of our INVITE; for a repeated 2xx the same one again (§13.2.2.4)."""
-        number = response.cseq.number
-        ack = self._acks.get(number)
-        if ack is None:
-            ack = self.state.acknowledge(number)
+        ack = self._ack
+        if ack is None or ack.cseq.number != response.cseq.number:
+            ack = self._ack = self.state.acknowledge(response.cseq.number)
             self._stack.add_via(ack)
-            self._login.sign(ack)
-            self._acks = {number: ack}
+            for name in ("Authorization", "Proxy-Authorization"):  # the INVITE's own, unchanged (§22.1)
+                ack.headers.set(name, *(invite.headers.all(name) if invite else ()))
         self._stack.transmit(ack, literal(self.state.next_hop, self._peer))
 
     # --- requests of the peer --------------------------------------------------------------------------------------
@@ -231,16 +229,13 @@ class Dialog:
         try:
             offer = parse_sdp(request.body) if request.body else None
             answer = self._answer(offer) if offer else self.local_sdp.revised()
-        except NoCommonCodec as error:
-            self._stack.answer(exchange, 488, headers=[warning(str(error))])
-            return
         except SdpError as error:
-            self._stack.answer(exchange, 400, headers=[warning(str(error))])
+            refuse_sdp(self._stack, exchange, error)
             return
         self.state.refresh_target(request)
         self.local_sdp = answer
         if offer is not None:
-            self.remote_sdp = offer
+            self.remote_sdp = narrowed(offer, answer)
         self.send_success(exchange, answer)
 
     def _answer(self, offer: SessionDescription) -> SessionDescription:
@@ -280,7 +275,7 @@ class Dialog:
             return
         if not success.exchange.request.body and ack.body:
             try:
-                self.remote_sdp = parse_sdp(ack.body)
+                self.remote_sdp = narrowed(parse_sdp(ack.body), self.local_sdp)
             except SdpError as error:
                 log.warning("sip answer in ack refused", call_id=self.call_id, reason=str(error))
         success.settle(ack)
@@ -298,7 +293,8 @@ class Dialog:
             self._end(EndedBy.LOST, reason)
 
     def close(self) -> None:
-        """End without a word: the endpoint goes away."""
+        """End at once, with a BYE whose answer nobody hears: the endpoint goes away."""
+        self.send_bye()
         self._end(EndedBy.LOST, "the SIP endpoint was closed")
 
     def _end(self, by: EndedBy, reason: str) -> None:
@@ -343,10 +339,13 @@ class _Success:
             self.acknowledged.set_result(ack)
 
 
-def parse_sdp_or_reject(body: bytes) -> SessionDescription:
-    """Read the peer's answer. Raises ``CallRejected`` (488) when there is none that makes sense."""
+def answer_in(body: bytes, offer: SessionDescription) -> SessionDescription:
+    """Read the peer's answer to our offer, narrowed to what was offered.
+
+    Raises ``CallRejected`` (488) when there is none that makes sense.
+    """
     try:
-        description = parse_sdp(body)
+        description = narrowed(parse_sdp(body), offer)
     except SdpError as error:
         raise CallRejected(488, reason_phrase(488), detail=f"the far end's answer is unusable: {error}") from None
     if description.rejected or description.audio is None:
@@ -354,7 +353,13 @@ def parse_sdp_or_reject(body: bytes) -> SessionDescription:
     return description
 
 
-def warning(text: str) -> tuple[str, str]:
+def refuse_sdp(stack: Stack, exchange: Exchange, error: SdpError) -> None:
+    """Refuse an offer: 488 when we merely cannot do it, 400 when it is nonsense."""
+    status, reason = (488, "") if isinstance(error, NotAcceptable) else (400, "Bad Session Description")
+    stack.answer(exchange, status, reason, headers=[_warning(str(error))])
+
+
+def _warning(text: str) -> tuple[str, str]:
     """Say in a Warning header what is wrong with a description (RFC 3261 §20.43)."""
     safe = "".join(char if char.isprintable() and char not in '"\\' else "?" for char in text)
     return "Warning", f'399 dialnexa "{safe}"'

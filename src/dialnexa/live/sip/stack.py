@@ -36,7 +36,7 @@ class Member(Protocol):
         ...
 
     def close(self) -> None:
-        """End without a word: the endpoint goes away."""
+        """End at once: the endpoint goes away."""
         ...
 
 
@@ -86,6 +86,19 @@ class Stack:
         if self.user_agent:
             request.headers.set("User-Agent", self.user_agent)
 
+    def out_of_dialog(self, method: str, destination: Address) -> Request:
+        """Build a request to a host itself, outside any call and without Via."""
+        uri = f"sip:{bracket(destination[0])}:{destination[1]}"
+        request = Request(method=method, uri=uri)
+        request.headers.set("Max-Forwards", "70")
+        request.headers.set("From", f"{self.address_of_record('dialnexa')};tag={new_tag()}")
+        request.headers.set("To", f"<{uri}>")
+        request.headers.set("Call-ID", f"{new_tag()}@{bracket(self.advertised[0])}")
+        request.headers.set("CSeq", f"1 {method}")
+        request.headers.set("Contact", self.contact("dialnexa"))
+        request.headers.add(*ACCEPT)
+        return request
+
     # --- what we send ----------------------------------------------------------------------------------------------
 
     def ask(self, request: Request, to: Address, listener: Listener) -> Inquiry:
@@ -133,7 +146,7 @@ class Closable(Protocol):
     """A call that can be ended without a word."""
 
     def close(self) -> None:
-        """End: the endpoint goes away."""
+        """End at once: the endpoint goes away."""
         ...
 
 
