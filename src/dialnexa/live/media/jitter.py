@@ -18,8 +18,8 @@ _IDLE_TICKS = 10
 _STRAY_LIMIT = 2.0
 _STRAY_DECAY = 0.02
 """Two per cent of late packets are simply lost; more than that moves the cursor."""
-_QUICK_LOOK, _LONG_LOOK = 50, 250
-"""Packets watched before needless delay is given back: at once when it is large, else after five seconds."""
+_LOOK, _LOOKS = 50, 5
+"""Packets watched before needless delay is given back: one look when it is large, else five looks (5 s)."""
 _LARGE_EXCESS = 5
 
 
@@ -39,7 +39,9 @@ class JitterBuffer:
         self._idle = 0
         self._strays = 0.0
         self._seen = 0
-        self._least_lead = WINDOW
+        self._looks = 0
+        self._least = WINDOW
+        self._least_ever = WINDOW
         self.late = 0
         """Packets that came too late (or out of this world) and were dropped."""
         self.resyncs = 0
@@ -128,17 +130,24 @@ class JitterBuffer:
     def _settle(self) -> None:
         self._strays = 0.0
         self._idle = 0
-        self._seen = 0
-        self._least_lead = WINDOW
+        self._seen = self._looks = 0
+        self._least = self._least_ever = WINDOW
 
     def _watch(self, lead: int) -> None:
         """Give back delay that no packet of the last seconds needed (a burst, or the far clock running fast)."""
         self._seen += 1
-        self._least_lead = min(self._least_lead, lead)
-        excess = self._least_lead - CUSHION
-        if self._seen >= _LONG_LOOK or (self._seen >= _QUICK_LOOK and excess > _LARGE_EXCESS):
-            if excess > 0:
-                for index in range(self._cursor, self._cursor + excess):
-                    self._slots.pop(index, None)
-                self._cursor += excess
-            self._seen, self._least_lead = 0, WINDOW
+        self._least = min(self._least, lead)
+        if self._seen < _LOOK:
+            return
+        self._looks += 1
+        self._least_ever = min(self._least_ever, self._least)
+        excess = self._least - CUSHION
+        if excess <= _LARGE_EXCESS:
+            excess = self._least_ever - CUSHION if self._looks == _LOOKS else 0
+        self._seen, self._least = 0, WINDOW
+        if excess > 0:
+            for index in range(self._cursor, self._cursor + excess):
+                self._slots.pop(index, None)
+            self._cursor += excess
+        if excess > 0 or self._looks == _LOOKS:
+            self._looks, self._least_ever = 0, WINDOW
