@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast, get_args
 
+from dialnexa.kit import templates
 from dialnexa.live.speech.embedded.flow import expressions
 from dialnexa.live.speech.embedded.flow.expressions import Expression
 from dialnexa.live.speech.embedded.flow.fields import Fields, GraphError, ReadError, entries, mapping
@@ -168,11 +169,26 @@ def _node(name: str, fields: Fields) -> Node:
         intent=cast("Intent", config.choice("intent", _INTENTS, default="")),
         phrases=_phrases(config, "phrases"),
     )
+    _check_templates(node, fields)
     if kind == "global" and not node.intent and not node.phrases:
         raise config.error("is global but has neither an intent nor phrases, so it could never be reached")
     if kind == "function" and not node.function:
         raise config.error("does not say which function to call; set config.function to its name")
     return node
+
+
+def _check_templates(node: Node, fields: Fields) -> None:
+    """Refuse texts whose ``{{…}}`` cannot be filled."""
+    arguments = [value for value in node.arguments.values() if isinstance(value, str)]
+    for text in (node.message, node.question, *node.reprompts, *node.sets.values(), *arguments):
+        _check_template(text, fields)
+
+
+def _check_template(text: str, fields: Fields) -> None:
+    try:
+        templates.check(text)
+    except templates.TemplateError as error:
+        raise fields.error(f"{text[:40]!r}: {error}") from None
 
 
 def _expecting(config: Fields) -> Expecting | None:
@@ -206,6 +222,7 @@ def _phrases(fields: Fields, key: str) -> tuple[str, ...]:
     """Read phrases and check the patterns among them."""
     phrases = fields.texts(key)
     for phrase in phrases:
+        _check_template(phrase, fields)
         if is_pattern(phrase):
             try:
                 compiled(phrase)

@@ -9,10 +9,9 @@ from dialnexa.live.speech.embedded.flow.match import normalise
 from dialnexa.live.speech.embedded.flow.numerals import digits
 
 _KEY = r"(zero|one|two|three|four|five|six|seven|eight|nine|star|pound|hash|[0-9*#])"
-_PRESS_FIRST = re.compile(
-    rf"\b(?:press|dial|push)(?: the number| key)? {_KEY} (?:for|to|if) (.+?)(?=\b(?:press|dial|push)\b|$)"
-)
-_PRESS_LAST = re.compile(rf"\b(?:for|to) (.+?) (?:please )?(?:press|dial|push)(?: the number| key)? {_KEY}\b")
+_PRESS: Final = re.compile(rf"\b(?:press|dial|push)(?: the number| key)? {_KEY}(?= |$)")
+_PRESS_FIRST: Final = re.compile(rf"{_PRESS.pattern} (?:for|to|if) (.+?)(?=\b(?:press|dial|push)\b|$)")
+_PRESS_LAST: Final = re.compile(rf"\b(?:for|to) (.+?) (?:please )?{_PRESS.pattern}")
 _SIGNS: Final = {"star": "*", "pound": "#", "hash": "#"}
 _PERSON: Final = re.compile(
     r"operator|representative|reception|agent|person|someone|speak|talk|connect|accept|appointment|schedul"
@@ -34,8 +33,13 @@ _SCREENING: Final = tuple(
 def menu_key(text: str) -> str | None:
     """Return the key to press in a spoken menu: the entry that leads to a person, else the first; ``None``: no menu."""
     said = normalise(text)
-    entries = [(found[1], found[2]) for found in _PRESS_FIRST.finditer(said)]
-    if not entries:
+    keys = list(_PRESS.finditer(said))
+    if not keys:
+        return None
+    # "press one for sales" or "for sales press one"? Without punctuation, only what follows the last key tells.
+    if re.match(r" (?:for|to|if) ", said[keys[-1].end() :]):
+        entries = [(found[1], found[2]) for found in _PRESS_FIRST.finditer(said)]
+    else:
         entries = [(found[2], found[1]) for found in _PRESS_LAST.finditer(said)]
     if not entries:
         return None
