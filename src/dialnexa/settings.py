@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     rtp_ports: str = Field(default="20000-29999", description="UDP ports for media, first-last.")
     capacity: int = Field(default=100, description="Calls one worker accepts at once.")
     concurrency_limit: int = Field(default=25, description="Concurrent calls of a new workspace.")
+    no_audio_seconds: float = Field(default=30.0, description="An answered call without any packet this long is dead.")
     drain_seconds: float = Field(default=30.0, description="How long live calls may go on after SIGTERM.")
     llm_base_url: str = Field(default="", description="OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1.")
     llm_api_key: str = ""

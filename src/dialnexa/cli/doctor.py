@@ -1,0 +1,188 @@
+"""``dialnexa doctor``: looks at everything a call needs and says in plain words what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import shutil
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx
+from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
+
+from dialnexa.cli.installation import trunks
+from dialnexa.cli.options import Data, settings_with
+from dialnexa.kit.process import port_is_free
+from dialnexa.live.plan import Transcriber, Voice
+from dialnexa.live.rtp.ports import PortRange
+from dialnexa.live.sip.probe import ProbeFailed, probe
+from dialnexa.live.speech.ports import SpeechError
+from dialnexa.live.speech.services import SpeechServices
+from dialnexa.settings import Settings
+
+_LOW_DISK_GB = 2.0
+_RECORDING_MB_PER_MINUTE = 1.92  # stereo, 16 bit, 8 kHz
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    grade: Literal["good", "note", "bad"]
+    about: str
+    words: str
+
+
+def doctor(data: Data = None) -> None:
+    """Check ports, NAT, trunks, models and disk; exit 1 when something would keep calls from working."""
+    console = Console(highlight=False, soft_wrap=True)
+    findings = asyncio.run(examine(settings_with(data=data)))
+    marks = {"good": "[green]good[/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}
+    for finding in findings:
+        console.print(f"  {marks[finding.grade]}  [bold]{finding.about:10}[/bold] {finding.words}")
+    sys.exit(1 if any(finding.grade == "bad" for finding in findings) else 0)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Return what every check found, in the order a call meets them."""
+    checks: tuple[Callable[[Settings], Awaitable[Iterable[Finding]]], ...] = (
+        _disk,
+        _ports,
+        _nat,
+        _trunks,
+        _speech,
+        _model,
+    )
+    return [finding for check in checks for finding in await check(settings)]
+
+
+async def _disk(settings: Settings) -> list[Finding]:
+    folder = settings.data if settings.data.exists() else settings.data.parent
+    free_gb = shutil.disk_usage(folder.resolve()).free / 1e9
+    hours = free_gb * 1000 / _RECORDING_MB_PER_MINUTE / 60
+    words = f"{free_gb:.1f} GB free for recordings: about {hours:.0f} hours of calls"
+    if free_gb < _LOW_DISK_GB:
+        return [Finding("bad", "disk", f"{words}. Free some space or move the data folder (--data).")]
+    return [Finding("good", "disk", words)]
+
+
+async def _ports(settings: Settings) -> list[Finding]:
+    found = [
+        _port("HTTP", settings.http_host, settings.http_port, socket.SOCK_STREAM),
+        _port("SIP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM),
+    ]
+    try:
+        ports = PortRange.parse(settings.rtp_ports)
+    except ValueError as error:
+        return [*found, Finding("bad", "RTP ports", f"DIALNEXA_RTP_PORTS: {error}")]
+    grade = "good" if ports.free >= settings.capacity else "bad"
+    found.append(
+        Finding(
+            grade,
+            "RTP ports",
+            f"UDP {settings.rtp_ports} holds {ports.free} calls; this worker takes {settings.capacity}. "
+            "Open this range in your firewall for carriers.",
+        )
+    )
+    return found
+
+
+def _port(name: str, host: str, port: int, kind: socket.SocketKind) -> Finding:
+    if port == 0 or port_is_free(host, port, kind):
+        return Finding("good", name, f"{host}:{port or 'any free port'} is free")
+    return Finding(
+        "note", name, f"{host}:{port} is in use: by DialNexa if it runs, else `dialnexa up` takes a free one"
+    )
+
+
+async def _nat(settings: Settings) -> list[Finding]:
+    if settings.sip_public_host:
+        return [Finding("good", "NAT", f"carriers are told {settings.sip_public_host}")]
+    try:
+        address = ipaddress.ip_address(settings.sip_host)
+    except ValueError:
+        return [Finding("note", "NAT", f"SIP binds to the name {settings.sip_host}; give an address to be sure which")]
+    if address.is_loopback:
+        return [
+            Finding(
+                "note",
+                "NAT",
+                "SIP listens on this machine only: right for the sandbox. For a carrier set DIALNEXA_SIP_HOST=0.0.0.0 "
+                "and DIALNEXA_SIP_PUBLIC_HOST to the address it reaches you at.",
+            )
+        ]
+    if address.is_private or address.is_unspecified:
+        return [
+            Finding(
+                "bad",
+                "NAT",
+                f"SIP binds to {address}, and carriers would be told that. Set DIALNEXA_SIP_PUBLIC_HOST to your public "
+                "address, else calls have no audio towards you.",
+            )
+        ]
+    return [Finding("good", "NAT", f"SIP binds to the public address {address}")]
+
+
+async def _trunks(settings: Settings) -> list[Finding]:
+    try:
+        known = await trunks(settings)
+    except (OSError, SQLAlchemyError) as error:
+        return [
+            Finding("note", "trunks", f"no database to read them from yet ({type(error).__name__}); run `dialnexa up`")
+        ]
+    if not known:
+        return [
+            Finding(
+                "note",
+                "trunks",
+                "none: calls go to the sandbox. Add one with POST /v1/organization-phone-numbers/sip-trunks.",
+            )
+        ]
+    return [await _trunk(name, host, port, settings) for name, host, port in known]
+
+
+async def _trunk(name: str, host: str, port: int, settings: Settings) -> Finding:
+    try:
+        answer = await probe(host, port, from_host=settings.sip_host)
+    except ProbeFailed as failure:
+        return Finding("bad", "trunk", f"{name} at {host}:{port}: {failure}")
+    return Finding("good", "trunk", f"{name} at {host}:{port} answers {answer}")
+
+
+async def _speech(_settings: Settings) -> list[Finding]:
+    try:
+        async with SpeechServices.open() as speech:
+            async with speech.stt(Transcriber()).open(Transcriber()):
+                pass
+            async with speech.tts(Voice()).open(Voice()):
+                pass
+    except SpeechError as error:
+        return [Finding("bad", "speech", str(error))]
+    return [
+        Finding("good", "speech", "embedded recogniser and voice load (guided dialogues, English; demo and IVR grade)")
+    ]
+
+
+async def _model(settings: Settings) -> list[Finding]:
+    if not settings.llm_base_url:
+        return [
+            Finding(
+                "note", "model", "none set: agents use builtin/flow. Set DIALNEXA_LLM_BASE_URL for a language model."
+            )
+        ]
+    headers = {"Authorization": f"Bearer {settings.llm_api_key}"} if settings.llm_api_key else {}
+    url = f"{settings.llm_base_url.rstrip('/')}/models"
+    try:
+        async with httpx.AsyncClient(timeout=5) as http:
+            answer = await http.get(url, headers=headers)
+    except httpx.HTTPError as error:
+        return [Finding("bad", "model", f"{url} does not answer ({type(error).__name__}). Is the server running?")]
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return [Finding("bad", "model", f"{url} refuses the key. Check DIALNEXA_LLM_API_KEY.")]
+    grade = "good" if answer.is_success else "note"
+    return [Finding(grade, "model", f"{url} answers {answer.status_code}")]

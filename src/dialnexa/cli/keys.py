@@ -1,0 +1,28 @@
+"""``dialnexa keys``: show the keys of the installation's first workspace."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from rich.console import Console
+
+from dialnexa.cli.installation import NotPrepared, read
+from dialnexa.cli.options import Data, settings_with
+
+
+def keys(data: Data = None) -> None:
+    """Print the API keys and the demo agent's ids."""
+    console = Console(highlight=False, soft_wrap=True)
+    settings = settings_with(data=data)
+    try:
+        home = asyncio.run(read(settings))
+        if home is None:
+            raise NotPrepared(
+                f"No installation in {settings.data}. Run `dialnexa up` first, or name its folder with --data."
+            )
+    except NotPrepared as error:
+        console.print(f"[red]{error}[/red]")
+        sys.exit(1)
+    for name, value in home.facts().items():
+        console.print(f"{name:18} {value}")

@@ -1,0 +1,25 @@
+"""Command-line options that several commands share; each overrides the setting of the same name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dialnexa.settings import Settings
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder for database, recordings and keys [var].")]
+HttpPort = Annotated[int | None, typer.Option("--http-port", help="Port of the API; 0 takes a free one [8080].")]
+SipPort = Annotated[int | None, typer.Option("--sip-port", help="UDP port for SIP; 0 takes a free one [5060].")]
+ReadyFile = Annotated[
+    Path | None, typer.Option("--ready-file", help="Write JSON here once all parts answer: addresses, keys, pid.")
+]
+DrainSeconds = Annotated[
+    float | None, typer.Option("--drain-seconds", help="How long live calls may go on after SIGTERM [30].")
+]
+
+
+def settings_with(**overrides: Any) -> Settings:
+    """Return the settings of the environment, with the options that were given on top."""
+    return Settings(**{name: value for name, value in overrides.items() if value is not None})

@@ -1,0 +1,203 @@
+"""``dialnexa up``: the whole installation on one machine, and its first call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+
+from dialnexa.cli.follow import ApiRefused, follow_call, place_call
+from dialnexa.cli.installation import Installation, prepare
+from dialnexa.cli.options import Data, DrainSeconds, HttpPort, ReadyFile, SipPort, settings_with
+from dialnexa.cli.supervisor import Role, RoleFailed, write_ready_file
+from dialnexa.kit.process import AlreadyRunning, free_port, hold, port_is_free
+from dialnexa.live.sandbox.sandbox import TEST_NUMBERS
+from dialnexa.settings import Settings
+
+DEMO_NUMBER = "+16505550199"
+_DEMO_VARIABLES = {
+    "customer_name": "Alex Rivera",
+    "appointment_date": "June 3rd at 2 PM",
+    "account_id": "acct_7842",
+}
+_STOP_MARGIN_S = 10.0
+
+
+def up(
+    data: Data = None,
+    http_port: HttpPort = None,
+    sip_port: SipPort = None,
+    ready_file: ReadyFile = None,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Place the demo call first.")] = True,
+    drain_seconds: DrainSeconds = None,
+) -> None:
+    """Start everything on this machine, place a demo call, and stay up until Ctrl-C or SIGTERM."""
+    settings = settings_with(data=data, http_port=http_port, sip_port=sip_port, drain_seconds=drain_seconds)
+    console = Console(highlight=False)
+    try:
+        with hold(settings.data):
+            asyncio.run(_run(settings, ready_file, demo, console))
+    except AlreadyRunning as running:
+        console.print(
+            f"[red]DialNexa already runs on {settings.data} (pid {running}).[/red] "
+            "Stop it first, or give another folder with --data."
+        )
+        sys.exit(1)
+    except RoleFailed as failure:
+        console.print(f"[red]DialNexa did not come up.[/red] {failure}\nThe logs are in {settings.data / 'logs'}.")
+        sys.exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The installation as it answers now."""
+
+    installation: Installation
+    api_url: str
+    sip_uri: str
+    api: Role
+    worker: Role
+
+    def facts(self) -> dict[str, object]:
+        """What the ready file says."""
+        return {
+            "api_url": self.api_url,
+            "sip_uri": self.sip_uri,
+            **self.installation.facts(),
+            "test_numbers": sorted(TEST_NUMBERS),
+            "pid": os.getpid(),
+            "api_pid": self.api.pid,
+            "worker_pid": self.worker.pid,
+        }
+
+
+async def _run(settings: Settings, ready_file: Path | None, demo: bool, console: Console) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    settings = _with_free_ports(settings, console)
+    installation = await prepare(settings)
+    api, worker = _roles(settings)
+    try:
+        api_facts, worker_facts = await asyncio.gather(api.start(), worker.start())
+        running = _Running(installation, str(api_facts["api_url"]), str(worker_facts["sip_uri"]), api, worker)
+        if ready_file:
+            write_ready_file(ready_file, running.facts())
+        if demo:
+            await _demo_call(running, console, stop)
+        if not stop.is_set():
+            _say_where(running, settings, console)
+        await stop.wait()
+        console.print("[dim]stopping: new calls are refused, live calls may finish…[/dim]")
+    finally:
+        api.signal(signal.SIGUSR1)  # from now on the API refuses new calls but still answers questions
+        await worker.stop(settings.drain_seconds + _STOP_MARGIN_S)
+        await api.stop(_STOP_MARGIN_S)
+        if ready_file:
+            ready_file.unlink(missing_ok=True)
+
+
+def _roles(settings: Settings) -> tuple[Role, Role]:
+    folder = settings.data / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    common = ["--data", str(settings.data)]
+    api = Role("api", [*common, "--http-port", str(settings.http_port)], folder, {})
+    worker = Role(
+        "worker",
+        [*common, "--sip-port", str(settings.sip_port), "--drain-seconds", str(settings.drain_seconds)],
+        folder,
+        {"DIALNEXA_PUBLIC_URL": settings.public_url or f"http://{settings.http_host}:{settings.http_port}"},
+    )
+    return api, worker
+
+
+def _with_free_ports(settings: Settings, console: Console) -> Settings:
+    """Settle both ports now, so that a restarted role comes back on the same one."""
+    http = _settle("HTTP", settings.http_host, settings.http_port, socket.SOCK_STREAM, console)
+    sip = _settle("SIP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM, console)
+    return settings.model_copy(update={"http_port": http, "sip_port": sip})
+
+
+def _settle(name: str, host: str, port: int, kind: socket.SocketKind, console: Console) -> int:
+    if port and port_is_free(host, port, kind):
+        return port
+    taken = free_port(host, kind)
+    if port:
+        console.print(f"[yellow]{name} port {port} is busy, using {taken}.[/yellow]")
+    return taken
+
+
+async def _demo_call(running: _Running, console: Console, stop: asyncio.Event) -> None:
+    console.print(f"\n[bold]A first call[/bold]: {running.installation.from_number} dials {DEMO_NUMBER}\n")
+    following = asyncio.ensure_future(_follow_demo(running, console))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (following, stopping):
+        task.cancel()
+    await asyncio.gather(following, stopping, return_exceptions=True)
+
+
+async def _follow_demo(running: _Running, console: Console) -> None:
+    keys = running.installation
+    body = {
+        "from_number": keys.from_number,
+        "to_number": DEMO_NUMBER,
+        "agent_version_id": keys.agent_version_id,
+        "variables": _DEMO_VARIABLES,
+        "metadata": {"placed_by": "dialnexa up"},
+    }
+    headers = {"Authorization": f"Bearer {keys.secret_key}"}
+    async with httpx.AsyncClient(base_url=running.api_url, headers=headers, trust_env=False) as http:
+        try:
+            record = await follow_call(http, (await place_call(http, body))["call_id"], console)
+        except (ApiRefused, httpx.HTTPError) as error:
+            console.print(f"[red]The demo call did not work:[/red] {error}")
+            return
+    _say_recording(record, console)
+
+
+def _say_recording(record: dict[str, Any], console: Console) -> None:
+    console.print(f"\n  status [bold]{record['status']}[/bold], {record['duration_seconds']} s", soft_wrap=True)
+    if record.get("recording_url"):
+        console.print(f"  recording: {record['recording_url']}", soft_wrap=True)
+
+
+def _say_where(running: _Running, settings: Settings, console: Console) -> None:
+    """Print addresses, keys and the curl of seed 001, ready to paste."""
+    keys = running.installation
+    body = {
+        "from_number": keys.from_number,
+        "to_number": DEMO_NUMBER,
+        "agent_version_id": keys.agent_version_id,
+        "variables": _DEMO_VARIABLES,
+        "metadata": {"crm_contact_id": "cont_99123"},
+    }
+    print_ = lambda text: console.print(text, soft_wrap=True)  # noqa: E731  (one option for every line)
+    print_(f"\n[bold]DialNexa is up[/bold]   data in {settings.data.resolve()}")
+    print_(f"  API          {running.api_url}/v1      reference: {running.api_url}/docs")
+    print_(f"  SIP          {running.sip_uri}")
+    print_(f"  secret key   {keys.secret_key}")
+    print_(f"  test key     {keys.test_secret_key}")
+    print_(f"  publishable  {keys.publishable_key}")
+    print_("\n[bold]Place a call yourself[/bold] (people who answer: dialnexa call --help)\n")
+    indented = json.dumps(body, indent=2).replace("\n", "\n  ")
+    console.print(
+        f"curl -X POST {running.api_url}/v1/calls \\\n"
+        f'  -H "Authorization: Bearer {keys.secret_key}" \\\n'
+        f'  -H "Content-Type: application/json" \\\n'
+        f"  -d '{indented}'\n",
+        soft_wrap=True,
+        markup=False,
+    )
+    print_("[dim]Ctrl-C stops it; live calls may finish first.[/dim]")

@@ -1,0 +1,175 @@
+"""Holds calls: from the claimed record through the live call to the finished record, for both directions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from dialnexa.kit.logging import about_call
+from dialnexa.kit.templates import TemplateError
+from dialnexa.live.call import CallControl, hold_call
+from dialnexa.live.line import Line
+from dialnexa.live.lines.sip import SipLine
+from dialnexa.live.plan import CallOutcome, CallPlan, Credentials, Ending, EndReason, SipRoute
+from dialnexa.live.sip.endpoint import IncomingCall
+from dialnexa.platform.calls import service
+from dialnexa.platform.calls.records import ClaimedCall, Result
+from dialnexa.platform.numbers import service as numbers
+from dialnexa.worker.parts import Parts
+from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan
+from dialnexa.worker.translate import result as as_result
+
+log = structlog.get_logger(__name__)
+
+_OVERLOAD_POLL_S = 0.2
+_RETRY_S = 0.5
+_MakeLine = Callable[[CallPlan], Line]
+
+
+@dataclass(slots=True)
+class _Held:
+    """A call this worker holds now."""
+
+    control: CallControl
+
+
+class CallHolder:
+    """All calls of one worker. ``dial`` and ``answer`` return when their call is finished and written."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._held: dict[str, _Held] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def live(self) -> int:
+        """How many calls are held now."""
+        return len(self._held)
+
+    def hang_up(self, call_id: str, detail: str) -> None:
+        """Ask one call to end; nothing happens when it is not held here."""
+        if held := self._held.get(call_id):
+            held.control.hang_up(detail)
+
+    def hang_up_all(self, detail: str) -> None:
+        """Ask every call to end."""
+        for call_id in tuple(self._held):
+            self.hang_up(call_id, detail)
+
+    async def idle(self) -> None:
+        """Wait until no call is held."""
+        await self._idle.wait()
+
+    async def dial(self, call_id: str) -> None:
+        """Run an admitted outbound call; returns at once when another node has dialled it or it was cancelled."""
+        while self._parts.media.overloaded:  # keep running calls on the grid; the call waits in state queued
+            await self._parts.clock.sleep(_OVERLOAD_POLL_S)
+        with about_call(call_id):
+            async with self._parts.database.write() as session:
+                call = await service.claim(session, call_id, self._parts.node_id, now=self._parts.clock.now())
+            if call is None:
+                return
+            await self._hold(call, await self._route(call), self._dialling)
+
+    async def answer(self, call: ClaimedCall, incoming: IncomingCall) -> None:
+        """Run an inbound call that was let in."""
+        with about_call(call.call_id):
+            await self._hold(call, None, lambda plan: self._answering(plan, incoming))
+
+    async def _hold(self, call: ClaimedCall, route: SipRoute | None, make_line: _MakeLine) -> None:
+        self._held[call.call_id] = held = _Held(CallControl())
+        self._idle.clear()
+        try:
+            await self._finish(call.call_id, await self._run(call, route, make_line, held.control))
+        finally:
+            del self._held[call.call_id]
+            if not self._held:
+                self._idle.set()
+
+    async def _run(
+        self, call: ClaimedCall, route: SipRoute | None, make_line: _MakeLine, control: CallControl
+    ) -> Result:
+        parts = self._parts
+        recordings = parts.settings.recordings
+        try:
+            built = self._plan(call, route, recordings / f"{call.call_id}.wav")
+        except (TemplateError, ValueError) as error:
+            return self._broken(f"The agent version cannot be run: {error}")
+        try:
+            outcome = await hold_call(
+                built.plan,
+                make_line(built.plan),
+                parts.speech,
+                lambda event: parts.scribe.note(call.call_id, event),
+                clock=parts.clock,
+                control=control,
+            )
+        except Exception as error:  # a bug must cost its own call only, and must be on its record
+            log.exception("call_crashed")
+            return self._broken(
+                f"The call stopped because of a fault in DialNexa ({type(error).__name__}); see the log."
+            )
+        await parts.scribe.flush()
+        return as_result(outcome, recordings, built.unresolved)
+
+    def _plan(self, call: ClaimedCall, route: SipRoute | None, recording: Path) -> BuiltPlan:
+        settings = self._parts.settings
+        models = ModelDefaults(settings.llm_base_url, settings.llm_api_key, settings.llm_model)
+        return build_plan(call, route, recording, models=models, no_audio_s=settings.no_audio_seconds)
+
+    async def _finish(self, call_id: str, result: Result) -> None:
+        """Write the end; a database that is away is waited for, because an end must not be lost."""
+        while True:
+            try:
+                async with self._parts.database.write() as session:
+                    await service.finish(session, call_id, result, node_id=self._parts.node_id)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("end_not_written_yet", error=repr(error))
+                await self._parts.clock.sleep(_RETRY_S)
+            else:
+                return
+
+    def _broken(self, detail: str) -> Result:
+        return as_result(
+            CallOutcome(Ending.FAILED, EndReason.ERROR, None, self._parts.clock.now(), 0, detail=detail),
+            self._parts.settings.recordings,
+            (),
+        )
+
+    async def _route(self, call: ClaimedCall) -> SipRoute:
+        """Where the call goes: its trunk, or the sandbox."""
+        host, port = self._parts.sandbox.address
+        to_sandbox = SipRoute(host, port, trunk_id="sandbox")
+        if not call.livemode or call.phone_number_id is None:
+            return to_sandbox
+        async with self._parts.database.read() as session:
+            number = await numbers.get(session, call.workspace_id, call.phone_number_id)
+            trunk = await numbers.route_for(session, self._parts.vault, number)
+        if trunk.is_sandbox:
+            return to_sandbox
+        credentials = Credentials(trunk.username, trunk.password or "") if trunk.username else None
+        return SipRoute(trunk.host, trunk.port, credentials, trunk.trunk_id)
+
+    def _dialling(self, plan: CallPlan) -> Line:
+        assert plan.route is not None  # outbound plans carry one
+        parts = self._parts
+        return SipLine.dialling(
+            plan.to_number,
+            from_user=plan.from_number,
+            route=plan.route,
+            endpoint=parts.endpoint,
+            media=parts.media,
+            ports=parts.ports,
+            limits=plan.limits,
+            recording=plan.recording,
+        )
+
+    def _answering(self, plan: CallPlan, incoming: IncomingCall) -> Line:
+        parts = self._parts
+        return SipLine.answering(incoming, parts.endpoint, parts.media, parts.ports, plan.limits, plan.recording)

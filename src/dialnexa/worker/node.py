@@ -1,0 +1,215 @@
+"""One worker process: opens its parts, keeps its lease, takes calls, drains."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from dialnexa.engine import Engine
+from dialnexa.kit.clock import SystemClock
+from dialnexa.kit.ids import ulid
+from dialnexa.kit.secrets import Vault
+from dialnexa.live.media.engine import MediaEngine
+from dialnexa.live.rtp.ports import PortRange
+from dialnexa.live.sandbox.sandbox import Sandbox
+from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
+from dialnexa.live.speech.services import SpeechServices
+from dialnexa.platform.calls import nodes, service
+from dialnexa.platform.calls.records import NodeLease
+from dialnexa.platform.database import Database
+from dialnexa.settings import Settings
+from dialnexa.worker.holding import CallHolder
+from dialnexa.worker.parts import Parts
+from dialnexa.worker.reception import Reception
+from dialnexa.worker.scribe import Scribe
+
+log = structlog.get_logger(__name__)
+
+_HEARTBEAT_S = 1.0
+_SWEEP_EVERY = 3
+"""Heartbeats between two sweeps for dead workers."""
+_HANG_UP_POLL_S = 0.25
+_LAST_WORDS_S = 3.0
+"""After the drain time: how long calls that were told to end may take to say goodbye to the network."""
+
+
+class Worker:
+    """A worker that is up. Made by ``Worker.open``."""
+
+    def __init__(self, parts: Parts, holder: CallHolder, reception: Reception, engine: Engine) -> None:
+        self._parts = parts
+        self._holder = holder
+        self._reception = reception
+        self._engine = engine
+        self._lost = asyncio.Event()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncGenerator[Worker]:
+        """Bring a worker up; leaving ends its calls, gives up its lease and closes everything."""
+        async with AsyncExitStack() as stack:
+            gate = _Gate()
+            parts = await _open_parts(settings, stack, gate)
+            scribing = asyncio.create_task(parts.scribe.run())
+            stack.push_async_callback(_ended, scribing)
+            holder = CallHolder(parts)
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            await _register(parts, settings)
+            stack.push_async_callback(_give_up_lease, parts)
+            engine = await stack.enter_async_context(
+                Engine.open(
+                    settings.resolved_database_url,
+                    executor_id=parts.node_id,
+                    capacity=settings.capacity,
+                    run_call=holder.dial,
+                )
+            )
+            worker = cls(parts, holder, Reception(parts, holder, tasks), engine)
+            gate.reception = worker._reception
+            loops = [asyncio.create_task(loop) for loop in (worker._keep_lease(), worker._obey())]
+            stack.push_async_callback(_ended, *loops)
+            stack.push_async_callback(worker._end_calls)
+            yield worker
+
+    @property
+    def id(self) -> str:
+        """The node's id."""
+        return self._parts.node_id
+
+    @property
+    def sip_uri(self) -> str:
+        """Where calls come in."""
+        host, port = self._parts.endpoint.advertised
+        return f"sip:{host}:{port}"
+
+    async def lost(self) -> None:
+        """Wait until the lease is lost: then others have ended our calls, and we must go (the zombie rule)."""
+        await self._lost.wait()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new calls; give live ones this long to finish, then end them properly."""
+        log.info("draining", live_calls=self._holder.live, seconds=seconds)
+        self._reception.open = False
+        await self._engine.stop_taking()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._holder.idle()
+        await self._end_calls()
+
+    async def _end_calls(self) -> None:
+        self._reception.open = False
+        self._holder.hang_up_all("The worker was shut down while the call was live.")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._holder.idle()
+
+    async def _keep_lease(self) -> None:
+        """Renew the lease each second, and now and then end the calls of workers that lost theirs."""
+        beats = 0
+        while not self._lost.is_set():
+            try:
+                await self._beat(sweep=beats % _SWEEP_EVERY == 0)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("heartbeat_failed", error=repr(error))
+            beats += 1
+            await self._parts.clock.sleep(_HEARTBEAT_S)
+
+    async def _beat(self, *, sweep: bool) -> None:
+        now = self._parts.clock.now()
+        async with self._parts.database.write() as session:
+            alive = await nodes.heartbeat(
+                session, self.id, now=now, live_calls=self._holder.live, draining=not self._reception.open
+            )
+            swept = await nodes.sweep(session, now=now) if alive and sweep else None
+            living = [node.id for node in await nodes.living(session)] if swept else []
+        if not alive:
+            log.error("lease_lost", node=self.id)
+            self._holder.hang_up_all("This worker lost its lease.")
+            self._lost.set()
+        elif swept:
+            await self._engine.adopt_strays(living)
+
+    async def _obey(self) -> None:
+        """Pass on what the API was asked: hang-ups of our calls."""
+        while True:
+            try:
+                async with self._parts.database.read() as session:
+                    unwanted = await service.hang_ups(session, self.id)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("hang_ups_not_read", error=repr(error))
+                unwanted = []
+            for call_id in unwanted:
+                self._holder.hang_up(call_id, "Ended by an API request.")
+            await self._parts.clock.sleep(_HANG_UP_POLL_S)
+
+
+class _Gate:
+    """Stands before the reception until the worker is ready: SIP binds early, calls are let in last."""
+
+    def __init__(self) -> None:
+        self.reception: Reception | None = None
+
+    def on_invite(self, incoming: IncomingCall) -> None:
+        if self.reception:
+            self.reception.on_invite(incoming)
+        else:
+            incoming.reject(503, "Service Unavailable", [("Retry-After", "2")])
+
+    def accepting(self) -> bool:
+        return self.reception is not None and self.reception.open
+
+
+async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) -> Parts:
+    clock = SystemClock()
+    node_id = f"node_{ulid()}"
+    settings.recordings.mkdir(parents=True, exist_ok=True)
+    database = await stack.enter_async_context(Database.open(settings.resolved_database_url))
+    media = await stack.enter_async_context(MediaEngine.open(clock=clock))
+    ports = PortRange.parse(settings.rtp_ports)
+    endpoint = await stack.enter_async_context(
+        SipEndpoint.open(
+            settings.sip_host,
+            settings.sip_port,
+            on_invite=gate.on_invite,
+            advertised_host=settings.sip_public_host,
+            accepting=gate.accepting,
+        )
+    )
+    return Parts(
+        node_id=node_id,
+        settings=settings,
+        clock=clock,
+        vault=Vault.from_file(settings.data / "master.key"),
+        database=database,
+        media=media,
+        ports=ports,
+        endpoint=endpoint,
+        sandbox=await stack.enter_async_context(Sandbox.open(media, ports)),
+        speech=await stack.enter_async_context(SpeechServices.open()),
+        scribe=Scribe(database, node_id, clock),
+    )
+
+
+async def _register(parts: Parts, settings: Settings) -> None:
+    now: datetime = parts.clock.now()
+    lease = NodeLease(parts.node_id, settings.capacity, f"{socket.gethostname()}/{os.getpid()}")
+    async with parts.database.write() as session:
+        await nodes.register(session, lease, now=now)
+
+
+async def _give_up_lease(parts: Parts) -> None:
+    async with parts.database.write() as session:
+        await nodes.leave(session, parts.node_id)
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

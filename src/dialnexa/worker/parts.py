@@ -1,0 +1,33 @@
+"""What a worker opens once and every call of it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dialnexa.kit.clock import Clock
+from dialnexa.kit.secrets import Vault
+from dialnexa.live.media.engine import MediaEngine
+from dialnexa.live.rtp.ports import PortRange
+from dialnexa.live.sandbox.sandbox import Sandbox
+from dialnexa.live.sip.endpoint import SipEndpoint
+from dialnexa.live.speech.services import Speech
+from dialnexa.platform.database import Database
+from dialnexa.settings import Settings
+from dialnexa.worker.scribe import Scribe
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The worker's database, ears, mouths, wires and people."""
+
+    node_id: str
+    settings: Settings
+    clock: Clock
+    vault: Vault
+    database: Database
+    media: MediaEngine
+    ports: PortRange
+    endpoint: SipEndpoint
+    sandbox: Sandbox
+    speech: Speech
+    scribe: Scribe

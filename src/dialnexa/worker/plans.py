@@ -1,0 +1,158 @@
+"""Turns a claimed call and its agent version into a ``CallPlan``: every variable rendered, nothing left to look up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialnexa.kit import templates
+from dialnexa.live.plan import (
+    AgentPlan,
+    CallLimits,
+    CallPlan,
+    FunctionSpec,
+    Model,
+    Opening,
+    SipRoute,
+    Transcriber,
+    TurnTaking,
+    Voice,
+    VoicemailHandling,
+)
+from dialnexa.platform.agents.config import AgentConfig, AgentFunction
+from dialnexa.platform.calls.records import ClaimedCall
+
+EMBEDDED_MODEL = "builtin/flow"
+EMBEDDED_TRANSCRIBER = "builtin/pocketsphinx"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDefaults:
+    """The installation's language model, for agents that name none; an empty ``model`` means the embedded engine."""
+
+    base_url: str
+    api_key: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltPlan:
+    """A plan, and the variables its texts wanted but nobody gave."""
+
+    plan: CallPlan
+    unresolved: tuple[str, ...]
+
+
+class _Renderer:
+    """Renders texts of one call and remembers what was missing."""
+
+    def __init__(self, call: ClaimedCall, config: AgentConfig) -> None:
+        person = call.to_number if call.direction == "outbound" else call.from_number
+        built_in = templates.built_ins(
+            call_id=call.call_id, agent_id=call.agent_id, agent_name=call.agent_title, caller_number=person
+        )
+        self._values: Mapping[str, object] = {**built_in, **call.variables}
+        self._defaults = config.default_dynamic_variables
+        self.unresolved: dict[str, None] = {}
+
+    def __call__(self, template: str) -> str:
+        rendered = templates.render(template, self._values, self._defaults)
+        self.unresolved.update(dict.fromkeys(rendered.unresolved))
+        return rendered.text
+
+    def everything(self) -> dict[str, str]:
+        """All variables as text, for the flow engine."""
+        merged = {**self._defaults, **{name: value for name, value in self._values.items() if value is not None}}
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in merged.items()}
+
+
+def build_plan(
+    call: ClaimedCall, route: SipRoute | None, recording: Path | None, *, models: ModelDefaults, no_audio_s: float
+) -> BuiltPlan:
+    """Build the plan of a call; raises ``TemplateError`` only if a stored template is broken."""
+    config = AgentConfig.model_validate(call.config)
+    render = _Renderer(call, config)
+    plan = CallPlan(
+        call_id=call.call_id,
+        direction=call.direction,
+        from_number=call.from_number,
+        to_number=call.to_number,
+        agent=_agent(call, config, render, models),
+        limits=CallLimits(
+            ring_s=config.ring_duration_sec, duration_s=config.max_call_duration_sec, no_audio_s=no_audio_s
+        ),
+        route=route,
+        recording=recording,
+    )
+    return BuiltPlan(plan, tuple(render.unresolved))
+
+
+def _agent(call: ClaimedCall, config: AgentConfig, render: _Renderer, models: ModelDefaults) -> AgentPlan:
+    prompt = "\n\n".join(text for text in (config.system_prompt_text, render(config.prompt_text)) if text)
+    return AgentPlan(
+        agent_id=call.agent_id,
+        version_id=call.agent_version_id,
+        name=call.agent_title,
+        prompt=prompt,
+        opening=Opening(
+            config.conversation_start_type, render(config.welcome_message), config.pause_before_speaking_sec
+        ),
+        voice=Voice(config.voice_id, config.voice_speed, config.voice_pitch, config.voice_volume),
+        transcriber=_transcriber(config, render),
+        model=_model(config, models),
+        turns=_turn_taking(config),
+        voicemail=VoicemailHandling(
+            detect=config.voicemail_detection and call.direction == "outbound",
+            hang_up=config.hangup_on_voicemail,
+            message=render(config.voicemail_message),
+        ),
+        functions=tuple(_function(function, render) for function in config.agent_functions),
+        flow=config.flow if config.agent_type == "Conversational_Flow_Agent" else None,
+        variables=render.everything(),
+    )
+
+
+def _transcriber(config: AgentConfig, render: _Renderer) -> Transcriber:
+    terms = [term.strip() for term in config.boosted_keywords.split(",") if term.strip()]
+    if config.boost_dynamic_variables:
+        terms += [value for value in render.everything().values() if value and len(value) < 50]
+    return Transcriber(config.transcriber_id or EMBEDDED_TRANSCRIBER, config.language_id, tuple(dict.fromkeys(terms)))
+
+
+def _model(config: AgentConfig, models: ModelDefaults) -> Model:
+    """The agent's own model, else the installation's, else the embedded engine; flow agents always run on that."""
+    wanted = config.llm_id or models.model or EMBEDDED_MODEL
+    if config.agent_type == "Conversational_Flow_Agent" or wanted == EMBEDDED_MODEL or not models.base_url:
+        return Model(EMBEDDED_MODEL, temperature=config.llm_temperature)
+    return Model(wanted, models.base_url, models.api_key, config.llm_temperature)
+
+
+def _turn_taking(config: AgentConfig) -> TurnTaking:
+    return TurnTaking(
+        allow_interruptions=config.allow_interruptions,
+        responsiveness=config.responsiveness,
+        interruption_sensitivity=config.interruption_sensitivity,
+        reminder_interval_s=config.reminder_message_interval,
+        reminder_count=config.reminder_message_frequency,
+        silence_end_s=config.end_call_on_silence_sec,
+        keypad=config.listen_for_keypad,
+        keypad_timeout_s=config.keypad_timeout_sec,
+        keypad_digits=config.digit_limit,
+        keypad_end=config.termination_key,
+    )
+
+
+def _function(function: AgentFunction, render: _Renderer) -> FunctionSpec:
+    """Name a function the way models like it: the display name in snake case, else its type."""
+    spoken = function.display_name or function.type
+    name = "".join(letter if letter.isalnum() else "_" for letter in spoken.strip().lower()).strip("_")
+    parameters = function.config.get("parameters") or function.config.get("json_schema") or {}
+    return FunctionSpec(
+        name=name or function.type,
+        kind=function.type,
+        description=render(function.description),
+        parameters=parameters if isinstance(parameters, dict) else {},
+        config=function.config,
+    )

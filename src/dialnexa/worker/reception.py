@@ -1,0 +1,89 @@
+"""Lets calls in: INVITE → trunk → number → agent version → admission; or the right refusal, written down."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from dialnexa.kit.phone import normalise
+from dialnexa.live.sip.endpoint import IncomingCall
+from dialnexa.platform.calls import rejections, service
+from dialnexa.platform.calls.admission import Refused
+from dialnexa.platform.calls.records import ClaimedCall, InboundCall
+from dialnexa.platform.numbers.service import InboundMatch, find_inbound
+from dialnexa.worker.holding import CallHolder
+from dialnexa.worker.parts import Parts
+
+log = structlog.get_logger(__name__)
+
+_BUSY_FOR_S = 5
+
+
+class Reception:
+    """Answers the worker's INVITEs. Every call runs in the task group given to it."""
+
+    def __init__(self, parts: Parts, holder: CallHolder, tasks: asyncio.TaskGroup) -> None:
+        self._parts = parts
+        self._holder = holder
+        self._tasks = tasks
+        self.open = True
+        """False while draining: everybody is sent elsewhere with 503."""
+
+    def on_invite(self, incoming: IncomingCall) -> None:
+        """Take a new INVITE; called by the SIP endpoint."""
+        if not self.open or self._parts.media.overloaded or self._holder.live >= self._parts.settings.capacity:
+            incoming.reject(503, "Service Unavailable", [("Retry-After", str(_BUSY_FOR_S))])
+            return
+        self._tasks.create_task(self._receive(incoming))
+
+    async def _receive(self, incoming: IncomingCall) -> None:
+        try:
+            call = await self._let_in(incoming)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("inbound_without_database", error=repr(error))
+            incoming.reject(503, "Service Unavailable", [("Retry-After", str(_BUSY_FOR_S))])
+            return
+        if call is not None:
+            await self._holder.answer(call, incoming)
+
+    async def _let_in(self, incoming: IncomingCall) -> ClaimedCall | None:
+        parts = self._parts
+        to_number, from_number = _as_number(incoming.to_user), _as_number(incoming.from_user)
+        source, now = incoming.source[0], parts.clock.now()
+        async with parts.database.write() as session:
+            match = await find_inbound(session, to_number, source)
+            if isinstance(match, InboundMatch):
+                verdict = await service.admit_inbound(
+                    session,
+                    InboundCall(
+                        workspace_id=match.workspace_id,
+                        account_id=match.account_id,
+                        livemode=match.livemode,
+                        from_number=from_number,
+                        to_number=to_number,
+                        phone_number_id=match.phone_number_id,
+                        trunk_id=match.trunk_id,
+                        agent_id=match.agent_id,
+                        agent_version_id=match.agent_version_id,
+                    ),
+                    parts.node_id,
+                    now=now,
+                )
+                if not isinstance(verdict, Refused):
+                    return verdict
+                refusal = rejections.full(verdict, match.workspace_id)
+            else:
+                refusal = rejections.no_route(match)
+            await rejections.write(
+                session, refusal, from_number=from_number, to_number=to_number, source=source, now=now
+            )
+        incoming.reject(refusal.sip_status, refusal.phrase)
+        return None
+
+
+def _as_number(user: str) -> str:
+    """Read the user part of a SIP address as E.164 where it is one; else keep it as it came."""
+    text = user if user.startswith("+") else f"+{user}"
+    return normalise(text) or user

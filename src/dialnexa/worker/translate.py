@@ -1,0 +1,54 @@
+"""Between the wings: live values (``live.plan``) into platform values (``platform.calls.records``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from dialnexa.live.plan import CallEvent, CallOutcome, RecordingResult, TurnSpoken
+from dialnexa.platform.calls.records import RecordingFile, Result, TimelineEntry, Turn
+from dialnexa.platform.calls.states import CallState
+
+
+def timeline_entry(event: CallEvent) -> TimelineEntry:
+    """Write an event as one line of the timeline."""
+    return TimelineEntry(at=event.at, kind=event.what.kind, detail=asdict(event.what))
+
+
+def result(outcome: CallOutcome, recordings: Path, unresolved: Sequence[str]) -> Result:
+    """Write an outcome the way the record keeps it; recording paths become relative to their folder."""
+    return Result(
+        state=CallState(outcome.ending.value),
+        end_reason=outcome.reason.value,
+        ended_at=outcome.ended_at,
+        answered_at=outcome.answered_at,
+        duration_ms=outcome.duration_ms,
+        turns=[_turn(turn) for turn in outcome.turns],
+        recording=_recording(outcome.recording, recordings) if outcome.recording else None,
+        sip_status=outcome.sip_status,
+        unresolved_variables=list(unresolved),
+        detail=outcome.detail,
+    )
+
+
+def _turn(turn: TurnSpoken) -> Turn:
+    return Turn(
+        role=turn.role,
+        content=turn.text,
+        start_ms=turn.start_ms,
+        end_ms=turn.end_ms,
+        interrupted=turn.interrupted,
+        intended=turn.intended,
+        confidence=turn.confidence,
+        latency=dict(turn.latency),
+    )
+
+
+def _recording(recording: RecordingResult, folder: Path) -> RecordingFile:
+    return RecordingFile(
+        blob_key=recording.path.relative_to(folder).as_posix(),
+        duration_ms=recording.duration_ms,
+        bytes=recording.size_bytes,
+        lost=recording.lost,
+    )
