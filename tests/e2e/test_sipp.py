@@ -120,7 +120,7 @@ def test_a_number_without_an_agent_and_a_full_workspace(home: Installation, tmp_
     assert reasons >= {480, 486}
 
 
-# --- what the stories above are told with ------------------------------------------------------------------------------
+# --- what the stories above are told with
 
 _numbers: Iterator[str] = (f"+1202555{n:04d}" for n in range(200, 1000))
 
