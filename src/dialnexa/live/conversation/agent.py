@@ -1,0 +1,207 @@
+"""The agent's mind in a call: asks the model, hands its words to the mouth clause by clause, carries out functions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from dialnexa.live.conversation.events import (
+    EndRequested,
+    Event,
+    ReplyFailed,
+    ReplyFinished,
+    ReplyStarted,
+    ReplyText,
+    ToolFinished,
+    ToolStarted,
+)
+from dialnexa.live.conversation.functions import FunctionResult, Functions
+from dialnexa.live.conversation.ledger import INAUDIBLE, AgentTurn, Ledger
+from dialnexa.live.conversation.mouth import Mouth
+from dialnexa.live.plan import AgentPlan, Happening, ToolCalled
+from dialnexa.live.speech.ports import (
+    Expect,
+    Expectation,
+    Finished,
+    Llm,
+    LlmEvent,
+    Message,
+    SpeechError,
+    TextDelta,
+    ToolCall,
+)
+from dialnexa.live.speech.sentences import Sentences
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+PLATFORM_RULES = """\
+You are speaking with a person on the telephone.
+Answer in short spoken sentences, one question at a time. No lists, no markup, no emoji.
+Write numbers and dates as they are spoken.
+A user turn [inaudible] was not understood: ask the person to repeat it.
+A user turn such as "DTMF: 12" are keys pressed on the keypad.
+If you were interrupted, your turn shows only the words the person heard."""
+
+_ROUNDS = 8
+"""Requests to the model in one agent turn: more is a circle of functions calling each other."""
+
+
+class Agent:
+    """Makes replies, one at a time."""
+
+    def __init__(
+        self,
+        plan: AgentPlan,
+        llm: Llm,
+        *,
+        functions: Functions,
+        ledger: Ledger,
+        mouth: Mouth,
+        tell: Callable[[Event], None],
+        emit: Callable[[Happening], None],
+        expect: Callable[[Expectation], None],
+        now: Callable[[], int],
+        spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
+    ) -> None:
+        self._llm = llm
+        self._functions = functions
+        self._ledger = ledger
+        self._mouth = mouth
+        self._tell = tell
+        self._emit = emit
+        self._expect = expect
+        self._now = now
+        self._spawn = spawn
+        self._task: asyncio.Task[None] | None = None
+        self._tool: asyncio.Task[FunctionResult] | None = None
+        self._tool_expired = False
+        self._guided = plan.model.id.startswith("builtin/")
+        system = plan.prompt if self._guided else f"{PLATFORM_RULES}\n\n{plan.prompt}"
+        self._system = Message("system", system.strip())
+
+    # --- for the conversation -----------------------------------------------------------------------------------------
+
+    def reply(self, number: int, turn: AgentTurn) -> None:
+        """Ask the model for an agent turn; asking again for the same number starts over."""
+        self.cancel()
+        self._task = self._spawn(self._reply(number, turn))
+
+    def cancel(self) -> None:
+        """Stop asking."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def expire_tool(self) -> None:
+        """The function under way has had its time; the model is told so."""
+        if self._tool is not None:
+            self._tool_expired = True
+            self._tool.cancel()
+
+    def prime(self) -> None:
+        """Learn what a guided engine expects as the answer to words it did not speak itself, such as the opening."""
+        if self._guided:
+            self._spawn(self._prime())
+
+    # --- one reply ----------------------------------------------------------------------------------------------------
+
+    async def _prime(self) -> None:
+        try:
+            async with _closing(self._llm.stream(self._messages(), self._functions.tools)) as events:
+                async for event in events:
+                    if isinstance(event, Expect):
+                        self._expect(event.expectation)
+        except SpeechError:
+            return  # an expectation is a courtesy; the reply to come will tell what is wrong
+
+    async def _reply(self, number: int, turn: AgentTurn) -> None:
+        try:
+            for _ in range(_ROUNDS):
+                calls = await self._round(number, turn)
+                if not calls or await self._use(number, turn, calls):
+                    break
+        except SpeechError as error:
+            self._tell(ReplyFailed(self._now(), number, str(error)))
+            return
+        self._tell(ReplyFinished(self._now(), number))
+        self._mouth.finish(number)
+
+    async def _round(self, number: int, turn: AgentTurn) -> list[ToolCall]:
+        """Ask once: speak what comes, return the functions the model wants."""
+        sentences = Sentences()
+        calls: list[ToolCall] = []
+        begun = False
+        async with _closing(self._llm.stream(self._messages(), self._functions.tools)) as events:
+            async for event in events:
+                if not begun:
+                    begun = True
+                    turn.stage("llm_first_token", self._now())
+                    self._tell(ReplyStarted(self._now(), number))
+                match event:
+                    case TextDelta():
+                        self._speak(number, sentences.feed(event.text))
+                    case ToolCall():
+                        calls.append(event)
+                    case Expect():
+                        self._expect(event.expectation)
+                    case Finished():
+                        break
+        self._speak(number, [sentences.rest()])
+        return calls
+
+    def _speak(self, number: int, clauses: Sequence[str]) -> None:
+        for clause in clauses:
+            if clause:
+                self._tell(ReplyText(self._now(), number, clause))
+                self._mouth.speak(number, clause)
+
+    async def _use(self, number: int, turn: AgentTurn, calls: Sequence[ToolCall]) -> bool:
+        """Carry out functions, the one that hangs up last; return whether the call ends."""
+        ends = False
+        for call in sorted(calls, key=lambda call: self._functions.ends_call(call.name)):
+            result = await self._use_one(number, turn, call)
+            ends = ends or result.ends_call
+        if ends:
+            self._tell(EndRequested(self._now(), number))
+        return ends
+
+    async def _use_one(self, number: int, turn: AgentTurn, call: ToolCall) -> FunctionResult:
+        started = self._now()
+        limit = self._functions.limit_ms(call.name)
+        turn.tool_started(call)
+        self._tell(ToolStarted(started, number, call.name, limit, self._functions.holding_message(call.name)))
+        result = await self._result(call, limit)
+        took = self._now() - started
+        turn.tool_finished(call, result.text)
+        self._emit(ToolCalled(call.name, call.arguments, result.text, result.ok, took))
+        self._tell(ToolFinished(self._now(), number, call.name))
+        return result
+
+    async def _result(self, call: ToolCall, limit_ms: int) -> FunctionResult:
+        self._tool_expired = False
+        self._tool = asyncio.ensure_future(self._functions.call(call))
+        try:
+            return await self._tool
+        except asyncio.CancelledError:
+            if not self._tool_expired:
+                raise
+            return FunctionResult(f'{{"error": "{call.name} did not answer within {limit_ms // 1000} s."}}', ok=False)
+        finally:
+            self._tool = None
+
+    def _messages(self) -> list[Message]:
+        return [self._system, *self._ledger.messages(inaudible="" if self._guided else INAUDIBLE)]
+
+
+@asynccontextmanager
+async def _closing(events: AsyncIterator[LlmEvent]) -> AsyncGenerator[AsyncIterator[LlmEvent]]:
+    """Close a stream of events when done with it, which cancels its request."""
+    try:
+        yield events
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()

@@ -1,0 +1,127 @@
+"""The ears of one call: what the line hears goes to the recogniser, what it understands comes back as events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+
+from dialnexa.live.conversation.events import EarsLost, Event, FinalHeard, PartialHeard
+from dialnexa.live.line import SAMPLE_RATE, Samples
+from dialnexa.live.plan import Happening, Transcriber, Trouble
+from dialnexa.live.speech.ports import Expectation, Final, Partial, SpeechError, Stt, SttStream
+
+_PRE_ROLL_MS = 300
+"""Audio before the first voiced window that a recogniser fed with speech only gets as well."""
+_RING_FRAMES = 40
+"""800 ms: the pre-roll, and the time the VAD takes to be sure."""
+_WAITING_FRAMES = 500
+"""10 s of audio kept while the recogniser is being connected."""
+_FAILURES = 3
+"""After so many failures the recogniser is given up."""
+
+
+class Ears:
+    """Feeds one recogniser stream and opens it anew when it breaks. Audio calls never block."""
+
+    def __init__(
+        self,
+        stt: Stt,
+        settings: Transcriber,
+        *,
+        tell: Callable[[Event], None],
+        emit: Callable[[Happening], None],
+        now: Callable[[], int],
+        spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
+    ) -> None:
+        self._stt = stt
+        self._settings = settings
+        self._tell = tell
+        self._emit = emit
+        self._now = now
+        self._spawn = spawn
+        self._continuous = stt.capabilities.continuous
+        self._ring: deque[tuple[int, Samples]] = deque(maxlen=_RING_FRAMES)
+        self._waiting: deque[Samples | None] = deque(maxlen=_WAITING_FRAMES)
+        self._open = False
+        self._stream: SttStream | None = None
+        self._expectation: Expectation | None = None
+
+    def start(self) -> None:
+        """Connect the recogniser; audio is kept until it is there."""
+        self._spawn(self._run())
+
+    def on_audio(self, samples: Samples, at: int) -> None:
+        """Take a frame of the caller's audio that starts at ``at`` (samples)."""
+        if self._continuous or self._open:
+            self._send(samples)
+        else:
+            self._ring.append((at, samples))
+
+    def speech_began(self, since_ms: int) -> None:
+        """The caller speaks since then: from now on every frame goes to the recogniser."""
+        if self._continuous or self._open:
+            return
+        self._open = True
+        first = (since_ms - _PRE_ROLL_MS) * SAMPLE_RATE // 1000
+        for at, samples in self._ring:
+            if at >= first:
+                self._send(samples)
+        self._ring.clear()
+
+    def finalize(self) -> None:
+        """The caller fell silent: ask for the final of what was sent."""
+        self._open = False
+        if self._stream is not None:
+            self._stream.finalize()
+        else:
+            self._waiting.append(None)
+
+    def expect(self, expectation: Expectation) -> None:
+        """Tell the recogniser what will probably be said next."""
+        self._expectation = expectation
+        if self._stream is not None:
+            self._stream.expect(expectation)
+
+    def _send(self, samples: Samples) -> None:
+        if self._stream is not None:
+            self._stream.send(samples)
+        else:
+            self._waiting.append(samples)
+
+    async def _run(self) -> None:
+        for failure in range(1, _FAILURES + 1):
+            detail = await self._listen()
+            if failure < _FAILURES:
+                self._emit(Trouble("ears", f"{detail} Connecting again."))
+        self._tell(EarsLost(self._now(), "The recogniser is lost; the call goes on without it, by keypad only."))
+
+    async def _listen(self) -> str:
+        """Serve one stream until it breaks; return why."""
+        try:
+            async with self._stt.open(self._settings) as stream:
+                self._connected(stream)
+                async for event in stream.events():
+                    self._heard(event)
+        except SpeechError as error:
+            return str(error)
+        finally:
+            self._stream = None
+        return "The recogniser closed its stream."
+
+    def _connected(self, stream: SttStream) -> None:
+        self._stream = stream
+        if self._expectation is not None:
+            stream.expect(self._expectation)
+        while self._waiting:
+            samples = self._waiting.popleft()
+            if samples is None:
+                stream.finalize()
+            else:
+                stream.send(samples)
+
+    def _heard(self, event: Partial | Final) -> None:
+        if isinstance(event, Partial):
+            self._tell(PartialHeard(self._now(), event.text))
+        else:
+            self._tell(FinalHeard(self._now(), event.text, event.confidence, event.engine, event.matched))

@@ -1,0 +1,160 @@
+"""What the model may do besides talking: end the call, press keys, call a custom function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import structlog
+
+from dialnexa.live.plan import DigitsPressed, FunctionSpec, Happening, Trouble
+from dialnexa.live.speech.ports import Tool, ToolCall
+
+_log = structlog.get_logger(__name__)
+
+_TIMEOUT_MS = 10_000
+_LONGEST_MS = 120_000
+_KEYS = frozenset("0123456789*#ABCD")
+
+_PRESS_DIGITS = FunctionSpec(
+    "press_digits",
+    "press_digits",
+    "Press keys on the telephone keypad, to choose from a menu or to enter a number.",
+    {
+        "type": "object",
+        "properties": {"digits": {"type": "string", "description": "The keys to press: 0-9, * and #."}},
+        "required": ["digits"],
+    },
+)
+_NO_PARAMETERS: Mapping[str, object] = {"type": "object", "properties": {}}
+
+
+class FunctionError(Exception):
+    """A function failed; the message is what the model is told."""
+
+
+class FunctionRunner(Protocol):
+    """Runs a ``custom`` function (contract C.5), over HTTP or however."""
+
+    async def run(self, spec: FunctionSpec, arguments: Mapping[str, object]) -> str:
+        """Return what the model shall read of the answer. Raises ``FunctionError``; may be cancelled at any time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionResult:
+    """What came of a call."""
+
+    text: str
+    """What the model is told."""
+    ok: bool
+    ends_call: bool = False
+
+
+class Functions:
+    """The functions of one call, by name."""
+
+    def __init__(
+        self,
+        specs: Sequence[FunctionSpec],
+        *,
+        press: Callable[[str], None],
+        emit: Callable[[Happening], None],
+        runner: FunctionRunner | None = None,
+    ) -> None:
+        self._specs: dict[str, FunctionSpec] = {}
+        for spec in specs:
+            if spec.name in self._specs:
+                emit(Trouble("functions", f"Two functions are called {spec.name}; the first one counts."))
+            else:
+                self._specs[spec.name] = spec
+        self._press = press
+        self._emit = emit
+        self._runner = runner
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """What the model is offered."""
+        return tuple(
+            Tool(spec.name, spec.description, spec.parameters or _NO_PARAMETERS) for spec in self._specs.values()
+        )
+
+    def offer_keypad(self) -> None:
+        """Let the model press keys from now on, whether or not the agent has a function for it."""
+        if not any(spec.kind == "press_digits" for spec in self._specs.values()):
+            self._specs[_PRESS_DIGITS.name] = _PRESS_DIGITS
+
+    def limit_ms(self, name: str) -> int:
+        """Return how long the function may take; 10 s when its configuration says nothing, 120 s at most."""
+        value = self._config(name, "timeout_ms")
+        return min(round(value), _LONGEST_MS) if isinstance(value, int | float) and value > 0 else _TIMEOUT_MS
+
+    def holding_message(self, name: str) -> str:
+        """Return what to say when the function takes noticeably long; empty for the usual phrase."""
+        message = self._config(name, "holding_message")
+        return message if isinstance(message, str) else ""
+
+    def ends_call(self, name: str) -> bool:
+        """Tell whether this function hangs up."""
+        return name in self._specs and self._specs[name].kind == "end_call"
+
+    def _config(self, name: str, key: str) -> object:
+        return self._specs[name].config.get(key) if name in self._specs else None
+
+    async def call(self, call: ToolCall) -> FunctionResult:
+        """Carry out what the model asked for; failures come back as results that tell the model."""
+        spec = self._specs.get(call.name)
+        if spec is None:
+            return _failed(f"There is no function {call.name}.")
+        try:
+            arguments = _arguments(spec, call.arguments)
+            return await self._run(spec, arguments)
+        except FunctionError as error:
+            _log.info("function failed", function=spec.name, reason=str(error))
+            return _failed(str(error))
+        except Exception as error:  # noqa: BLE001
+            # The runner is a plug-in: its bug must not take the call down with it.
+            _log.exception("function broke", function=spec.name)
+            return _failed(f"The function {spec.name} broke: {type(error).__name__}.")
+
+    async def _run(self, spec: FunctionSpec, arguments: Mapping[str, object]) -> FunctionResult:
+        if spec.kind == "end_call":
+            return FunctionResult("The call ends.", ok=True, ends_call=True)
+        if spec.kind == "press_digits":
+            return self._press_digits(arguments)
+        if spec.kind == "custom" and self._runner is not None:
+            return FunctionResult(await self._runner.run(spec, arguments), ok=True)
+        self._emit(Trouble("functions", f"{spec.name}: functions of type {spec.kind} are not available on this call."))
+        raise FunctionError(f"The function {spec.name} is not available on this call. Tell the caller, and go on.")
+
+    def _press_digits(self, arguments: Mapping[str, object]) -> FunctionResult:
+        digits = str(arguments.get("digits", "")).replace(" ", "").replace("-", "").upper()
+        if not digits or not _KEYS.issuperset(digits):
+            raise FunctionError(f"{digits!r} cannot be pressed. Use the keys 0-9, * and #.")
+        self._press(digits)
+        self._emit(DigitsPressed("agent", digits))
+        return FunctionResult(f"Pressed {digits}.", ok=True)
+
+
+def _arguments(spec: FunctionSpec, text: str) -> Mapping[str, object]:
+    """Read the JSON the model wrote; what it got wrong is told to it in words it can act on."""
+    try:
+        parsed: object = json.loads(text or "{}")
+    except ValueError:
+        raise FunctionError(f"The arguments of {spec.name} are not valid JSON. Call it again.") from None
+    if not isinstance(parsed, dict):
+        raise FunctionError(f"The arguments of {spec.name} must be a JSON object. Call it again.")
+    arguments = cast("dict[str, object]", parsed)
+    required = spec.parameters.get("required")
+    names = cast("list[object]", required) if isinstance(required, list) else []
+    missing = [str(name) for name in names if name not in arguments]
+    if missing:
+        raise FunctionError(f"{spec.name} needs {', '.join(missing)}. Ask the caller, then call it again.")
+    return arguments
+
+
+def _failed(reason: str) -> FunctionResult:
+    """Say it as JSON with an ``error``, which guided engines and models both understand as a failure."""
+    return FunctionResult(json.dumps({"error": reason}), ok=False)
