@@ -30,6 +30,9 @@ class Call(Base):
             name="fk_calls_phone_number",
         ),
         ForeignKeyConstraint(
+            ["workspace_id", "trunk_id"], ["sip_trunks.workspace_id", "sip_trunks.id"], name="fk_calls_trunk"
+        ),
+        ForeignKeyConstraint(
             ["workspace_id", "parent_call_id"], ["calls.workspace_id", "calls.id"], name="fk_calls_parent"
         ),
         Index("ix_calls_account", "account_id", "id"),

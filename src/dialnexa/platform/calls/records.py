@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls.states import CallState
 
 
@@ -28,9 +29,7 @@ class ClaimedCall:
     agent_version_id: str
     agent_version_number: int
     agent_title: str
-    agent_timezone: str | None
-    config: Mapping[str, object]
-    """The version's ``AgentConfig`` as JSON."""
+    config: AgentConfig
     variables: Mapping[str, object]
     trunk_id: str | None
     """Where the call goes out; ``None``: the sandbox."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dialnexa.platform.agents.models import Agent, AgentVersion
+from dialnexa.platform.agents.models import AgentVersion
 from dialnexa.platform.calls.models import Call, Node, Recording, Slot, TimelineEvent, Transcript
 from dialnexa.platform.calls.records import TimelineEntry
 from dialnexa.platform.calls.states import FINAL, TAKEN, CallState, before
@@ -65,16 +65,16 @@ async def get_of(session: AsyncSession, workspace_id: str, livemode: bool, call_
     return await session.scalar(query.execution_options(populate_existing=True))
 
 
-async def with_version(session: AsyncSession, call_id: str) -> tuple[Call, AgentVersion, Agent] | None:
+async def with_version(session: AsyncSession, call_id: str) -> tuple[Call, AgentVersion] | None:
     """Return a call with the agent version it runs."""
     query = (
-        select(Call, AgentVersion, Agent)
+        select(Call, AgentVersion)
         .join(AgentVersion, AgentVersion.id == Call.agent_version_id)
-        .join(Agent, Agent.id == AgentVersion.agent_id)
         .where(Call.id == call_id)
+        .execution_options(populate_existing=True)
     )
     row = (await session.execute(query)).one_or_none()
-    return None if row is None else (row[0], row[1], row[2])
+    return None if row is None else (row[0], row[1])
 
 
 async def version_numbers(session: AsyncSession, version_ids: Collection[str]) -> dict[str, int]:

@@ -5,64 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from dialnexa.kit.clock import iso
-from dialnexa.platform.calls.models import Call, TimelineEvent
+from dialnexa.platform.calls.models import Call, RefusedCall, TimelineEvent
 from dialnexa.platform.calls.records import Turn
 from dialnexa.platform.calls.states import PROVIDER_WORDS, SHOWN, CallState
 
 _NUMBERS = ("from_number", "from_phone_number", "to_number", "to_phone_number")
-
-
-class RetryIn(BaseModel):
-    """When and how often to try again (``POST /calls``). Waits are uniform."""
-
-    max_retries: int = Field(default=0, ge=0, le=10, description="0 disables retries; attempt 1 is the first dial.")
-    wait_minutes: int = Field(default=30, ge=0, le=10_080)
-    retry_on_no_answer: bool = True
-    retry_on_busy: bool = True
-    retry_on_voicemail: bool = False
-
-
-class CallIn(BaseModel):
-    """A call to place, in any of the three documented shapes; first present alias wins.
-
-    Name the agent by ``agent_version_id`` (then ``from_number`` is needed), or by ``agent_id`` with an optional
-    ``agent_version_number`` (then the caller id defaults to the version's outbound number).
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "from_number": "+14155550100",
-                    "to_number": "+16505550199",
-                    "agent_version_id": "av_01hx0000000000000000000000",
-                    "variables": {"customer_name": "Alex Rivera"},
-                    "metadata": {"crm_contact_id": "cont_99123"},
-                }
-            ]
-        }
-    )
-
-    to_number: str | None = Field(default=None, description="Destination, E.164.")
-    to_phone_number: str | None = Field(default=None, description="Alias of `to_number`.")
-    phone_number: str | None = Field(default=None, description="Alias of `to_number`.")
-    from_number: str | None = Field(default=None, description="Caller id: an active number of the workspace, E.164.")
-    from_phone_number: str | None = Field(default=None, description="Alias of `from_number`.")
-    agent_version_id: str | None = Field(default=None, description="A published version.")
-    agent_id: str | None = None
-    agent_version_number: int | None = Field(
-        default=None, description="0 is a valid number; default: the live version."
-    )
-    variables: dict[str, Any] | None = Field(default=None, description="Values for `{{name}}` in the agent's texts.")
-    metadata: dict[str, Any] | None = Field(
-        default=None,
-        description="Stored on the record. With `agent_id` and without `variables` it also fills the agent's texts.",
-    )
-    notes: dict[str, Any] | None = Field(default=None, description="Stored on the record; at most 15 keys.")
-    retry: RetryIn | None = None
 
 
 class CallCreated(BaseModel):
@@ -307,6 +257,31 @@ class TimelineOut(BaseModel):
     call_id: str
     status: str
     data: list[TimelineLine]
+
+
+class RefusedOut(BaseModel):
+    """Somebody who called and was not let in."""
+
+    id: str
+    at: str
+    source: str = Field(description="Address the call came from.")
+    from_number: str
+    to_number: str
+    sip_status: int
+    reason: str
+
+    @classmethod
+    def of(cls, refused: RefusedCall) -> RefusedOut:
+        """Describe a refusal."""
+        return cls(
+            id=refused.id,
+            at=iso(refused.at),
+            source=refused.source,
+            from_number=refused.from_number,
+            to_number=refused.to_number,
+            sip_status=refused.sip_status,
+            reason=refused.reason,
+        )
 
 
 class CallLogOut(BaseModel):

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import Conflict
 from dialnexa.kit.ids import new_id
+from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls import repository
 from dialnexa.platform.calls.admission import Refused, admit, scopes_of
 from dialnexa.platform.calls.models import Call, Recording, Transcript
@@ -285,7 +286,8 @@ def _turn(said: TurnOut) -> Turn:
 async def _claimed(session: AsyncSession, call_id: str) -> ClaimedCall:
     found = await repository.with_version(session, call_id)
     assert found is not None  # foreign keys keep the version; only calls with one are placed or let in
-    call, version, agent = found
+    call, version = found
+    config = AgentConfig.model_validate(version.config)
     return ClaimedCall(
         call_id=call.id,
         workspace_id=call.workspace_id,
@@ -294,12 +296,11 @@ async def _claimed(session: AsyncSession, call_id: str) -> ClaimedCall:
         direction=cast(Literal["outbound", "inbound"], call.direction),
         from_number=call.from_number or "",
         to_number=call.to_number or "",
-        agent_id=agent.id,
+        agent_id=version.agent_id,
         agent_version_id=version.id,
         agent_version_number=version.number,
-        agent_title=agent.title,
-        agent_timezone=agent.timezone,
-        config=version.config,
+        agent_title=config.title,
+        config=config,
         variables=call.variables,
         trunk_id=call.trunk_id,
         phone_number_id=call.phone_number_id,

@@ -112,6 +112,9 @@ def _calls() -> None:
             name="fk_calls_agent_version",
         ),
         sa.ForeignKeyConstraint(
+            ["workspace_id", "trunk_id"], ["sip_trunks.workspace_id", "sip_trunks.id"], name="fk_calls_trunk"
+        ),
+        sa.ForeignKeyConstraint(
             ["workspace_id", "parent_call_id"], ["calls.workspace_id", "calls.id"], name="fk_calls_parent"
         ),
         sa.ForeignKeyConstraint(

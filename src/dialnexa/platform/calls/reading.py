@@ -1,0 +1,127 @@
+"""Showing the record: calls, lists, timelines and recordings, as a principal may see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.kit.errors import BadRequest, NotFound
+from dialnexa.platform.calls import repository
+from dialnexa.platform.calls.models import Call, Recording
+from dialnexa.platform.calls.schemas import (
+    CallLogDetails,
+    CallLogOut,
+    CallOut,
+    TimelineLine,
+    TurnOut,
+    call_fields,
+    log_fields,
+    transcript_text,
+)
+from dialnexa.platform.calls.states import FINAL, CallState
+from dialnexa.platform.tenancy.principal import Principal
+
+_ID = re.compile(r"call_[0-9a-z]{1,60}")
+
+Link = Callable[[str], str]
+"""Makes the URL of a call's recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePart:
+    """Part of a call's timeline, and whether more can come."""
+
+    call: Call
+    lines: Sequence[TimelineLine]
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the call is over."""
+        return CallState(self.call.state) in FINAL
+
+
+async def find(session: AsyncSession, principal: Principal, call_id: str) -> Call:
+    """Return a call the principal may see; raise ``BadRequest`` for what is no id, ``NotFound`` for foreign ones."""
+    if not _ID.fullmatch(call_id):
+        raise BadRequest("Invalid call ID format")
+    call = await repository.get_of(session, principal.workspace_id, principal.livemode, call_id)
+    if call is None:
+        raise NotFound(f"Call {call_id} not found.")
+    return call
+
+
+async def show(session: AsyncSession, call: Call, link: Link) -> CallOut:
+    """Describe a call with all there is to know of it."""
+    numbers = await repository.version_numbers(session, [call.agent_version_id or ""])
+    recording = (await repository.recordings(session, [call.id])).get(call.id)
+    turns = await _turns(session, call)
+    fields = call_fields(
+        call,
+        version_number=numbers.get(call.agent_version_id or ""),
+        recording_url=_url(recording, link),
+        recording_lost=None if recording is None else recording.lost,
+        turns=turns if turns or call.answered_at is not None else None,
+    )
+    return CallOut.model_validate(fields)
+
+
+async def show_all(session: AsyncSession, calls: Sequence[Call], link: Link) -> list[CallOut]:
+    """Describe the calls of a list: all but what was said."""
+    numbers = await repository.version_numbers(session, {call.agent_version_id or "" for call in calls})
+    recorded = await repository.recordings(session, [call.id for call in calls])
+    return [
+        CallOut.model_validate(
+            call_fields(
+                call,
+                version_number=numbers.get(call.agent_version_id or ""),
+                recording_url=_url(recorded.get(call.id), link),
+            )
+        )
+        for call in calls
+    ]
+
+
+async def timeline(session: AsyncSession, call: Call, after: int, limit: int = 1000) -> TimelinePart:
+    """Return a call's timeline after a sequence number."""
+    lines = await repository.timeline(session, call.id, after=after, limit=limit)
+    return TimelinePart(call, [TimelineLine.of(line) for line in lines])
+
+
+async def recording_of(session: AsyncSession, call_id: str) -> Recording:
+    """Return the recording of a call; raise ``NotFound`` when there is none."""
+    recording = (await repository.recordings(session, [call_id])).get(call_id)
+    if recording is None:
+        raise NotFound(f"Call {call_id} has no recording. One appears when an answered call has ended.")
+    return recording
+
+
+async def logs(session: AsyncSession, calls: Sequence[Call], link: Link) -> list[CallLogOut]:
+    """Describe calls in the words of the Call History API."""
+    recorded = await repository.recordings(session, [call.id for call in calls])
+    return [CallLogOut.model_validate(log_fields(call, _url(recorded.get(call.id), link))) for call in calls]
+
+
+async def log_details(session: AsyncSession, call: Call, link: Link) -> CallLogDetails:
+    """Describe a call in the words of the Call History API, with what was said and what happened."""
+    recorded = await repository.recordings(session, [call.id])
+    turns = await _turns(session, call)
+    lines = (await timeline(session, call, 0, limit=10_000)).lines
+    fields = log_fields(call, _url(recorded.get(call.id), link))
+    return CallLogDetails.model_validate(
+        {**fields, "transcript": transcript_text(turns), "transcript_turns": turns, "timeline": lines}
+    )
+
+
+async def _turns(session: AsyncSession, call: Call) -> list[TurnOut]:
+    """Return what was said: from the transcript, or from the timeline while the call still goes on."""
+    kept = await repository.transcript(session, call.id)
+    if kept is not None:
+        return [TurnOut.model_validate(segment) for segment in kept.segments]
+    return [TurnOut.from_line(line) for line in await repository.spoken(session, call.id)]
+
+
+def _url(recording: Recording | None, link: Link) -> str | None:
+    return None if recording is None else link(recording.call_id)

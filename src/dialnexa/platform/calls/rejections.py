@@ -1,0 +1,99 @@
+"""Who called and was not let in, and why: no call, but the right SIP answer and a line where the operator looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.kit.ids import new_id
+from dialnexa.kit.pagination import Page, Part
+from dialnexa.kit.phone import from_sip_user
+from dialnexa.platform.calls.admission import Refused
+from dialnexa.platform.calls.models import RefusedCall
+from dialnexa.platform.numbers import repository as numbers
+from dialnexa.platform.numbers.service import NotRouted
+
+KEPT = 1000
+"""Lines kept in all; scanners find every open SIP port and must not fill the disk."""
+_LONGEST = 255
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What the caller is told (RFC 3261 section 21), and what the operator is told."""
+
+    sip_status: int
+    phrase: str
+    reason: str
+    """A sentence that says what to mend."""
+    workspace_id: str | None = None
+
+
+_NO_ROUTE = {
+    NotRouted.UNKNOWN_SOURCE: Rejection(
+        403, "Forbidden", "The call came from an address that is no trunk of yours. Add it to the trunk's sources."
+    ),
+    NotRouted.UNKNOWN_NUMBER: Rejection(
+        404, "Not Found", "The number is not an active number on the trunk the call came over."
+    ),
+    NotRouted.NO_AGENT: Rejection(
+        480, "Temporarily Unavailable", "No published agent version is assigned to answer this number."
+    ),
+}
+
+
+def no_route(why: NotRouted) -> Rejection:
+    """Return the answer to a call that nobody answers."""
+    return _NO_ROUTE[why]
+
+
+def full(refused: Refused, workspace_id: str) -> Rejection:
+    """Return the answer to a call for which there is no slot."""
+    reason = f"All {refused.limit} concurrent calls of {refused.scope} were taken."
+    return Rejection(486, "Busy Here", reason, workspace_id)
+
+
+async def write(
+    session: AsyncSession, rejection: Rejection, *, from_number: str, to_number: str, source: str, now: datetime
+) -> None:
+    """Write down a call that was not let in, for the workspace that owns the number, if one does.
+
+    The texts come from strangers and are cut to size.
+    """
+    log.warning("call_rejected", source=source, sip_status=rejection.sip_status, reason=rejection.reason)
+    session.add(
+        RefusedCall(
+            id=new_id("ref"),
+            workspace_id=rejection.workspace_id or await _owner(session, to_number),
+            at=now,
+            source=source[:_LONGEST],
+            from_number=from_number[:_LONGEST],
+            to_number=to_number[:_LONGEST],
+            sip_status=rejection.sip_status,
+            reason=rejection.reason,
+        )
+    )
+    await session.flush()
+    oldest_kept = select(RefusedCall.id).order_by(RefusedCall.id.desc()).offset(KEPT - 1).limit(1).scalar_subquery()
+    forget = delete(RefusedCall).where(RefusedCall.id < oldest_kept)
+    await session.execute(forget.execution_options(synchronize_session=False))
+
+
+async def of_workspace(session: AsyncSession, workspace_id: str | None, page: Page) -> Part[RefusedCall]:
+    """Return rejections on a workspace's numbers, newest first; ``None``: those on numbers that are nobody's."""
+    mine = RefusedCall.workspace_id == workspace_id
+    rows = select(RefusedCall).where(mine).order_by(RefusedCall.id.desc()).offset(page.offset).limit(page.limit)
+    total = await session.scalar(select(func.count()).select_from(RefusedCall).where(mine))
+    return Part((await session.scalars(rows)).all(), total or 0)
+
+
+async def _owner(session: AsyncSession, to_number: str) -> str | None:
+    e164 = from_sip_user(to_number)
+    owners = {number.workspace_id for number in await numbers.by_e164(session, e164)} if e164 else set[str]()
+    return owners.pop() if len(owners) == 1 else None
