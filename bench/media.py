@@ -4,7 +4,7 @@
 
 The far ends send continuous noise, so that no window is too quiet for the voice detector to be asked (the dearest
 case), and note with the kernel's receive timestamps when each packet of ours arrived. The agent speaks two seconds
-out of six. CPU time is that of the whole serving process, recorder thread included.
+out of six. CPU time is that of the whole serving process, recorder thread included. Linux only.
 """
 
 from __future__ import annotations

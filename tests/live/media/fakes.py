@@ -1,4 +1,4 @@
-"""Stand-ins for what surrounds the media plane: a wire that remembers, a listener that writes down, a hand-moved time."""
+"""What surrounds the media plane, faked: a wire that remembers, a listener that takes notes, time moved by hand."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.live.media.fakes import HandClock
 
 from dialnexa.live.media.clock import Lateness, Ticker
-from tests.live.media.fakes import HandClock
 
 
 async def beats(clock: HandClock, count: int) -> tuple[list[tuple[int, int, float]], Ticker]:

@@ -55,7 +55,9 @@ def test_every_byte_survives_a_round_trip(codec):
 @pytest.mark.parametrize("codec", list(Codec))
 def test_no_sample_is_further_off_than_half_its_step(codec):
     error = np.abs(decode(codec, encode(codec, EVERY_SAMPLE)).astype(int) - EVERY_SAMPLE)
-    assert (error <= np.maximum(np.abs(EVERY_SAMPLE.astype(int)) / 32 + 8, 8) + (np.abs(EVERY_SAMPLE) > 32124) * 644).all()
+    assert (
+        error <= np.maximum(np.abs(EVERY_SAMPLE.astype(int)) / 32 + 8, 8) + (np.abs(EVERY_SAMPLE) > 32124) * 644
+    ).all()
 
 
 def test_batches_of_frames_keep_their_shape_in_order():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialnexa.live.media.jitter import CUSHION, JitterBuffer
@@ -100,6 +100,13 @@ def test_silence_suppression_leaves_a_hole_of_the_right_length():
     assert played == [None, 0, 1, *([None] * 30), 32, 33]
 
 
+def test_a_timestamp_that_ran_ahead_during_a_pause_brings_no_delay():
+    buffer = JitterBuffer(0xFF)
+    play(buffer, [[n] for n in range(10)])
+    play(buffer, [[]] * 20)
+    assert play(buffer, [[n] for n in range(90, 95)]) == [None, *range(90, 94)]
+
+
 def packets_of(size: int, count: int) -> list[tuple[bytes, int]]:
     stream = b"".join(frame(n) for n in range(count * size // 160 + 1))
     return [(stream[n * size : (n + 1) * size], n * size) for n in range(count)]
@@ -142,6 +149,7 @@ def test_unusable_packets_are_ignored():
     assert buffer.pop() is None
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -166,6 +174,7 @@ def test_after_any_nonsense_a_steady_stream_is_heard_within_a_second(chaos):
     assert played[-1] is not None
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["arrives", "is lost", "arrives twice", "swaps with the next"]), min_size=1, max_size=60)
 )

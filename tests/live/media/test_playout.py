@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialnexa.live.media.g711 import Codec, decode, encode
@@ -115,6 +115,7 @@ def test_a_codec_change_carries_over_what_was_not_played():
     assert playout.take(320) == encode(Codec.PCMA, np.full(160, -4000, np.int16))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["push", "take", "pause", "resume", "duck", "cut", "finish"]), max_size=60))
 def test_positions_never_lie(steps):
     playout = Playout(Codec.PCMU)

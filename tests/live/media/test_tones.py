@@ -13,6 +13,8 @@ from dialnexa.live.media.tones import BeepDetector, keypad_tone, tone
 
 SPEECH = decode(Codec.PCMU, Path(__file__).with_name("data").joinpath("speech.ulaw").read_bytes())
 
+SCALE = np.float32(1 / 32768)
+
 
 def phone(samples: np.ndarray, noise_dbfs: float = -60, seed: int = 1) -> np.ndarray:
     """Pass audio through a noisy telephone line."""
@@ -26,7 +28,7 @@ def keys_in(*rows: np.ndarray) -> list[str]:
         ear.add()
     heard = [""] * len(rows)
     for start in range(0, min(map(len, rows)) - 159, 160):
-        frames = np.stack([row[start : start + 160] for row in rows]).astype(np.float32) / 32768
+        frames = np.stack([row[start : start + 160] for row in rows]).astype(np.float32) * SCALE
         for row, digit in ear.feed(frames):
             heard[row] += digit
     return heard
@@ -43,7 +45,7 @@ def test_all_sixteen_keys_are_heard_once_each(level):
 
 
 def test_the_same_key_twice_is_two_presses_and_a_long_one_is_one():
-    assert keys_in(phone(dialled("5577")), phone(dialled("9", seconds=0.6))) == ["5577"[:4], "9"]
+    assert keys_in(phone(dialled("5577")), phone(dialled("9", seconds=0.6))) == ["5577", "9"]
 
 
 def test_noise_at_fifteen_decibels_is_no_obstacle():
@@ -58,7 +60,7 @@ def test_rows_are_kept_apart_when_one_leaves():
     ear = KeypadEar()
     for _ in range(3):
         ear.add()
-    sound = dialled("7").astype(np.float32) / 32768
+    sound = dialled("7").astype(np.float32) * SCALE
     quiet = np.zeros(160, np.float32)
     heard: list[tuple[int, str]] = []
     for number, start in enumerate(range(0, len(sound) - 159, 160)):

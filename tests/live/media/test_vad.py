@@ -32,11 +32,12 @@ class CountingModel(Silero):
 
 def judge(ear: VoiceEar, rows: list[np.ndarray]) -> list[tuple[list[float], int]]:
     """Feed the rows; return the probabilities of each window and the sample it ended at."""
-    verdicts = []
-    for start in range(0, len(rows[0]) - 159, 160):
-        if verdict := ear.feed(np.stack([row[start : start + 160] for row in rows])):
-            verdicts.append((verdict[0].tolist(), start + 160 - verdict[1]))
-    return verdicts
+    heard = ((start, ear.feed(np.stack([row[start : start + 160] for row in rows]))) for start in starts(rows[0]))
+    return [(verdict[0].tolist(), start + 160 - verdict[1]) for start, verdict in heard if verdict]
+
+
+def starts(row: np.ndarray) -> range:
+    return range(0, len(row) - 159, 160)
 
 
 def ear_of(model: Silero, rows: int) -> VoiceEar:

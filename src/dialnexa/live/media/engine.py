@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import structlog
+
 from dialnexa.kit.clock import Clock
 from dialnexa.live.line import LineListener
 from dialnexa.live.media.clock import PHASES, LatenessReport, Ticker
@@ -17,10 +19,15 @@ from dialnexa.live.media.phase import Phase
 from dialnexa.live.media.recorder import RecordingDesk
 from dialnexa.live.media.vad import Silero
 
+log = structlog.get_logger(__name__)
+
 _LATE_MS = 10.0
 """A p99 lateness above this over the last seconds: no new calls, so that the running ones keep the grid."""
 _BUSY = 0.8
 """Share of the tick budget above which the next call would make all of them late."""
+
+_LOG_EVERY = 500
+"""Failing ticks come in hundreds per second; one line of them is enough."""
 
 
 def calm_garbage_collector() -> None:
@@ -41,6 +48,7 @@ class MediaEngine:
         model = Silero() if vad else None
         self._phases = [Phase(model) for _ in range(PHASES)]
         self._desk = RecordingDesk()
+        self._failures = 0
         self._ticker = Ticker(clock, self.tick)
 
     @classmethod
@@ -75,7 +83,12 @@ class MediaEngine:
 
     def tick(self, phase: int, cycle: int) -> None:
         """Take one phase to this cycle; the clock calls it, and so do tests with time of their own."""
-        self._phases[phase].run(cycle)
+        try:
+            self._phases[phase].run(cycle)
+        except Exception:  # the clock must outlive any bug in a tick; the calls of the other phases are innocent
+            if self._failures % _LOG_EVERY == 0:
+                log.exception("media.phase_failed", phase=phase, failures=self._failures + 1)
+            self._failures += 1
 
     @property
     def lateness(self) -> LatenessReport:

@@ -8,6 +8,8 @@ KEYS = "0123456789*#ABCD"
 """Keys by their event code, 0 to 15."""
 _PAYLOAD = struct.Struct("!BBH")
 _END = 0x80
+_LATE = 40_000
+"""Samples (5 s) a packet of an older press may lag behind."""
 _VOLUME = 10
 """−10 dBm0, the level most phones announce."""
 
@@ -29,14 +31,14 @@ class KeyReceiver:
         """Return the key when this is the first packet of its press, else ``None``; garbage is ``None`` too.
 
         All packets of one press carry the timestamp of its start (RFC 4733, 2.5.1.2). Packets of an older press that
-        come late are recognised by their older timestamp.
+        come late are recognised by a timestamp slightly older; one that is far off is a stream that began anew.
         """
         if len(payload) < _PAYLOAD.size or payload[0] >= len(KEYS):
             return None
         digit = KEYS[payload[0]]
         if ssrc == self._source and self._started_at is not None:
-            newer = (timestamp - self._started_at) & 0xFFFFFFFF
-            if newer >= 0x80000000 or (newer == 0 and digit == self._digit):
+            older_by = (self._started_at - timestamp) & 0xFFFFFFFF
+            if 0 < older_by <= _LATE or (not older_by and digit == self._digit):
                 return None
         self._source, self._started_at, self._digit = ssrc, timestamp, digit
         return digit

@@ -96,10 +96,13 @@ class RtpSession:
         """Send to this numeric address from now on, and believe packets as ``Latch`` says; repeat after a re-INVITE.
 
         ``payload_type`` is for sending; PCMU (0) and PCMA (8) are always understood. ``event_payload_type`` is the
-        negotiated telephone-event type, ``None`` when keys must go as tones. Raises ``ValueError`` for a host name.
+        negotiated telephone-event type, ``None`` when keys must go as tones.
+        Raises ``ValueError`` for a host name or an impossible port.
         """
-        silent = ipaddress.ip_address(remote[0]).is_unspecified or not remote[1]  # 0.0.0.0 is hold, the old way
-        self._mute = silent
+        host, port = ipaddress.ip_address(remote[0]), remote[1]
+        if not 0 <= port <= 65535:
+            raise ValueError(f"{port} is no UDP port")
+        self._mute = host.is_unspecified or not port  # 0.0.0.0 is hold, the old way
         self._payload_type = payload_type
         self._event_type = event_payload_type
         if self._latch is None or self._latch.signalled != remote:
@@ -157,7 +160,7 @@ class RtpSession:
             self._ports.release(self.port)
 
     def _send(self, head: bytes, body: bytes) -> None:
-        if self._latch is None or self._closed or (self._mute and self._latch.target == self._latch.signalled):
+        if self._latch is None or self._closed or self._mute:
             return
         self._sequence = (self._sequence + 1) & 0xFFFF
         try:
