@@ -34,7 +34,9 @@ _TOO_COMMON: Final = frozenset(
     )
 )
 """Single words that mean something only when they are the whole answer."""
-_FILLERS: Final = frozenset(("um", "uh", "er", "erm", "hmm", "well", "oh", "ah", "so", "please", "thanks"))
+_FILLERS: Final = frozenset(("um", "uh", "er", "erm", "hmm", "well", "oh", "ah", "please", "thanks"))
+_NEGATIONS: Final = frozenset(("no", "not", "never"))
+"""Sentences alike but for one of these mean the opposite."""
 
 _CONTRACTIONS: Final[Mapping[str, str]] = {
     "can't": "can not", "cannot": "can not", "won't": "will not", "let's": "let us", "i'm": "i am", "ok": "okay",
@@ -137,7 +139,9 @@ def score(text: str, phrase: str) -> float:
     if contains(said, wanted):
         too_common = len(wanted) == 1 and wanted[0] in _TOO_COMMON
         return 0.0 if too_common else min(98.0, 89.0 + len(wanted))
-    return min(89.0, similarity(" ".join(said), " ".join(wanted))) if len(said) > 1 or len(wanted) == 1 else 0.0
+    if (len(said) == 1 and len(wanted) > 1) or bool(_NEGATIONS & {*said}) != bool(_NEGATIONS & {*wanted}):
+        return 0.0
+    return min(89.0, similarity(" ".join(said), " ".join(wanted)))
 
 
 def best(text: str, options: Mapping[str, Sequence[str]]) -> str | None:

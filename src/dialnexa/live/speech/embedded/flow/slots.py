@@ -32,7 +32,7 @@ class Answer:
     parts: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-_KEYPAD = re.compile(r"^\W*(?:dtmf|keypad|pressed|digits?)\s*[:=]?\W*([0-9*#a-d ]+?)\W*$", re.IGNORECASE)
+_KEYPAD = re.compile(r"^\W*(?:dtmf|keypad|pressed|digits?)\s*[:=]?\W*([0-9*#a-d ]+?)[\s\].)]*$", re.IGNORECASE)
 
 
 def keypad(text: str) -> str:
@@ -153,7 +153,7 @@ def _datetime(said: Sequence[str]) -> Answer | None:
     """Read a day and a time in any order; one alone is an answer too, with the other part empty."""
     day = find_day(said)
     if day is None:
-        time = find_time(said, near=0)
+        time = find_time(bare(said))
         return _moment(None, time) if time else None
     # The day's own words must not be read as a time ("the third at two"), so they are cut out first.
     left = (*said[: day.start], *said[day.end :])
