@@ -107,6 +107,12 @@ def test_a_timestamp_that_ran_ahead_during_a_pause_brings_no_delay():
     assert play(buffer, [[n] for n in range(90, 95)]) == [None, *range(90, 94)]
 
 
+def test_a_timestamp_that_jumps_ahead_in_mid_speech_costs_a_tenth_of_a_second():
+    buffer = JitterBuffer(0xFF)
+    play(buffer, [[n] for n in range(10)])
+    assert play(buffer, [[n] for n in range(90, 100)]) == [9, *[None] * 5, 90, 91, 92, 93]
+
+
 def packets_of(size: int, count: int) -> list[tuple[bytes, int]]:
     stream = b"".join(frame(n) for n in range(count * size // 160 + 1))
     return [(stream[n * size : (n + 1) * size], n * size) for n in range(count)]

@@ -15,6 +15,8 @@ WINDOW = 100
 _MAX_PAYLOAD = 1440
 _IDLE_TICKS = 10
 """Nothing to play this long: whatever comes next may set the timeline anew."""
+_HOLE = 5
+"""After 100 ms of nothing, what waits further ahead is played at once: the sender's timestamps jumped."""
 _STRAY_LIMIT = 2.0
 _STRAY_DECAY = 0.02
 """Two per cent of late packets are simply lost; more than that moves the cursor."""
@@ -36,7 +38,8 @@ class JitterBuffer:
         """Sample position of ``_timestamp`` on our own, unwrapped timeline."""
         self._cursor = 0
         """Index of the frame the next tick plays."""
-        self._idle = 0
+        self._missing = 0
+        """Frames in a row that were not there."""
         self._strays = 0.0
         self._seen = 0
         self._looks = 0
@@ -63,7 +66,7 @@ class JitterBuffer:
             # A stretch that starts off our grid: shift the timeline instead of splitting every packet in two.
             position -= position % FRAME_SAMPLES
         lead = position // FRAME_SAMPLES - self._cursor
-        if not 0 <= lead <= WINDOW or (self._idle >= _IDLE_TICKS and lead > _LARGE_EXCESS):
+        if not 0 <= lead <= WINDOW:
             if not self._readmit(lead, timestamp, ssrc):
                 return
             if not -WINDOW <= lead <= 0:
@@ -80,9 +83,11 @@ class JitterBuffer:
         frame = self._slots.pop(self._cursor, None)
         self._cursor += 1
         if frame is None:
-            self._idle = 0 if self._slots else self._idle + 1
+            self._missing += 1
+            if self._missing >= _HOLE and self._slots:
+                self._cursor = max(self._cursor, min(self._slots))
             return None
-        self._idle = 0
+        self._missing = 0
         return frame if type(frame) is bytes else bytes(frame)
 
     def reset(self) -> None:
@@ -108,7 +113,7 @@ class JitterBuffer:
     def _readmit(self, lead: int, timestamp: int, ssrc: int) -> bool:
         """Decide whether a packet outside the window moves the timeline to itself; a single stray does not."""
         self._strays += 1
-        if self._strays < _STRAY_LIMIT and self._idle < _IDLE_TICKS:
+        if self._strays < _STRAY_LIMIT and self._missing < _IDLE_TICKS:
             self.late += 1
             return False
         if -WINDOW <= lead <= 0:
@@ -129,7 +134,7 @@ class JitterBuffer:
 
     def _settle(self) -> None:
         self._strays = 0.0
-        self._idle = 0
+        self._missing = 0
         self._seen = self._looks = 0
         self._least = self._least_ever = WINDOW
 
