@@ -186,7 +186,8 @@ def test_values(kind: str, text: str, value: str) -> None:
     ("kind", "text"),
     [("digits", "hello"), ("number", "none of them"), ("phone", "five five five"), ("phone", "DTMF: 12"),
      ("name", "yes"), ("name", "i don't want to say"), ("name", "what do you need that for exactly"),
-     ("name", "DTMF: 5"), ("date", "at two"), ("time", "tuesday"), ("free_text", " ... "), ("number", "DTMF: *"), ("name", "i don't know")],
+     ("name", "DTMF: 5"), ("date", "at two"), ("time", "tuesday"), ("free_text", " ... "), ("number", "DTMF: *"),
+     ("name", "i don't know")],
 )  # fmt: skip
 def test_no_value(kind: str, text: str) -> None:
     assert understand(kind, text) is None  # type: ignore[arg-type]
@@ -236,8 +237,8 @@ KINDS = ["yes_no", "digits", "number", "date", "time", "datetime", "name", "phon
 PHRASES = (*vocabulary.YES, *vocabulary.NO, *vocabulary.LEADS, *vocabulary.HALVES, *vocabulary.ORDINALS)
 NUMBERS = (*vocabulary.DIGITS, *vocabulary.TEENS, *vocabulary.TENS, *vocabulary.MONTHS, *vocabulary.WEEKDAYS)
 LINKS = (
-    "past", "to", "at", "the", "of", "half", "quarter", "hundred", "thousand", "and", "double", "point", "plus", "DTMF:",
-    "12", "3rd", "2:30", "6/31", "noon", "in",
+    "past", "to", "at", "the", "of", "half", "quarter", "hundred", "thousand", "and", "double", "point", "plus",
+    "DTMF:", "12", "3rd", "2:30", "6/31", "noon", "in",
 )  # fmt: skip
 WORDS = sorted({word for phrase in (*PHRASES, *NUMBERS, *LINKS) for word in phrase.split()})
 
