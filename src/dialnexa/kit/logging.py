@@ -15,7 +15,7 @@ call_id: ContextVar[str | None] = ContextVar("call_id", default=None)
 _SECRET_WORDS = ("password", "secret", "authorization", "api_key", "token")
 
 
-def configure(*, level: str = "INFO", as_json: bool = False) -> None:
+def configure_logging(*, level: str = "INFO", as_json: bool = False) -> None:
     """Set up logging for this process, ours and the libraries', on standard error."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -82,13 +82,7 @@ _OTHER_SPELLINGS: dict[str, str] = {
 }
 _DESCRIPTIONS = {"language.details", "telephony.inbound.details", "telephony.outbound.details"}
 """Parts of our own answers that say nothing new when a client sends them back."""
-_GROUPS = frozenset(path.partition(".")[0] for path in FLAT_TO_NESTED.values() if "." in path)
 _NESTED_TO_FLAT = {path: name for name, path in FLAT_TO_NESTED.items()} | _OTHER_SPELLINGS
-
-
-def is_nested(body: Mapping[str, object]) -> bool:
-    """Tell whether a body uses the groups of the nested form."""
-    return any(isinstance(body.get(group), Mapping) for group in _GROUPS) or "functions" in body
 
 
 def flatten(body: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:

@@ -145,6 +145,11 @@ async def get_version(session: AsyncSession, workspace_id: str, agent_id: str, n
     return await _state(session, agent, await _version(session, agent, number))
 
 
+async def exists(session: AsyncSession, workspace_id: str, agent_id: str) -> bool:
+    """Tell whether the workspace has this agent."""
+    return await repository.agent(session, workspace_id, agent_id) is not None
+
+
 async def states(session: AsyncSession, workspace_id: str, agents: tuple[Agent, ...]) -> list[AgentState]:
     """Return the state of several agents with one query."""
     found: dict[str, list[AgentVersion]] = {agent.id: [] for agent in agents}

@@ -112,3 +112,32 @@ async def detach_outbound(session: AsyncSession, workspace_id: str, agent_id: st
         .where(PhoneNumber.workspace_id == workspace_id, PhoneNumber.outbound_agent_version_id.in_(its_versions))
         .values(outbound_agent_version_id=None)
     )
+
+
+async def make_default(session: AsyncSession, number: PhoneNumber) -> None:
+    """Make this number the only default of its workspace and mode."""
+    await session.execute(
+        update(PhoneNumber)
+        .where(
+            PhoneNumber.workspace_id == number.workspace_id,
+            PhoneNumber.livemode == number.livemode,
+            PhoneNumber.id != number.id,
+        )
+        .values(is_default=False)
+    )
+    number.is_default = True
+
+
+async def answering_agents(session: AsyncSession, numbers: Sequence[PhoneNumber]) -> dict[str, str]:
+    """Return the agent that answers each of these numbers, by number id."""
+    pinned = {number.inbound_agent_version_id for number in numbers if number.inbound_agent_version_id}
+    agent_of = dict[str, str]()
+    if pinned:
+        query = select(AgentVersion.id, AgentVersion.agent_id).where(AgentVersion.id.in_(pinned))
+        agent_of = {row.id: row.agent_id for row in await session.execute(query)}
+    found = dict[str, str]()
+    for number in numbers:
+        agent = agent_of.get(number.inbound_agent_version_id or "") or number.inbound_agent_id
+        if agent:
+            found[number.id] = agent
+    return found

@@ -56,12 +56,22 @@ class InboundMatch:
 
     workspace_id: str
     account_id: str
-    number_id: str
+    phone_number_id: str
     e164: str
     trunk_id: str
     is_sandbox: bool
     livemode: bool
     version: ResolvedVersion
+
+    @property
+    def agent_id(self) -> str:
+        """Return the agent that answers."""
+        return self.version.agent_id
+
+    @property
+    def agent_version_id(self) -> str:
+        """Return the version that answers."""
+        return self.version.version_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +122,11 @@ async def resolve_caller_id(
     raise BadRequest("from_phone_number is required")
 
 
-async def route_for(session: AsyncSession, vault: Vault, number: PhoneNumber) -> TrunkRoute:
-    """Return the trunk a number's calls go through, its password opened."""
-    trunk = await repository.trunk(session, number.workspace_id, number.trunk_id) if number.trunk_id else None
+async def route_for(session: AsyncSession, vault: Vault, workspace_id: str, trunk_id: str) -> TrunkRoute | None:
+    """Return where a trunk's calls go, its password opened; ``None`` when the trunk is gone."""
+    trunk = await repository.trunk(session, workspace_id, trunk_id)
     if trunk is None:
-        raise Unprocessable(f"Number {number.e164} has no SIP trunk; add it again with one.")
+        return None
     return TrunkRoute(
         trunk_id=trunk.id,
         host=trunk.host,
@@ -146,7 +156,7 @@ async def find_inbound(session: AsyncSession, to_number: str, source_ip: str) ->
     return InboundMatch(
         workspace_id=number.workspace_id,
         account_id=number.account_id,
-        number_id=number.id,
+        phone_number_id=number.id,
         e164=number.e164,
         trunk_id=number.trunk_id,
         is_sandbox=sources[number.trunk_id].is_sandbox,
@@ -233,18 +243,24 @@ async def assign_outbound(session: AsyncSession, number: PhoneNumber, version_id
 
 
 async def claim_for_version(
-    session: AsyncSession, version: ResolvedVersion, workspace_id: str, *, inbound: str | None, outbound: str | None
+    session: AsyncSession,
+    workspace_id: str,
+    agent_id: str,
+    version_id: str,
+    *,
+    inbound: str | None,
+    outbound: str | None,
 ) -> None:
     """Route numbers to a version that was just published (B.14): an id claims, an empty string detaches the agent."""
     if inbound == "":
-        await repository.detach_inbound(session, workspace_id, version.agent_id)
+        await repository.detach_inbound(session, workspace_id, agent_id)
     elif inbound is not None:
         number = await get(session, workspace_id, inbound)
-        number.inbound_agent_version_id, number.inbound_agent_id = version.version_id, None
+        number.inbound_agent_version_id, number.inbound_agent_id = version_id, None
     if outbound == "":
-        await repository.detach_outbound(session, workspace_id, version.agent_id)
+        await repository.detach_outbound(session, workspace_id, agent_id)
     elif outbound is not None:
-        (await get(session, workspace_id, outbound)).outbound_agent_version_id = version.version_id
+        (await get(session, workspace_id, outbound)).outbound_agent_version_id = version_id
 
 
 async def detach_agent(session: AsyncSession, workspace_id: str, agent_id: str) -> None:

@@ -14,6 +14,8 @@ from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.numbers.models import SipTrunk
 
 DEFAULT_PORT = 5060
+_RESOLVE_WITHIN_S = 2.0
+_REMEMBER_S = 60.0
 _HOST = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.IGNORECASE
 )
@@ -58,7 +60,7 @@ async def comes_from(trunk: SipTrunk, source_ip: str) -> bool:
     try:
         return _normal(trunk.host) == address
     except ValueError:
-        return address in await _addresses(trunk.host)
+        return address in await _names.addresses(trunk.host)
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -84,10 +86,24 @@ def _normal(text: str) -> IPv4Address | IPv6Address:
     return mapped or address
 
 
-async def _addresses(host: str) -> set[IPv4Address | IPv6Address]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        log.warning("a trunk's host name cannot be resolved", host=host, error=str(error))
-        return set()
-    return {_normal(str(entry[4][0])) for entry in found}
+class _Names:
+    """Resolves trunks' host names, remembering the answer, so that a slow name server cannot hold up calls for long."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, frozenset[IPv4Address | IPv6Address]]] = {}
+
+    async def addresses(self, host: str) -> frozenset[IPv4Address | IPv6Address]:
+        """Return the addresses of a host; the last known ones while its name server is silent."""
+        loop = asyncio.get_running_loop()
+        until, known = self._known.get(host, (0.0, frozenset()))
+        if loop.time() >= until:
+            try:
+                found = await asyncio.wait_for(loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM), _RESOLVE_WITHIN_S)
+                known = frozenset(_normal(str(entry[4][0])) for entry in found)
+            except OSError as error:  # a timeout is one too
+                log.warning("a trunk's host name cannot be resolved", host=host, error=str(error))
+            self._known[host] = (loop.time() + _REMEMBER_S, known)
+        return known
+
+
+_names = _Names()

@@ -48,23 +48,19 @@ async def keys(session: AsyncSession, workspace_id: str, page: Page, search: str
     return Part(rows.all(), total or 0)
 
 
-async def previous_key(
-    session: AsyncSession, workspace_id: str, *, name: str, kind: str, livemode: bool, now: datetime
-) -> ApiKey | None:
-    """Return the newest working key of the same name, kind and mode: the one a new key of that name replaces."""
-    return await session.scalar(
-        select(ApiKey)
-        .where(
-            ApiKey.workspace_id == workspace_id,
-            ApiKey.name == name,
-            ApiKey.kind == kind,
-            ApiKey.livemode == livemode,
-            ApiKey.revoked_at.is_(None),
-            (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > now),
-        )
-        .order_by(ApiKey.id.desc())
-        .limit(1)
+async def previous_key(session: AsyncSession, new: ApiKey, *, now: datetime, same_name: bool) -> ApiKey | None:
+    """Return the newest working key of the same kind and mode as ``new``, made before it."""
+    query = select(ApiKey).where(
+        ApiKey.workspace_id == new.workspace_id,
+        ApiKey.id != new.id,
+        ApiKey.kind == new.kind,
+        ApiKey.livemode == new.livemode,
+        ApiKey.revoked_at.is_(None),
+        (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > now),
     )
+    if same_name:
+        query = query.where(ApiKey.name == new.name)
+    return await session.scalar(query.order_by(ApiKey.id.desc()).limit(1))
 
 
 async def first_workspace(session: AsyncSession) -> Workspace | None:

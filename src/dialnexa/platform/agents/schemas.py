@@ -1,0 +1,286 @@
+"""Wire shapes of agents: the flat and the nested form, both made from one ``AgentState``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dialnexa.kit.clock import iso
+from dialnexa.platform.agents.config import AgentConfig, Template
+from dialnexa.platform.agents.models import AgentVersion
+from dialnexa.platform.agents.nested import flatten, nest
+from dialnexa.platform.agents.service import AgentState
+from dialnexa.platform.wire import Body, report_ignored
+
+
+class Routing(Body):
+    """What belongs to an agent's place in the workspace rather than to a version."""
+
+    folder_id: str | None = None
+    inbound_phone_number_id: str | None = None
+    """Claimed when the version is published; an empty string detaches."""
+    outbound_phone_number_id: str | None = None
+
+
+class AgentDraft(AgentConfig, Routing):
+    """The body that makes an agent, in the flat form."""
+
+    title: str = Field(..., min_length=1, max_length=70)
+    language_id: str = Field(..., min_length=1)
+    voice_id: str = Field(..., min_length=1)
+    prompt_text: Template = Field(...)
+    is_published: bool = False
+    """Publish the first version at once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flow_agents_need_no_prompt(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        values = cast(dict[str, object], data)
+        if values.get("agent_type") == "Conversational_Flow_Agent":
+            return {"prompt_text": "", **values}
+        return values
+
+    @model_validator(mode="after")
+    def _has_a_prompt(self) -> Self:
+        if self.agent_type == "Single_Prompt_Agent" and not self.prompt_text.strip():
+            raise ValueError("needs a prompt: prompt_text should not be empty")
+        return self
+
+
+class AgentPatch(AgentConfig, Routing):
+    """Changes to a draft; fields left out stay as they are. `version_number` names the version, else the open draft."""
+
+    version_number: Annotated[int, Field(ge=0)] | None = None
+    is_published: bool | None = None
+    """True publishes the version, with these changes."""
+
+    def changes(self) -> dict[str, object]:
+        """Return the fields of the version that were sent."""
+        sent = self.model_fields_set & AgentConfig.model_fields.keys()
+        return self.model_dump(mode="json", include=sent)
+
+
+class NestedDraft(AgentConfig, Routing):
+    """The body that makes an agent, once its nested form has been flattened."""
+
+    title: str = Field(..., min_length=1, max_length=70)
+    is_published: bool = False
+
+
+class NestedBody(BaseModel):
+    """An agent in the nested form: `prompts`, `llm`, `voice`, `telephony`, `speech`, `reminders`, `analysis`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    title: Annotated[str, Field(max_length=70)] | None = None
+    is_published: bool | None = None
+    folder_id: str | None = None
+    timezone: str | None = None
+    pipeline_type: str | None = None
+    conversation_start_type: str | None = None
+    allow_interruptions: bool | None = None
+    language: dict[str, Any] | None = None
+    prompts: dict[str, Any] | None = None
+    llm: dict[str, Any] | None = None
+    voice: dict[str, Any] | None = None
+    telephony: dict[str, Any] | None = None
+    speech: dict[str, Any] | None = None
+    reminders: dict[str, Any] | None = None
+    analysis: dict[str, Any] | None = None
+    functions: list[dict[str, Any]] | None = None
+
+    def flat(self) -> dict[str, object]:
+        """Return the fields that were sent, in flat form; paths nobody knows are reported as ignored."""
+        flat, unknown = flatten(self.model_dump(exclude_unset=True))
+        report_ignored(unknown)
+        return flat
+
+
+class RollbackIn(Body):
+    """Which published version goes live again."""
+
+    version_number: Annotated[int, Field(ge=0)]
+
+
+class PublishIn(Body):
+    """Which draft to publish; by default the open one."""
+
+    version_number: Annotated[int, Field(ge=0)] | None = None
+    inbound_phone_number_id: str | None = None
+    outbound_phone_number_id: str | None = None
+
+
+class VersionHead(BaseModel):
+    """A version in short."""
+
+    id: str
+    agent_version_id: str
+    agent_id: str
+    number: int
+    version_number: int
+    title: str
+    is_published: bool
+    is_live: bool
+    published_at: str | None
+    published_by: str | None
+    created_at: str
+    createdAt: str
+    updated_at: str
+
+
+class AgentHead(BaseModel):
+    """What every form of an agent begins with."""
+
+    id: str
+    agent_id: str
+    organization_id: str
+    workspace_id: str
+    folder_id: str | None
+    agent_version_id: str
+    version_number: int
+    current_version_number: int
+    is_published: bool
+    live_version_number: int | None
+    live_agent_version_id: str | None
+    is_deleted: bool
+    created_at: str
+    createdAt: str
+    updated_at: str
+    updatedAt: str
+
+
+class VersionOut(VersionHead, AgentConfig):
+    """A version with all its fields. ``title`` is the version's own; the agent's is ``agent_title``."""
+
+    title: str
+    agent_title: str
+    postcall_analysis: list[dict[str, object]]
+
+    @classmethod
+    def of(cls, state: AgentState, version: AgentVersion) -> VersionOut:
+        """Describe one version of an agent."""
+        return cls.model_validate(_version_fields(state, version))
+
+
+class AgentOut(AgentHead, AgentConfig):
+    """An agent in the flat form. The fields are those of the version that ``agent_version_id`` names."""
+
+    postcall_analysis: list[dict[str, object]]
+    versions: list[VersionOut]
+
+    @classmethod
+    def of(cls, state: AgentState) -> AgentOut:
+        """Describe an agent with all its versions."""
+        config = state.shown.config
+        versions = [VersionOut.of(state, version) for version in state.versions]
+        analysis = config["post_call_analysis"]
+        return cls.model_validate({**config, **_head(state), "postcall_analysis": analysis, "versions": versions})
+
+
+class AgentListed(AgentHead):
+    """An agent in the flat list, without its functions."""
+
+    title: str
+    description: str | None
+    agent_type: str
+    pipeline_type: str | None
+    language_id: str
+    voice_id: str
+    llm_id: str | None
+    timezone: str | None
+
+    @classmethod
+    def of(cls, state: AgentState) -> AgentListed:
+        """Describe an agent in short."""
+        return cls.model_validate({**state.shown.config, **_head(state)})
+
+
+class AgentsOut(BaseModel):
+    """The envelope of the flat list (B.2.3)."""
+
+    agents: list[AgentListed]
+
+
+class NestedAgentOut(AgentHead):
+    """An agent in the nested form."""
+
+    title: str
+    timezone: str | None
+    current_version: dict[str, Any]
+    """The version that ``agent_version_id`` names, in the groups of the nested form."""
+    versions: list[VersionHead]
+
+    @classmethod
+    def of(cls, state: AgentState) -> NestedAgentOut:
+        """Describe an agent with its versions in short."""
+        current = {
+            **nest(state.shown.config),
+            **VersionHead.model_validate(_version_head(state, state.shown)).model_dump(),
+        }
+        versions = [VersionHead.model_validate(_version_head(state, version)) for version in state.versions]
+        return cls.model_validate(
+            {
+                **_head(state),
+                "title": state.agent.title,
+                "timezone": state.agent.timezone,
+                "current_version": current,
+                "versions": versions,
+            }
+        )
+
+
+def head_of_version(state: AgentState, version: AgentVersion) -> VersionHead:
+    """Describe one version in short."""
+    return VersionHead.model_validate(_version_head(state, version))
+
+
+def _head(state: AgentState) -> dict[str, object]:
+    agent, shown, live = state.agent, state.shown, state.live
+    return {
+        "id": agent.id,
+        "agent_id": agent.id,
+        "organization_id": agent.workspace_id,
+        "workspace_id": agent.workspace_id,
+        "folder_id": agent.folder_id,
+        "agent_version_id": shown.id,
+        "version_number": shown.number,
+        "current_version_number": state.versions[0].number,
+        "is_published": shown.is_published,
+        "live_version_number": live.number if live else None,
+        "live_agent_version_id": live.id if live else None,
+        "is_deleted": agent.deleted_at is not None,
+        "created_at": iso(agent.created_at),
+        "createdAt": iso(agent.created_at),
+        "updated_at": iso(agent.updated_at),
+        "updatedAt": iso(agent.updated_at),
+    }
+
+
+def _version_head(state: AgentState, version: AgentVersion) -> dict[str, object]:
+    return {
+        "id": version.id,
+        "agent_version_id": version.id,
+        "agent_id": version.agent_id,
+        "number": version.number,
+        "version_number": version.number,
+        "title": version.title,
+        "is_published": version.is_published,
+        "is_live": state.live is not None and state.live.id == version.id,
+        "published_at": iso(version.published_at) if version.published_at else None,
+        "published_by": version.published_by,
+        "created_at": iso(version.created_at),
+        "createdAt": iso(version.created_at),
+        "updated_at": iso(version.updated_at),
+    }
+
+
+def _version_fields(state: AgentState, version: AgentVersion) -> dict[str, object]:
+    return {
+        **version.config,
+        **_version_head(state, version),
+        "agent_title": version.config["title"],
+        "postcall_analysis": version.config["post_call_analysis"],
+    }

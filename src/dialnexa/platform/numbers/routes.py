@@ -1,0 +1,102 @@
+"""Phone numbers over HTTP (contract B.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.platform.http import Db, Listing, Meta, Now, Pages, Principal, Requires, Router, Secrets, listing
+from dialnexa.platform.numbers import repository, service
+from dialnexa.platform.numbers.models import PhoneNumber
+from dialnexa.platform.numbers.schemas import NumberOut, NumberPatch, NumbersPage, TrunkIn
+from dialnexa.platform.tenancy.schemas import Done
+
+_routes = Router(tags=["Phone numbers"])
+
+Reader = Annotated[Principal, Requires("numbers:read")]
+Writer = Annotated[Principal, Requires("numbers:write")]
+
+
+@_routes.get("", summary="List phone numbers")
+async def list_numbers(
+    who: Reader,
+    database: Db,
+    page: Pages,
+    country_code: Annotated[str | None, Query(description="ISO 3166 code, such as US.")] = None,
+    type: Annotated[Literal["local", "toll_free", "mobile"] | None, Query()] = None,
+) -> Listing[NumberOut] | NumbersPage:
+    """List the workspace's numbers, newest first."""
+    async with database.read() as session:
+        part = await repository.numbers(session, who.workspace_id, page, country=country_code, kind=type)
+        items = await _shown(session, part.items)
+    if page.openapi_envelope:
+        return NumbersPage.of(items, Meta.of(page, part.total))
+    return listing(items, part.total, page)
+
+
+@_routes.post("/sip-trunks", status_code=201, summary="Bring a number with its SIP trunk")
+async def add_trunk(body: TrunkIn, who: Writer, database: Db, vault: Secrets, now: Now) -> NumberOut:
+    """Add a number that calls and is called through your own SIP trunk."""
+    wanted = body.request()
+    async with database.write() as session:
+        number = await service.add_trunk_number(session, vault, who, wanted, now=now)
+    return NumberOut.of(number, None)
+
+
+@_routes.get("/{number_id}", summary="Get a phone number")
+async def get_number(number_id: str, who: Reader, database: Db) -> NumberOut:
+    """Return one number."""
+    async with database.read() as session:
+        return await _show(session, await service.get(session, who.workspace_id, number_id))
+
+
+@_routes.patch("/{number_id}", summary="Change a phone number")
+async def change_number(number_id: str, body: NumberPatch, who: Writer, database: Db, now: Now) -> NumberOut:
+    """Assign agents, name the number, or make it the default. Assignments count from the next call on."""
+    async with database.write() as session:
+        number = await service.get(session, who.workspace_id, number_id)
+        await _apply(session, number, body)
+        number.updated_at = now
+        await session.flush()
+        return await _show(session, number)
+
+
+@_routes.delete("/{number_id}", summary="Give a phone number up")
+async def delete_number(number_id: str, who: Writer, database: Db, now: Now) -> Done:
+    """Take a number away, and its trunk with the last number on it. Call records stay."""
+    async with database.write() as session:
+        await service.delete(session, who.workspace_id, number_id, now=now)
+    return Done(message="Phone number deleted.", id=number_id)
+
+
+router = APIRouter()
+router.include_router(_routes, prefix="/organization-phone-numbers")
+router.include_router(_routes, prefix="/phone-numbers", include_in_schema=False)
+
+
+async def _apply(session: AsyncSession, number: PhoneNumber, body: NumberPatch) -> None:
+    given = body.model_fields_set
+    if "inbound_agent_version_id" in given:
+        await service.assign_inbound(session, number, version_id=body.inbound_agent_version_id)
+    elif "agent_id" in given:
+        await service.assign_inbound(session, number, agent_id=body.agent_id)
+    if "outbound_agent_version_id" in given:
+        await service.assign_outbound(session, number, body.outbound_agent_version_id)
+    if "label" in given:
+        number.label = body.label or None
+    if "nickname" in given:
+        number.nickname = body.nickname or None
+    if body.is_default:
+        await repository.make_default(session, number)
+
+
+async def _show(session: AsyncSession, number: PhoneNumber) -> NumberOut:
+    return (await _shown(session, [number]))[0]
+
+
+async def _shown(session: AsyncSession, found: Sequence[PhoneNumber]) -> list[NumberOut]:
+    answering = await repository.answering_agents(session, found)
+    return [NumberOut.of(number, answering.get(number.id)) for number in found]

@@ -1,0 +1,164 @@
+"""Wire shapes of tenancy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from dialnexa.kit.clock import iso
+from dialnexa.platform.tenancy.models import ApiKey, Limit
+from dialnexa.platform.tenancy.principal import KeyKind
+from dialnexa.platform.tenancy.service import KeyRequest, NewKey
+from dialnexa.platform.wire import Body
+
+
+def _stripped(text: str) -> str:
+    if not text.strip():
+        raise ValueError("should not be empty")
+    return text.strip()
+
+
+Name = Annotated[str, Field(max_length=100), AfterValidator(_stripped)]
+Scope = Annotated[str, Field(pattern=r"^[a-z-]+:(read|write|\*)$")]
+
+
+class KeyIn(Body):
+    """A key to make."""
+
+    name: Name
+    expire_now: bool | None = None
+    """What happens to the key this one replaces: true ends it at once, false in 24 hours."""
+    type: KeyKind = "secret"
+    environment: Literal["live", "test"] | None = None
+    """The mode of the new key; by default that of the key that asks."""
+    scopes: list[Scope] = Field(default_factory=list[str], max_length=100)
+    """What a restricted key may do, such as `calls:write` or `agents:*`."""
+    allowed_origins: list[str] = Field(default_factory=list[str], max_length=100)
+    allowed_agents: list[str] = Field(default_factory=list[str], max_length=100)
+    secret: Annotated[str, Field(min_length=16, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None = None
+    """A key of another installation that shall go on working here as it is."""
+
+    def request(self, *, livemode: bool) -> KeyRequest:
+        """Return what to make; ``livemode`` is that of the caller."""
+        return KeyRequest(
+            name=self.name,
+            kind=self.type,
+            livemode=livemode if self.environment is None else self.environment == "live",
+            scopes=self.scopes,
+            allowed_origins=self.allowed_origins,
+            allowed_agents=self.allowed_agents,
+            imported=self.secret,
+        )
+
+
+class KeyOut(BaseModel):
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    type: KeyKind
+    environment: Literal["live", "test"]
+    prefix: str
+    last4: str
+    scopes: list[str]
+    allowed_origins: list[str]
+    allowed_agents: list[str]
+    is_expired: bool
+    is_revoked: bool
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+    created_at: str
+
+    @classmethod
+    def of(cls, key: ApiKey, now: datetime) -> KeyOut:
+        """Describe a key as it is now."""
+        return cls.model_validate(key_fields(key, now))
+
+
+class NewKeyOut(KeyOut):
+    """A key just made. ``secret`` is shown this once."""
+
+    secret: str
+
+    @classmethod
+    def of_new(cls, new: NewKey, now: datetime) -> NewKeyOut:
+        """Describe a key with its secret."""
+        return cls.model_validate({**key_fields(new.key, now), "secret": new.secret})
+
+
+def key_fields(key: ApiKey, now: datetime) -> dict[str, object]:
+    """Return the fields of a key on the wire."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "type": key.kind,
+        "environment": "live" if key.livemode else "test",
+        "prefix": key.prefix,
+        "last4": key.last4,
+        "scopes": key.scopes,
+        "allowed_origins": key.allowed_origins,
+        "allowed_agents": key.allowed_agents,
+        "is_expired": key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now),
+        "is_revoked": key.revoked_at is not None,
+        "expires_at": _iso(key.expires_at),
+        "revoked_at": _iso(key.revoked_at),
+        "last_used_at": _iso(key.last_used_at),
+        "created_at": _iso(key.created_at),
+    }
+
+
+class LimitsIn(Body):
+    """New limits of a workspace."""
+
+    concurrency_limit: Annotated[int, Field(ge=0, le=100_000)]
+
+
+class LimitsOut(BaseModel):
+    """How many calls a workspace may hold, holds, and held at most."""
+
+    concurrency_limit: int
+    active_calls: int
+    peak: int
+    peak_at: str | None
+
+    @classmethod
+    def of(cls, limit: Limit, active_calls: int) -> LimitsOut:
+        """Describe a limit and its use."""
+        return cls(
+            concurrency_limit=limit.max_concurrent,
+            active_calls=active_calls,
+            peak=max(limit.peak, active_calls),
+            peak_at=_iso(limit.peak_at),
+        )
+
+
+Prefix = Annotated[str, Field(pattern=r"^\+[1-9]\d{0,14}$")]
+
+
+class TelephonyIn(Body):
+    """Changes to where a workspace may call; fields left out stay as they are."""
+
+    blocked_prefixes: Annotated[list[Prefix], Field(max_length=1000)] | None = None
+    allow_premium: bool | None = None
+
+
+class TelephonyOut(BaseModel):
+    """Where a workspace may call."""
+
+    blocked_prefixes: list[str]
+    allow_premium: bool
+
+
+class Done(BaseModel):
+    """Something was taken away."""
+
+    success: bool = True
+    message: str
+    id: str
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)

@@ -1,0 +1,147 @@
+"""The rules of tenancy: workspaces, keys that are shown once, and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.kit.errors import Conflict, Forbidden, NotFound
+from dialnexa.kit.ids import new_id
+from dialnexa.kit.secrets import new_secret, sha256_hex
+from dialnexa.platform.tenancy import repository
+from dialnexa.platform.tenancy.models import Account, ApiKey, Limit, Workspace
+from dialnexa.platform.tenancy.principal import KeyKind, Principal
+
+GRACE = timedelta(hours=24)
+"""How long a replaced key goes on working, unless it is told to end at once (B.10)."""
+_PREFIX: dict[KeyKind, str] = {"secret": "sk", "publishable": "pk", "restricted": "rk"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRequest:
+    """A key to be made."""
+
+    name: str
+    kind: KeyKind = "secret"
+    livemode: bool = True
+    scopes: Sequence[str] = ()
+    allowed_origins: Sequence[str] = ()
+    allowed_agents: Sequence[str] = ()
+    imported: str | None = field(default=None, repr=False)
+    """A key string from elsewhere that shall go on working."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made, and its secret: this is the only time it can be seen."""
+
+    key: ApiKey
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of its limit a workspace uses."""
+
+    concurrency_limit: int
+    active_calls: int
+    peak: int
+    peak_at: datetime | None
+
+
+async def create_workspace(session: AsyncSession, name: str, *, concurrency_limit: int, now: datetime) -> Workspace:
+    """Make a workspace with its default accounts (live and test) and its limit."""
+    workspace = Workspace(id=new_id("ws"), name=name, settings={}, created_at=now)
+    session.add(workspace)
+    await session.flush()
+    for livemode in (True, False):
+        session.add(
+            Account(
+                id=new_id("acct"),
+                workspace_id=workspace.id,
+                livemode=livemode,
+                is_default=True,
+                name=name,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+    session.add(Limit(scope=scope_of(workspace.id), workspace_id=workspace.id, max_concurrent=concurrency_limit))
+    await session.flush()
+    return workspace
+
+
+async def create_key(
+    session: AsyncSession, workspace_id: str, wanted: KeyRequest, *, now: datetime, by: Principal | None = None
+) -> NewKey:
+    """Make a key. A test key cannot make a live one, nor a restricted one a key that may do more than itself."""
+    _may_make(wanted, by)
+    prefix = f"{_PREFIX[wanted.kind]}_{'live' if wanted.livemode else 'test'}"
+    secret = wanted.imported or new_secret(prefix)
+    digest = sha256_hex(secret)
+    if wanted.imported and await repository.key_by_hash(session, digest) is not None:
+        raise Conflict("This key is registered already.")
+    key = ApiKey(
+        id=new_id("key"),
+        workspace_id=workspace_id,
+        name=wanted.name,
+        kind=wanted.kind,
+        livemode=wanted.livemode,
+        prefix="imported" if wanted.imported else prefix,
+        last4=secret[-4:],
+        sha256=digest,
+        scopes=list(wanted.scopes),
+        allowed_origins=list(wanted.allowed_origins),
+        allowed_agents=list(wanted.allowed_agents),
+        created_at=now,
+    )
+    session.add(key)
+    await session.flush()
+    return NewKey(key, secret)
+
+
+async def replace_previous(session: AsyncSession, new: ApiKey, *, expire_now: bool | None, now: datetime) -> None:
+    """Let the key that ``new`` replaces end, at once or in 24 hours.
+
+    That is the key of the same name; when the caller says outright what shall happen to the previous key, and none has
+    that name, it is the newest of the same type and mode. So keys for different services can live side by side.
+    """
+    previous = await repository.previous_key(session, new, now=now, same_name=True)
+    if previous is None and expire_now is not None:
+        previous = await repository.previous_key(session, new, now=now, same_name=False)
+    if previous is not None:
+        ends = now if expire_now else now + GRACE
+        previous.expires_at = min(previous.expires_at or ends, ends)
+
+
+async def revoke_key(session: AsyncSession, workspace_id: str, key_id: str, *, now: datetime) -> None:
+    """End a key at once; calls that run go on. Revoking twice changes nothing."""
+    key = await repository.key(session, workspace_id, key_id)
+    if key is None:
+        raise NotFound(f"API key {key_id} not found.")
+    key.revoked_at = key.revoked_at or now
+
+
+async def limit(session: AsyncSession, workspace_id: str) -> Limit:
+    """Return the concurrency limit of a workspace."""
+    row = await repository.limit(session, scope_of(workspace_id))
+    if row is None:
+        raise NotFound("This workspace has no concurrency limit.")
+    return row
+
+
+def scope_of(workspace_id: str) -> str:
+    """Name the limit scope of a workspace."""
+    return f"ws:{workspace_id}"
+
+
+def _may_make(wanted: KeyRequest, by: Principal | None) -> None:
+    if by is None:
+        return
+    if wanted.livemode and not by.livemode:
+        raise Forbidden("A test key cannot make live keys; use a live key.")
+    if by.kind == "restricted" and not (wanted.kind == "restricted" and set(wanted.scopes) <= by.scopes):
+        raise Forbidden("A restricted key can only make restricted keys with scopes it has itself.")
