@@ -20,7 +20,7 @@ from dialnexa.platform.calls.states import FINAL, TAKEN, CallState, before
 async def add(session: AsyncSession, call: Call) -> None:
     """Write a new call; in which state it starts is the one thing not decided by ``advance``."""
     session.add(call)
-    await session.flush([call])
+    await session.flush()
 
 
 async def advance(
