@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -106,7 +106,7 @@ async def story(
     heard: Iterable[str | Final | None] = (),
     replies: Iterable[Scripted] = (),
     functions: FunctionRunner | None = None,
-) -> AsyncIterator[Story]:
+) -> AsyncGenerator[Story]:
     line = FakeLine()
     told = Story(line, FakeSpeech.scripted(line.clock, heard=heard, replies=replies))
     told.conversation = Conversation(call or plan(), line, told.speech, told.happenings.append, functions=functions)

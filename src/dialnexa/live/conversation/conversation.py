@@ -301,7 +301,7 @@ class Conversation:
 
     def _record(self, action: CommitTurn | NoteAside | NoteInaudible) -> None:
         if isinstance(action, NoteInaudible):
-            self._ledger.inaudible(action.start_ms)
+            self._ledger.inaudible(action.end_ms)
             return
         aside = isinstance(action, NoteAside)
         spoken = TurnSpoken("user", action.text, action.start_ms, action.end_ms)
@@ -331,7 +331,7 @@ class Conversation:
 
     def _say(self, action: Say | SayFiller | SpeakReminder) -> None:
         if isinstance(action, SayFiller):
-            self._mouth.speak(action.reply, action.text)
+            self._mouth.speak(action.reply, action.text, filler=True)
             return
         if isinstance(action, SpeakReminder):
             self._emit(SilenceReminder(action.number))

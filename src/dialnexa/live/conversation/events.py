@@ -209,6 +209,21 @@ class MouthFailed:
     detail: str
 
 
+ReplyEvent = (
+    ReplyStarted
+    | ReplyText
+    | ReplyFinished
+    | ReplyFailed
+    | ToolStarted
+    | ToolFinished
+    | EndRequested
+    | PlayoutStarted
+    | PlayoutStalled
+    | PlayoutResumed
+    | PlayoutFinished
+)
+"""What happens to one agent turn."""
+
 Event = (
     Began
     | LineEnded
@@ -221,18 +236,8 @@ Event = (
     | EarsLost
     | DigitPressed
     | BeepHeard
-    | ReplyStarted
-    | ReplyText
-    | ReplyFinished
-    | ReplyFailed
-    | ToolStarted
-    | ToolFinished
-    | EndRequested
-    | PlayoutStarted
-    | PlayoutStalled
-    | PlayoutResumed
-    | PlayoutFinished
     | MouthFailed
+    | ReplyEvent
 )
 
 _KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}

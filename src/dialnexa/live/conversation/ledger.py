@@ -7,6 +7,7 @@ many samples left on the wire. Together they give the words the caller heard, to
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from dialnexa.live.plan import TurnSpoken
 from dialnexa.live.speech.ports import Message, ToolCall
@@ -28,6 +29,8 @@ class Stretch:
     """First sample; ``None`` until audio comes."""
     samples: int = 0
     complete: bool = False
+    filler: bool = False
+    """The platform's words ("one moment"), which the model need not remember."""
     marks: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
     """Words: first character, character after the last, first sample; relative to the stretch."""
 
@@ -81,20 +84,16 @@ class AgentTurn:
         self.latency: dict[str, int] = {}
         self.spoken: TurnSpoken | None = None
         """Set once the turn is over and something of it was heard."""
-        self._asked_ms = asked_ms
+        self.asked_ms = asked_ms
+        """When the model was asked; its place in the dialogue."""
         self._speech_end_ms = speech_end_ms
         self._tools: list[_ToolUse] = []
         self._heard: int | None = None
 
-    @property
-    def start_ms(self) -> int:
-        """When it was first heard, or else asked for."""
-        return self.spoken.start_ms if self.spoken else self._asked_ms
-
-    def add(self, text: str) -> Stretch:
+    def add(self, text: str, *, filler: bool = False) -> Stretch:
         """Note a clause that goes to the voice."""
         self.intended += " " if self.intended else ""
-        stretch = Stretch(text, len(self.intended))
+        stretch = Stretch(text, len(self.intended), filler=filler)
         self.intended += text
         self.stretches.append(stretch)
         return stretch
@@ -106,7 +105,8 @@ class AgentTurn:
         stretch.text, stretch.complete = stretch.text[:reach], True
         if not rest.strip():
             return None
-        fresh = Stretch(rest.lstrip(), stretch.offset + reach + len(rest) - len(rest.lstrip()))
+        offset = stretch.offset + reach + len(rest) - len(rest.lstrip())
+        fresh = Stretch(rest.lstrip(), offset, filler=stretch.filler)
         self.stretches.insert(self.stretches.index(stretch) + 1, fresh)
         return fresh
 
@@ -148,24 +148,30 @@ class AgentTurn:
 
     def messages(self) -> list[Message]:
         """Return the turn as the model shall remember it: the heard part, functions in their places."""
-        reach = len(self.intended) if self._heard is None else self._heard
         messages: list[Message] = []
         at = 0
-        i = 0
-        while i < len(self._tools):
-            offset = self._tools[i].offset
-            group = [use for use in self._tools[i:] if use.offset == offset]
-            i += len(group)
-            content = self.intended[at : min(offset, reach)].strip()
-            at = max(at, min(offset, reach))
-            messages.append(Message("assistant", content, tool_calls=tuple(use.call for use in group)))
+        for offset, group in groupby(self._tools, key=lambda use: use.offset):
+            uses = list(group)
+            calls = tuple(use.call for use in uses)
+            messages.append(Message("assistant", self._said(at, offset), tool_calls=calls))
             messages += [
                 Message("tool", "Not finished." if use.result is None else use.result, tool_call_id=use.call.id)
-                for use in group
+                for use in uses
             ]
-        if rest := self.intended[at:reach].strip():
+            at = offset
+        if rest := self._said(at, len(self.intended)):
             messages.append(Message("assistant", rest))
         return messages
+
+    def _said(self, first: int, end: int) -> str:
+        """Return what was heard of the clauses that begin in this part of the intended text, fillers left out."""
+        reach = len(self.intended) if self._heard is None else self._heard
+        parts = (
+            stretch.text[: max(0, reach - stretch.offset)]
+            for stretch in self.stretches
+            if first <= stretch.offset and (stretch.offset < end) and not stretch.filler
+        )
+        return " ".join(part.strip() for part in parts if part.strip())
 
     def _reach(self, played: int) -> int:
         reach = 0
@@ -181,7 +187,7 @@ class AgentTurn:
 
 @dataclass(frozen=True, slots=True)
 class _CallerTurn:
-    start_ms: int
+    end_ms: int
     text: str
     spoken: TurnSpoken | None
     """``None``: nobody understood it, so the record has nothing to show."""
@@ -206,11 +212,11 @@ class Ledger:
 
     def caller(self, spoken: TurnSpoken, *, aside: bool = False) -> None:
         """Record a caller's turn; an aside ("mhm" while the agent talks) stays out of the model's context."""
-        self._insert(_CallerTurn(spoken.start_ms, spoken.text, spoken, aside))
+        self._insert(_CallerTurn(spoken.end_ms, spoken.text, spoken, aside))
 
-    def inaudible(self, start_ms: int) -> None:
+    def inaudible(self, end_ms: int) -> None:
         """Note that the caller said something nobody understood."""
-        self._insert(_CallerTurn(start_ms, INAUDIBLE, None))
+        self._insert(_CallerTurn(end_ms, INAUDIBLE, None))
 
     def turns(self) -> tuple[TurnSpoken, ...]:
         """Return what was really said, ordered by start."""
@@ -236,8 +242,12 @@ class Ledger:
         return messages
 
     def _insert(self, turn: _CallerTurn) -> None:
-        """Put a turn behind what began before it: words may become known late."""
+        """Append a turn; words that became known late go before the reply they did not get."""
         at = len(self._entries)
-        while at and self._entries[at - 1].start_ms > turn.start_ms:
+        while at and self._asked_after(self._entries[at - 1], turn):
             at -= 1
         self._entries.insert(at, turn)
+
+    @staticmethod
+    def _asked_after(entry: AgentTurn | _CallerTurn, turn: _CallerTurn) -> bool:
+        return isinstance(entry, AgentTurn) and entry.asked_ms > turn.end_ms

@@ -14,13 +14,9 @@ timer armed, or has audio flowing, whose end or stall the line reports.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 
 from dialnexa.live.conversation.actions import (
-    AbandonReply,
     Action,
-    CancelTool,
     CommitTurn,
     CutAgent,
     EnableKeypad,
@@ -32,13 +28,6 @@ from dialnexa.live.conversation.actions import (
     NoteInaudible,
     NoteVoicemail,
     ReleaseAgent,
-    Report,
-    RestartVoice,
-    RetryReply,
-    Say,
-    SayFiller,
-    SayKind,
-    SpeakReminder,
     StartReply,
 )
 from dialnexa.live.conversation.events import (
@@ -56,6 +45,7 @@ from dialnexa.live.conversation.events import (
     PlayoutResumed,
     PlayoutStalled,
     PlayoutStarted,
+    ReplyEvent,
     ReplyFailed,
     ReplyFinished,
     ReplyStarted,
@@ -67,115 +57,29 @@ from dialnexa.live.conversation.events import (
     VoiceStarted,
     VoiceStopped,
 )
+from dialnexa.live.conversation.floor import AgentFloor
 from dialnexa.live.conversation.hearing import HeardTurn, Hearing, LateFinal
 from dialnexa.live.conversation.keypad import Keypad
 from dialnexa.live.conversation.settings import TurnSettings
+from dialnexa.live.conversation.states import Reply, State, Timer
 from dialnexa.live.conversation.voicemail import Judgement, Screening, Verdict
 from dialnexa.live.conversation.words import is_backchannel, is_greeting, looks_unfinished, real_words
 from dialnexa.live.plan import Ending, EndReason
 
-_MOUTH_FAILURES = 3
-"""A voice that fails this often in a row will not come back."""
-_BEEP_AGAIN_MS = 5000
-"""A beep this soon after the message began: the machine was not ready, so the message starts over."""
 
-
-class State(StrEnum):
-    """Whose move it is."""
-
-    OPENING = "opening"
-    """Answered, nothing said yet by the agent: the pause before the first words, and the question who answered."""
-    LISTENING = "listening"
-    """Nobody speaks; the silence timers run."""
-    CALLER_SPEAKING = "caller_speaking"
-    ENDPOINTING = "endpointing"
-    """The caller fell silent: is the turn over, and what was said?"""
-    THINKING = "thinking"
-    """A reply is asked for; nothing of it is on the wire."""
-    SPEAKING = "speaking"
-    DECIDING = "deciding"
-    """The caller speaks while it is the agent's turn: an interruption, or just "mhm"?"""
-    VOICEMAIL = "voicemail"
-    """A machine answered; its greeting is awaited to the end."""
-    CLOSING = "closing"
-    """Everything is said; the far end's buffer plays out."""
-    ENDED = "ended"
-
-
-class Timer(StrEnum):
-    """What the machine may be waiting for."""
-
-    OPENING = "opening"
-    COMMIT = "commit"
-    DECIDE = "decide"
-    REMIND = "remind"
-    SILENCE = "silence"
-    KEYPAD = "keypad"
-    FIRST_TOKEN = "first_token"
-    AUDIO = "audio"
-    STALL = "stall"
-    TOOL_FILLER = "tool_filler"
-    TOOL_LIMIT = "tool_limit"
-    MESSAGE = "message"
-    MESSAGE_LIMIT = "message_limit"
-    HANG_UP = "hang_up"
-
-
-@dataclass(slots=True)
-class _Reply:
-    """The agent turn under way."""
-
-    number: int
-    kind: SayKind | None
-    """``None``: the model speaks."""
-    interruptible: bool
-    asked_at: int
-    begun: bool = False
-    """The model's first token of the present request is there."""
-    finished: bool = False
-    """No more text will come."""
-    playing: bool = False
-    stalled: bool = False
-    held: bool = False
-    filler: bool = False
-    retried: bool = False
-    voice_retried: bool = False
-    tool: ToolStarted | None = None
-
-    @property
-    def audible(self) -> bool:
-        return self.playing and not self.stalled
-
-    @property
-    def yields(self) -> bool:
-        """Whether the caller may interrupt now: not while a function runs, for its effect cannot be taken back."""
-        return self.interruptible and self.tool is None
-
-
-class TurnMachine:
+class TurnMachine(AgentFloor):
     """The turn-taking of one call. Feed it events in order of time; do what it says."""
 
     def __init__(self, settings: TurnSettings) -> None:
-        self.settings = settings
-        self.state = State.OPENING
+        super().__init__(settings)
         self.log: list[Event] = []
-        self._now = 0
-        self._out: list[Action] = []
-        self._timers: dict[Timer, int] = {}
         self._ear = Hearing()
         self._keypad = Keypad(settings)
         self._screening: Screening | None = None
-        self._reply: _Reply | None = None
-        self._replies = 0
         self._opened = False
         self._aside: HeardTurn | None = None
-        self._activity = 0
-        self._reminders = 0
         self._inaudible = 0
-        self._mouth_failures = 0
         self._menu = False
-        self._message_restarted = False
-        self._farewell: HangUp | None = None
         self.deadline: int | None = None
         """The next moment (ms) at which ``TickReached`` matters; ``None``: no timer runs."""
 
@@ -323,22 +227,6 @@ class TurnMachine:
         self._arm(Timer.MESSAGE_LIMIT, settings.voicemail_wait_ms)
         if not self._ear.speaking:
             self._timers[Timer.MESSAGE] = max(self._now, self._ear.ended + settings.voicemail_silence_ms)
-
-    def _leave_message(self) -> None:
-        self._disarm(Timer.MESSAGE, Timer.MESSAGE_LIMIT)
-        self._say("voicemail", self.settings.voicemail_message, interruptible=False)
-
-    def _on_beep(self) -> None:
-        if self.state is State.VOICEMAIL:
-            self._arm(Timer.MESSAGE, self.settings.voicemail_beep_ms)
-            return
-        reply = self._reply
-        too_early = reply and reply.kind == "voicemail" and self._now - reply.asked_at <= _BEEP_AGAIN_MS
-        if too_early and not self._message_restarted:
-            self._message_restarted = True
-            self._drop_reply()
-            self.state = State.VOICEMAIL
-            self._arm(Timer.MESSAGE, self.settings.voicemail_beep_ms)
 
     # --- the caller ---------------------------------------------------------------------------------------------------
 
@@ -586,13 +474,6 @@ class TurnMachine:
 
     # --- the agent's turn ---------------------------------------------------------------------------------------------
 
-    def _new_reply(self, kind: SayKind | None, *, interruptible: bool) -> _Reply:
-        self._replies += 1
-        self._disarm(Timer.COMMIT, Timer.REMIND, Timer.SILENCE, Timer.KEYPAD, Timer.DECIDE)
-        self._reply = _Reply(self._replies, kind, interruptible, self._now)
-        self.state = State.THINKING
-        return self._reply
-
     def _ask(self, turn: HeardTurn) -> None:
         """Have the model answer."""
         reply = self._new_reply(None, interruptible=self.settings.allow_interruptions)
@@ -603,30 +484,10 @@ class TurnMachine:
             self._hold()
             self.state = State.DECIDING
 
-    def _say(self, kind: SayKind, text: str, interruptible: bool, speech_end_ms: int | None = None) -> None:
-        """Speak fixed words."""
-        reply = self._new_reply(kind, interruptible=interruptible)
-        reply.finished = True
-        self._arm(Timer.AUDIO, self.settings.audio_ms)
-        if kind == "reminder":
-            self._out.append(SpeakReminder(reply.number, text, self._reminders))
-        else:
-            self._out.append(Say(reply.number, text, kind, speech_end_ms))
-
     def _on_reply(
         self,
-        reply: _Reply,
-        event: ReplyStarted
-        | ReplyText
-        | ReplyFinished
-        | ReplyFailed
-        | ToolStarted
-        | ToolFinished
-        | EndRequested
-        | PlayoutStarted
-        | PlayoutStalled
-        | PlayoutResumed
-        | PlayoutFinished,
+        reply: Reply,
+        event: ReplyEvent,
     ) -> None:
         match event:
             case ReplyStarted():
@@ -665,17 +526,7 @@ class TurnMachine:
                 self._mouth_failures = 0
                 self._reply_over()
 
-    def _await_audio(self, reply: _Reply) -> None:
-        if not reply.audible and not reply.held and Timer.AUDIO not in self._timers:
-            self._arm(Timer.AUDIO, self.settings.audio_ms)
-
-    def _playout_started(self, reply: _Reply) -> None:
-        reply.playing = True
-        self._disarm(Timer.AUDIO)
-        if self.state is State.THINKING:
-            self.state = State.SPEAKING
-
-    def _tool_finished(self, reply: _Reply) -> None:
+    def _tool_finished(self, reply: Reply) -> None:
         """The model is asked again; what the caller said meanwhile comes first."""
         reply.tool = None
         reply.begun = False
@@ -713,132 +564,12 @@ class TurnMachine:
             self._set_aside()
             self._listen()
 
-    def _forget_reply(self) -> None:
-        self._reply = None
-        self._disarm(Timer.FIRST_TOKEN, Timer.AUDIO, Timer.STALL, Timer.TOOL_FILLER, Timer.TOOL_LIMIT, Timer.DECIDE)
-
-    def _drop_reply(self) -> None:
-        if self._reply is not None:
-            self._out.append(CutAgent(self._reply.number, by_caller=False))
-            self._forget_reply()
-
-    # --- when the agent fails -----------------------------------------------------------------------------------------
-
-    def _first_token_due(self) -> None:
-        """The model says nothing: a filler, then a second try, then an apology (contract C.10)."""
-        reply = self._reply
-        if reply is None:
-            return
-        if not reply.filler and not reply.retried:
-            self._fill(reply, self.settings.phrases.filler)
-            self._arm(Timer.FIRST_TOKEN, self.settings.first_token_ms)
-        elif not reply.retried:
-            self._report("llm", "The language model sent nothing; asking it once more.")
-            self._retry(reply)
-        else:
-            self._apologise("The language model did not answer.")
-
-    def _reply_failed(self, reply: _Reply, detail: str) -> None:
-        self._report("llm", detail)
-        if reply.begun:  # half an answer was spoken already: leave it at that
-            reply.finished = True
-            self._await_audio(reply)
-            self._out.append(AbandonReply(reply.number))
-        elif not reply.retried:
-            self._fill(reply, self.settings.phrases.filler)
-            self._retry(reply)
-        else:
-            self._apologise(detail)
-
-    def _retry(self, reply: _Reply) -> None:
-        reply.retried = True
-        self._arm(Timer.FIRST_TOKEN, self.settings.first_token_retry_ms)
-        self._out.append(RetryReply(reply.number))
-
-    def _fill(self, reply: _Reply, text: str) -> None:
-        if not reply.filler:
-            reply.filler = True
-            self._out.append(SayFiller(reply.number, text))
-            self._await_audio(reply)
-
-    def _apologise(self, detail: str) -> None:
-        self._drop_reply()
-        self._farewell = HangUp(Ending.FAILED, EndReason.ERROR, detail)
-        self._say("apology", self.settings.phrases.apology, interruptible=False)
-
-    def _tool_filler_due(self) -> None:
-        reply = self._reply
-        if reply is not None and reply.tool is not None and not reply.audible:
-            self._fill(reply, reply.tool.filler or self.settings.phrases.filler)
-
-    def _tool_limit_due(self) -> None:
-        if self._reply is not None:
-            self._out.append(CancelTool(self._reply.number))
-
-    def _audio_due(self) -> None:
-        """Text was handed to the voice, but nothing is on the wire."""
-        if self._reply is not None:
-            self._report("voice", "The voice was given text, but no audio came.")
-            self._restart_voice(self._reply)
-
-    def _stall_due(self) -> None:
-        reply = self._reply
-        if reply is None:
-            return
-        if reply.finished:
-            self._report("voice", "The voice stopped in the middle of a reply.")
-            self._restart_voice(reply)
-            return
-        self._report("llm", "The language model stopped in the middle of a reply.")
-        reply.finished = True
-        self._arm(Timer.STALL, self.settings.stall_ms)
-        self._out.append(AbandonReply(reply.number))
-
-    def _restart_voice(self, reply: _Reply) -> None:
-        if reply.voice_retried:
-            self._hang_up(HangUp(Ending.FAILED, EndReason.ERROR, "The voice engine produced no audio."))
-            return
-        reply.voice_retried = True
-        self._arm(Timer.AUDIO, self.settings.audio_ms)
-        self._out.append(RestartVoice(reply.number))
-
-    def _on_mouth_failed(self, detail: str) -> None:
-        self._report("voice", detail)
-        self._mouth_failures += 1
-        if self._mouth_failures >= _MOUTH_FAILURES:
-            self._hang_up(HangUp(Ending.FAILED, EndReason.ERROR, detail))
-        else:
-            self._out.append(RestartVoice(self._reply.number if self._reply else 0))
-
     # --- silence and the end ------------------------------------------------------------------------------------------
 
-    def _listen(self) -> None:
-        """Nobody speaks: count the silence since somebody did."""
-        self.state = State.LISTENING
-        self._timers[Timer.SILENCE] = self._activity + self.settings.silence_end_ms
-        if self._reminders < self.settings.reminder_count:
-            self._timers[Timer.REMIND] = self._activity + self.settings.reminder_ms
-
-    def _remind_due(self) -> None:
-        texts = self.settings.phrases.reminders
-        self._reminders += 1
-        text = texts[min(self._reminders, len(texts)) - 1]
-        self._say("reminder", text, self.settings.allow_interruptions)
-
-    def _silence_due(self) -> None:
-        self._hang_up(HangUp(Ending.COMPLETED, EndReason.SILENCE_TIMEOUT))
-
-    def _hang_up_due(self) -> None:
-        if self._farewell is not None:
-            self._hang_up(self._farewell)
-
     def _hang_up(self, how: HangUp) -> None:
-        self._drop_reply()
         self._flush_aside()
-        self._timers.clear()
         self._screening = None
-        self.state = State.ENDED
-        self._out.append(how)
+        super()._hang_up(how)
 
     def _line_ended(self) -> None:
         """Keep what was said last; nobody is there to answer it. Who had decided to hang up, ended the call."""
@@ -851,25 +582,7 @@ class TurnMachine:
             self._farewell if self._farewell and decided else HangUp(Ending.COMPLETED, EndReason.USER_DISCONNECTED)
         )
 
-    def _report(self, part: str, message: str) -> None:
-        self._out.append(Report(part, message))
-
     # --- timers -------------------------------------------------------------------------------------------------------
-
-    def _arm(self, timer: Timer, after_ms: int) -> None:
-        self._timers[timer] = self._now + after_ms
-
-    def _disarm(self, *timers: Timer) -> None:
-        for timer in timers:
-            self._timers.pop(timer, None)
-
-    def _fire_timers(self) -> None:
-        """Fire what is due, earliest first; one firing may cancel or re-arm another."""
-        due = sorted((at, timer) for timer, at in self._timers.items() if at <= self._now)
-        for at, timer in due:
-            if self._timers.get(timer) == at:
-                del self._timers[timer]
-                self._fire(timer)
 
     def _fire(self, timer: Timer) -> None:
         match timer:
@@ -879,27 +592,11 @@ class TurnMachine:
                 self._commit_due()
             case Timer.DECIDE:
                 self._decide_due()
-            case Timer.REMIND:
-                self._remind_due()
-            case Timer.SILENCE:
-                self._silence_due()
             case Timer.KEYPAD:
                 if self._reply is None:
                     self._close_turn()
-            case Timer.FIRST_TOKEN:
-                self._first_token_due()
-            case Timer.AUDIO:
-                self._audio_due()
-            case Timer.STALL:
-                self._stall_due()
-            case Timer.TOOL_FILLER:
-                self._tool_filler_due()
-            case Timer.TOOL_LIMIT:
-                self._tool_limit_due()
-            case Timer.MESSAGE | Timer.MESSAGE_LIMIT:
-                self._leave_message()
-            case Timer.HANG_UP:
-                self._hang_up_due()
+            case _:
+                super()._fire(timer)
 
 
 def replay(settings: TurnSettings, log: Iterable[Event]) -> list[tuple[Action, ...]]:

@@ -74,11 +74,11 @@ class Mouth:
         self._complete = self._held = self._stalled = False
         self._played = self._end = 0
 
-    def speak(self, reply: int, text: str) -> None:
+    def speak(self, reply: int, text: str, *, filler: bool = False) -> None:
         """Speak a clause; ignored when that turn is over already, or when there is nothing to pronounce."""
         if reply != self._reply or self._turn is None or self._complete or not any(c.isalnum() for c in text):
             return
-        stretch = self._turn.add(text)
+        stretch = self._turn.add(text, filler=filler)
         self._turn.stage("first_clause", self._now())
         self._owed.append(stretch)
         self._push(stretch)
