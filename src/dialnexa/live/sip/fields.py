@@ -105,7 +105,7 @@ def parse_host(host: str) -> str:
     """Check a host name or address and return it in lower case, IPv6 without brackets."""
     if host.startswith("["):
         try:
-            return str(ipaddress.IPv6Address(host.strip("[]")))
+            return str(ipaddress.IPv6Address(host[1:].removesuffix("]") if host.endswith("]") else ""))
         except ValueError:
             raise FieldError(f"{host[:50]!r} is not an IPv6 address") from None
     if not _HOST.fullmatch(host):

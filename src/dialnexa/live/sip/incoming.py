@@ -38,7 +38,7 @@ class IncomingCall:
         self._stack = stack
         self._exchange = exchange
         self._tag = new_tag()
-        self._cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._cancelled = asyncio.Event()
         self._ringing: Appointment | None = None
         self._limit = stack.agenda.call_later(LONGEST_SET_UP_S, lambda: self.reject(480))
         exchange.local_tag = self._tag
@@ -105,7 +105,7 @@ class IncomingCall:
 
     async def cancelled(self) -> None:
         """Wait until the caller gives up before our answer; 487 has been said by then."""
-        await asyncio.shield(self._cancelled)
+        await self._cancelled.wait()
 
     def close(self) -> None:
         """Refuse: the endpoint goes away."""
@@ -116,8 +116,7 @@ class IncomingCall:
             return  # too late: our final answer is on its way (§9.2)
         self._stack.answer(self._exchange, 487, to_tag=self._tag)
         self._settle()
-        if not self._cancelled.done():
-            self._cancelled.set_result(None)
+        self._cancelled.set()
 
     def _settle(self) -> None:
         """The INVITE has its final answer: no more deadlines of its own."""
