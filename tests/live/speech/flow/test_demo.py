@@ -142,6 +142,7 @@ ENDS = {
 @pytest.mark.parametrize("name", STORIES)
 async def test_the_demo_agent_answers(name: str) -> None:
     call = Call(demo_agent())
+    said = await call.ask()
     for heard, expected in STORIES[name]:
         said = await call.says(heard)
         assert said.text == expected or not expected, heard

@@ -51,6 +51,7 @@ STORIES: dict[str, list[tuple[str, str]]] = {
 @pytest.mark.parametrize("name", STORIES)
 async def test_takes_a_message(name: str) -> None:
     call = Call(prompt_agent())
+    said = await call.ask()
     for heard, expected in STORIES[name]:
         said = await call.says(heard)
         assert said.text == expected, heard

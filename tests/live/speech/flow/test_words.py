@@ -46,7 +46,7 @@ async def test_every_phrase_expected_can_be_recognised(agent: object) -> None:
     ],
 )
 def test_alike_but_not_too_alike(said: str, phrase: str, close: bool) -> None:
-    assert match.matches(said, [phrase]) is close
+    assert match.matches(said, (phrase,)) is close
 
 
 def test_normal_form() -> None:

@@ -49,11 +49,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What comes next: words, a function, and what may be answered."""
+    """What comes next: words, and perhaps a function."""
 
     text: str = ""
     wish: Wish | None = None
-    expectation: Expectation | None = None
 
     def sentences(self) -> list[str]:
         """Return the text sentence by sentence; joined they are the text."""
@@ -96,9 +95,15 @@ class Dialogue:
         self._say(self._message(self._graph.start))
         return self._reply()
 
-    def listening(self) -> Reply:
-        """Return what may be answered now, without saying anything."""
-        return self._reply()
+    def expectation(self) -> Expectation | None:
+        """Return what may be answered now; ``None`` when nothing is awaited from the person."""
+        if self._ended or self._waiting:
+            return None
+        words = hearing.names(self._setting.variables, self._setting.keyterms)
+        if self._pending is not None:
+            return Expectation("yes_no", words=words)
+        edges = self._graph.edges_from(self._node)
+        return hearing.expectation(self._node, edges, self._listeners, self._memory, words)
 
     def hear(self, text: str) -> Reply:
         """Take one user turn: words, keys (``DTMF: 1``), nothing understood (empty), or ``SILENCE``."""
@@ -355,14 +360,7 @@ class Dialogue:
         """Hand out what was said since the last reply."""
         text, wish = " ".join(self._said), self._wish
         self._said, self._wish = [], None
-        return Reply(text, wish, None if self._ended or self._waiting else self._expectation())
-
-    def _expectation(self) -> Expectation:
-        words = hearing.names(self._setting.variables, self._setting.keyterms)
-        if self._pending is not None:
-            return Expectation("yes_no", words=words)
-        edges = self._graph.edges_from(self._node)
-        return hearing.expectation(self._node, edges, self._listeners, self._memory, words)
+        return Reply(text, wish)
 
 
 def _sentences(text: str) -> list[str]:

@@ -36,7 +36,8 @@ def expectation(
 def names(variables: Mapping[str, str], keyterms: Iterable[str]) -> tuple[str, ...]:
     """Return words that may occur and that no dictionary promises: key terms, and short variable values."""
     texts = (*keyterms, *(value for value in variables.values() if len(value.split()) <= _SHORT))
-    found = dict.fromkeys(word for text in texts for word in _as_spoken(text).split() if len(word) > 1)
+    whole = (word for text in texts for word in text.replace(",", " ").split() if word.replace("'", "").isalpha())
+    found = dict.fromkeys(word.lower() for word in whole if len(word) > 1)
     return tuple(found)[:_MOST_WORDS]
 
 

@@ -61,9 +61,10 @@ class FlowLlm:
         answered is yielded. A user turn may be words, ``DTMF: 12``, empty (nothing understood) or ``[silence]``.
         """
         events = _events(messages)
-        reply = self._replay(events, tools)
-        if reply.expectation is not None:
-            yield Expect(reply.expectation)
+        dialogue, reply = self._replay(events, tools)
+        expectation = dialogue.expectation()
+        if expectation is not None:
+            yield Expect(expectation)
         for sentence in reply.sentences():
             yield TextDelta(sentence)
         if reply.wish is not None:
@@ -73,22 +74,17 @@ class FlowLlm:
 
     def slots(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Mapping[str, Answer]:
         """Return what the caller has told by the end of this dialogue."""
-        return self._run(_events(messages), tools)[0].slots
+        return self._replay(_events(messages), tools)[0].slots
 
-    def _replay(self, events: Sequence[_Event], tools: Sequence[Tool]) -> Reply:
-        """Return what comes after these events; nothing is said where nothing happened since the last reply."""
-        dialogue, reply = self._run(events, tools)
-        if not events and self._agent.opening.mode == "agent_dynamic":
-            return dialogue.open()
-        return dialogue.listening() if not events or isinstance(events[-1], _Spoke) else reply
-
-    def _run(self, events: Sequence[_Event], tools: Sequence[Tool]) -> tuple[Dialogue, Reply]:
+    def _replay(self, events: Sequence[_Event], tools: Sequence[Tool]) -> tuple[Dialogue, Reply]:
+        """Return the dialogue after these events and what it says now: nothing, where nothing new happened."""
         dialogue = Dialogue(self._graph, self._setting(tools))
-        reply = Reply()
+        reply = dialogue.open() if not events and self._agent.opening.mode == "agent_dynamic" else Reply()
         for event in events:
             match event:
                 case _Spoke():
                     dialogue.opened()
+                    reply = Reply()
                 case _Heard(text):
                     reply = dialogue.hear(text)
                 case _Returned(result):

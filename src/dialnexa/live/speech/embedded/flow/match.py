@@ -1,10 +1,13 @@
-"""Compare what was said with what was meant: normalise, then exact phrase, pattern, and token similarity."""
+"""Compare what was said with what was meant: normalise, then exact phrase, pattern, and token similarity.
+
+Results are cached, because a dialogue is replayed from its beginning at every turn.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -75,6 +78,13 @@ def _expand(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=8192)
+def _meant(phrase: str) -> tuple[tuple[str, ...], str]:
+    """Return the bare words of a phrase, and the same as one text: phrases are compared over and over."""
+    wanted = bare(words(phrase))
+    return wanted, " ".join(wanted)
+
+
 def bare(said: Sequence[str]) -> tuple[str, ...]:
     """Drop filler words at both ends, unless nothing else was said."""
     start, end = 0, len(said)
@@ -88,7 +98,8 @@ def bare(said: Sequence[str]) -> tuple[str, ...]:
 def contains(said: Sequence[str], phrase: Sequence[str]) -> bool:
     """Tell whether the phrase occurs in what was said, word by word."""
     size = len(phrase)
-    return size > 0 and any(tuple(said[at : at + size]) == tuple(phrase) for at in range(len(said) - size + 1))
+    said, phrase = tuple(said), tuple(phrase)
+    return size > 0 and any(said[at : at + size] == phrase for at in range(len(said) - size + 1))
 
 
 def similarity(said: str, phrase: str) -> float:
@@ -99,25 +110,28 @@ def similarity(said: str, phrase: str) -> float:
     return (fuzz.token_set_ratio(said, phrase) + fuzz.token_sort_ratio(said, phrase)) / 2
 
 
-def equals(text: str, phrases: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def equals(text: str, phrases: tuple[str, ...]) -> bool:
     """Tell whether the whole utterance is one of the phrases (or patterns between slashes), fillers aside."""
-    said = bare(words(text))
-    return any(_whole(said, phrase) for phrase in phrases)
+    said, joined = _meant(text[:_LONGEST])
+    return any(_whole(said, joined, phrase) for phrase in phrases)
 
 
-def _whole(said: tuple[str, ...], phrase: str) -> bool:
+def _whole(said: tuple[str, ...], joined: str, phrase: str) -> bool:
     if is_pattern(phrase):
-        return compiled(phrase).fullmatch(" ".join(said)) is not None
-    wanted = bare(words(phrase))
-    return said == wanted or (len(wanted) > 1 and fuzz.ratio(" ".join(said), " ".join(wanted)) >= 90)
+        return compiled(phrase).fullmatch(joined) is not None
+    wanted, text = _meant(phrase)
+    return said == wanted or (len(wanted) > 1 and fuzz.ratio(joined, text, score_cutoff=90) > 0)
 
 
-def matches(text: str, phrases: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def matches(text: str, phrases: tuple[str, ...]) -> bool:
     """Tell whether the utterance means one of the phrases: same words, part of it, pattern, or similar."""
     return max((score(text, phrase) for phrase in phrases), default=0.0) >= _CLOSE
 
 
-def mentions(text: str, keywords: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def mentions(text: str, keywords: tuple[str, ...]) -> bool:
     """Tell whether one of the words or phrases occurs literally, or a pattern matches somewhere."""
     said = words(text)
     return any(
@@ -128,10 +142,10 @@ def mentions(text: str, keywords: Iterable[str]) -> bool:
 
 def score(text: str, phrase: str) -> float:
     """Rate one phrase, 0-100: whole utterance 100, pattern 99, contained 90-98 (longer is better), else similarity."""
-    said = bare(words(text))
+    said, joined = _meant(text[:_LONGEST])
     if is_pattern(phrase):
-        return 99.0 if compiled(phrase).search(" ".join(said)) else 0.0
-    wanted = bare(words(phrase))
+        return 99.0 if compiled(phrase).search(joined) else 0.0
+    wanted, meant = _meant(phrase)
     if not said or not wanted:
         return 0.0
     if said == wanted:
@@ -141,7 +155,7 @@ def score(text: str, phrase: str) -> float:
         return 0.0 if too_common else min(98.0, 89.0 + len(wanted))
     if (len(said) == 1 and len(wanted) > 1) or bool(_NEGATIONS & {*said}) != bool(_NEGATIONS & {*wanted}):
         return 0.0
-    return min(89.0, similarity(" ".join(said), " ".join(wanted)))
+    return min(89.0, similarity(joined, meant))
 
 
 def best(text: str, options: Mapping[str, Sequence[str]]) -> str | None:

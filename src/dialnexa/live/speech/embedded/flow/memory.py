@@ -44,10 +44,12 @@ class Memory:
         """Fill in a message, in one pass: values are data, never template."""
         return templates.render(message, self._texts).text.strip()
 
-    def phrases(self, phrases: Sequence[str]) -> list[str]:
+    def phrases(self, phrases: Sequence[str]) -> tuple[str, ...]:
         """Fill variables into phrases; a value must never turn a phrase into a pattern."""
+        if not any("{{" in phrase for phrase in phrases):
+            return tuple(phrases)
         harmless = {name: text.replace("/", " ") for name, text in self._texts.items()}
-        return [templates.render(text, harmless).text if "{{" in text else text for text in phrases]
+        return tuple(templates.render(text, harmless).text if "{{" in text else text for text in phrases)
 
 
 def _parts(slot: str, answer: Answer) -> dict[str, str]:
