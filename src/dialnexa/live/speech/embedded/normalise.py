@@ -66,7 +66,7 @@ def _clock(match: re.Match[str]) -> str:
         said += f" {'oh ' if minute < 10 else ''}{cardinal(minute)}"
     elif not half:
         said += " o'clock"
-    return f"{said} {half[0]} m".strip().replace("a m", "A M").replace("p m", "P M") if half else said
+    return f"{said} {half[0].upper()} M" if half else said
 
 
 def _month(name: str) -> str:
@@ -85,7 +85,7 @@ def _iso_date(match: re.Match[str]) -> str:
 
 
 def _address(match: re.Match[str]) -> str:
-    pieces = re.findall(r"[A-Za-z]+|\d|[@.\-_/:+]", match.group())
+    pieces: list[str] = re.findall(r"[A-Za-z]+|\d|[@.\-_/:+]", match.group())
     return " ".join(_SYMBOLS.get(piece, piece) if not piece.isdigit() else digit_by_digit(piece) for piece in pieces)
 
 
