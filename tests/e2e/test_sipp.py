@@ -100,7 +100,7 @@ def test_strangers_and_unknown_numbers_are_turned_away(
 ) -> None:
     done = sipp.call_in(home.sip_port, number, host=host, more=_refused_with(status, tmp_path))
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr
-    answer = home.http.get("/v1/workspace/rejected-calls").json()["data"]
+    answer = home.http.get("/v1/refused-calls").json()["data"]
     assert any(row["sip_status"] == status and row["to_number"] == number and row["reason"] for row in answer), answer
 
 
@@ -116,7 +116,7 @@ def test_a_number_without_an_agent_and_a_full_workspace(home: Installation, tmp_
         assert done.returncode == 0, done.stdout[-1500:]
     finally:
         home.http.patch("/v1/workspace/limits", json={"concurrency_limit": limit})
-    reasons = {row["sip_status"] for row in home.http.get("/v1/workspace/rejected-calls").json()["data"]}
+    reasons = {row["sip_status"] for row in home.http.get("/v1/refused-calls").json()["data"]}
     assert reasons >= {480, 486}
 
 

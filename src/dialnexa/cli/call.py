@@ -34,7 +34,7 @@ def call(
     settings = settings_with(data=data)
     try:
         home = asyncio.run(read(settings))
-        body = {
+        body: dict[str, object] = {
             "to_number": to,
             "from_number": from_number or _of(home, "from_number"),
             "agent_version_id": agent_version or _of(home, "agent_version_id"),

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Literal
 
 import httpx
@@ -182,7 +183,7 @@ async def _model(settings: Settings) -> list[Finding]:
             answer = await http.get(url, headers=headers)
     except httpx.HTTPError as error:
         return [Finding("bad", "model", f"{url} does not answer ({type(error).__name__}). Is the server running?")]
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
         return [Finding("bad", "model", f"{url} refuses the key. Check DIALNEXA_LLM_API_KEY.")]
     grade = "good" if answer.is_success else "note"
     return [Finding(grade, "model", f"{url} answers {answer.status_code}")]

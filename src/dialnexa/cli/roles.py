@@ -45,13 +45,6 @@ def _begin(settings: Settings) -> None:
         die_with_parent(int(supervisor))
 
 
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to us: SIGUSR1 drains, SIGTERM and SIGINT stop."""
-
-    def install_signal_handlers(self) -> None:
-        """Leave signals alone."""
-
-
 async def _serve_api(settings: Settings, ready_file: Path | None) -> None:
     async with create_app(settings) as app:
         server = uvicorn.Server(

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from dialnexa.kit.clock import Clock
-from dialnexa.live.conversation.conversation import Conversation, ConversationResult
+from dialnexa.live.conversation.conversation import Conversation, ConversationResult, Speech
 from dialnexa.live.conversation.functions import FunctionRunner
 from dialnexa.live.line import EndedBy, Line, LineEnd, NotConnected
 from dialnexa.live.plan import (
@@ -23,7 +24,6 @@ from dialnexa.live.plan import (
     Trouble,
     TurnSpoken,
 )
-from dialnexa.live.speech.services import Speech
 
 
 class CallControl:
@@ -168,7 +168,7 @@ def _of_line(end: LineEnd, so_far: ConversationResult) -> _End:
     return replace(_End(ending, reason, so_far.turns, end.detail), sip_status=end.sip_status)
 
 
-async def _end_tasks(*tasks: asyncio.Future[object]) -> None:
+async def _end_tasks(*tasks: asyncio.Future[Any]) -> None:
     """Cancel what still runs and wait until it has stopped; results and errors stay with their tasks."""
     for task in tasks:
         task.cancel()

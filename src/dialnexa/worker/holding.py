@@ -19,7 +19,7 @@ from dialnexa.live.plan import CallOutcome, CallPlan, Credentials, Ending, EndRe
 from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
-from dialnexa.platform.numbers import service as numbers
+from dialnexa.platform.numbers.service import route_for
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan
 from dialnexa.worker.translate import result as as_result
@@ -146,12 +146,11 @@ class CallHolder:
         """Where the call goes: its trunk, or the sandbox."""
         host, port = self._parts.sandbox.address
         to_sandbox = SipRoute(host, port, trunk_id="sandbox")
-        if not call.livemode or call.phone_number_id is None:
+        if not call.livemode or call.trunk_id is None:
             return to_sandbox
         async with self._parts.database.read() as session:
-            number = await numbers.get(session, call.workspace_id, call.phone_number_id)
-            trunk = await numbers.route_for(session, self._parts.vault, number)
-        if trunk.is_sandbox:
+            trunk = await route_for(session, self._parts.vault, call.workspace_id, call.trunk_id)
+        if trunk is None or trunk.is_sandbox:
             return to_sandbox
         credentials = Credentials(trunk.username, trunk.password or "") if trunk.username else None
         return SipRoute(trunk.host, trunk.port, credentials, trunk.trunk_id)

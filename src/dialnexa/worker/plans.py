@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from dialnexa.kit import templates
 from dialnexa.live.plan import (
@@ -148,11 +149,11 @@ def _function(function: AgentFunction, render: _Renderer) -> FunctionSpec:
     """Name a function the way models like it: the display name in snake case, else its type."""
     spoken = function.display_name or function.type
     name = "".join(letter if letter.isalnum() else "_" for letter in spoken.strip().lower()).strip("_")
-    parameters = function.config.get("parameters") or function.config.get("json_schema") or {}
+    schema = function.config.get("parameters") or function.config.get("json_schema")
     return FunctionSpec(
         name=name or function.type,
         kind=function.type,
         description=render(function.description),
-        parameters=parameters if isinstance(parameters, dict) else {},
+        parameters=cast(Mapping[str, object], schema) if isinstance(schema, dict) else {},
         config=function.config,
     )

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from dialnexa.kit.phone import normalise
+from dialnexa.kit.phone import from_sip_user
 from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import rejections, service
 from dialnexa.platform.calls.admission import Refused
@@ -85,5 +85,4 @@ class Reception:
 
 def _as_number(user: str) -> str:
     """Read the user part of a SIP address as E.164 where it is one; else keep it as it came."""
-    text = user if user.startswith("+") else f"+{user}"
-    return normalise(text) or user
+    return from_sip_user(user) or user
