@@ -23,6 +23,8 @@ from tests.live.speech.flow.stories import SEED_001, Call, demo_agent, demo_body
 from dialnexa.live.speech.embedded.flow.graph import parse
 from dialnexa.live.speech.embedded.flow.llm import FlowLlm
 from dialnexa.live.speech.ports import Message
+from dialnexa.platform.agents.config import contradictions, obstacles
+from dialnexa.platform.agents.schemas import AgentDraft
 
 REMINDER = "Would you like a reminder by text message, or by phone call?"
 TIME = "Does that time still work for you?"
@@ -208,6 +210,12 @@ async def test_ends_the_call_under_whatever_name_the_function_has() -> None:
     ]
     said = await Call(demo_agent()).says("goodbye")
     assert [(call.name, json.loads(call.arguments)) for call in said.calls] == [("end_call", {})]
+
+
+def test_is_a_body_the_api_takes() -> None:
+    draft = AgentDraft.model_validate(demo_body())
+    assert draft.flow == demo_body()["flow"]
+    assert [*contradictions(draft), *obstacles(draft)] == []
 
 
 def test_its_graph_has_nothing_to_warn_of() -> None:

@@ -87,7 +87,7 @@ def test_names_the_edge(bad: dict[str, object], problem: str) -> None:
     ("flow", "problem"),
     [
         ({}, "'nodes' must be a list"),
-        ({"nodes": {"start": START}}, "'nodes' must be a list"),
+        ({"nodes": "start"}, "'nodes' must be a list"),
         ({"nodes": [END]}, "needs exactly one start node and has 0"),
         ({"nodes": [START, {**START, "id": "again"}]}, "needs exactly one start node and has 2"),
         ({"start_node_id": "begin", "nodes": [START]}, "start_node_id names node 'begin', which does not exist"),
@@ -111,6 +111,11 @@ def test_warns_of_what_needs_a_model_and_of_dead_ends() -> None:
         "edge 'e2' from node 'start' needs a language model; give it fallback_phrases for builtin/flow",
         "there is no end node; only the caller will end the call",
     )
+
+
+def test_nodes_may_be_kept_by_id() -> None:
+    nodes = {"start": {"type": "start", "message": "Hello."}, "end": {"type": "end"}}
+    assert list(parse({"nodes": nodes, "edges": [FINISH]}).nodes) == ["start", "end"]
 
 
 def test_an_engine_for_a_broken_graph_is_never_made() -> None:

@@ -131,7 +131,10 @@ def parse(flow: Mapping[str, object]) -> Graph:
 
 def _nodes(flow: Mapping[str, object], problems: list[str]) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
-    for index, raw in enumerate(entries(flow.get("nodes"), "nodes", problems)):
+    listed = flow.get("nodes")
+    if isinstance(listed, Mapping):  # editors also keep nodes by id
+        listed = [{"id": name, **mapping(node)} for name, node in mapping(flow.get("nodes")).items()]
+    for index, raw in enumerate(entries(listed, "nodes", problems)):
         name = str(raw.get("id") or "")
         where = f"node '{name}'" if name else f"node number {index + 1}"
         try:
