@@ -62,7 +62,7 @@ class Town:
 
     async def is_quiet(self) -> None:
         """Wait until no ended call holds anything any more."""
-        while self.media.legs or self.ports.free < PORTS // 2:  # noqa: ASYNC110 - nobody announces that
+        while self.media.legs or self.ports.free < PORTS // 2:
             await asyncio.sleep(0.02)
 
 
