@@ -226,6 +226,7 @@ async def test_a_global_node_may_lead_elsewhere_or_come_back() -> None:
         ("press 1 for sales press 2 for support press 3 to speak to an operator", "3"),
         ("press star to continue", "*"),
         ("to accept this call press 5", "5"),
+        ("press one press two", "1"),
     ],
 )
 async def test_presses_the_key_that_leads_to_a_person(menu: str, key: str) -> None:

@@ -31,7 +31,7 @@ _SCREENING: Final = tuple(
 
 
 def menu_key(text: str) -> str | None:
-    """Return the key to press in a spoken menu: the entry that leads to a person, else the first; ``None``: no menu."""
+    """Return the key to press in a spoken menu: the one that leads to a person, else the first; ``None``: no menu."""
     said = normalise(text)
     keys = list(_PRESS.finditer(said))
     if not keys:
@@ -41,9 +41,8 @@ def menu_key(text: str) -> str | None:
         entries = [(found[1], found[2]) for found in _PRESS_FIRST.finditer(said)]
     else:
         entries = [(found[2], found[1]) for found in _PRESS_LAST.finditer(said)]
-    if not entries:
-        return None
-    key = next((key for key, label in entries if _PERSON.search(label)), entries[0][0])
+    # A menu heard in pieces still names its keys.
+    key = next((key for key, label in entries if _PERSON.search(label)), entries[0][0] if entries else keys[0][1])
     return _SIGNS.get(key) or digits((key,)) or None
 
 
