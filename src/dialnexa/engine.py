@@ -169,7 +169,7 @@ def _build(engine: sa.Engine, executor_id: str) -> DBOS:
         "enable_otlp": False,
         "log_level": "WARNING",
         "use_listen_notify": engine.dialect.name == "postgresql",
-        "notification_listener_polling_interval_sec": 5.0,  # we send no notifications; SQLite polls for them
+        "notification_listener_polling_interval_sec": 0.2,  # polls for nothing of ours; closing waits this long for it
     }
     return DBOS(config=config)
 

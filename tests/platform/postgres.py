@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Generator[Cluster]:
     """Run a server on a free port of loopback."""
     assert BINARIES is not None
     folder = Path(tempfile.mkdtemp(prefix="pg"))
