@@ -24,7 +24,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from dialnexa.kit.clock import Clock
-from dialnexa.kit.errors import BadRequest, PayloadTooLarge, TooManyRequests, Unauthorized, UnsupportedMediaType
+from dialnexa.kit.errors import (
+    BadRequest,
+    PayloadTooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from dialnexa.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.database import Database
@@ -121,6 +128,8 @@ class Guard:
             raise
         self._count(request, principal)
         principal.require(self.scope, publishable=self.publishable)
+        if self.per_workspace and getattr(request.app.state, "draining", False):
+            raise Unavailable("This server is shutting down; try again.", headers={"Retry-After": "5"})
         return principal
 
     def _count(self, request: Request, principal: Principal) -> None:
