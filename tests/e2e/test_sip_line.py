@@ -218,3 +218,25 @@ async def test_cancelling_the_dialling_cancels_the_call(stage: Stage) -> None:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
         await asyncio.wait_for(incoming.cancelled(), 5)
+
+
+async def test_a_cancelled_line_gives_its_port_back(stage: Stage) -> None:
+    """Cancellation may come while the line is being left, as when a worker drains."""
+    free = stage.ports.free
+
+    async def hold() -> None:
+        async with talking(stage) as (caller, _):
+            await caller.ended()
+
+    for turns in range(12):
+        holding = asyncio.create_task(hold())
+        while stage.media.legs < 2:
+            await asyncio.sleep(0.01)
+        holding.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
+    async with asyncio.timeout(10):
+        while stage.ports.free != free or stage.media.legs:
+            await asyncio.sleep(0.02)

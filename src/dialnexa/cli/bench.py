@@ -122,7 +122,7 @@ def _facts(figures: Figures) -> dict[str, object]:
         "cpu_percent_per_call": round(figures.cpu_percent_per_call, 3),
         "calls_per_core": round(100 / figures.cpu_percent_per_call),
         "memory_mb_per_call": round(figures.memory_mb_per_call, 3),
-        "tick_lateness_ms": figures.end["lateness"],
+        "tick_lateness_ms": {name: round(value, 2) for name, value in figures.end["lateness"].items()},
         "pacing_ms": dict(zip(("p50", "p99", "max"), (round(value, 2) for value in figures.pacing_ms), strict=True)),
         "setup_ms": {
             "p50": round(setup[len(setup) // 2] * 1000, 1),

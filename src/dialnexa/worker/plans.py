@@ -22,6 +22,7 @@ from dialnexa.live.plan import (
     Voice,
     VoicemailHandling,
 )
+from dialnexa.live.speech.embedded.flow import graph
 from dialnexa.platform.agents.config import AgentConfig, AgentFunction
 from dialnexa.platform.calls.records import ClaimedCall
 
@@ -72,8 +73,10 @@ class _Renderer:
 def build_plan(
     call: ClaimedCall, route: SipRoute | None, recording: Path | None, *, models: ModelDefaults, no_audio_s: float
 ) -> BuiltPlan:
-    """Build the plan of a call; raises ``TemplateError`` only if a stored template is broken."""
+    """Build the plan of a call; raises ``ValueError`` when the stored version cannot be run (template, graph)."""
     config = AgentConfig.model_validate(call.config)
+    if config.flow is not None:
+        graph.parse(config.flow)
     render = _Renderer(call, config)
     plan = CallPlan(
         call_id=call.call_id,
@@ -97,9 +100,7 @@ def _agent(call: ClaimedCall, config: AgentConfig, render: _Renderer, models: Mo
         version_id=call.agent_version_id,
         name=call.agent_title,
         prompt=prompt,
-        opening=Opening(
-            config.conversation_start_type, render(config.welcome_message), config.pause_before_speaking_sec
-        ),
+        opening=_opening(call, config, render),
         voice=Voice(config.voice_id, config.voice_speed, config.voice_pitch, config.voice_volume),
         transcriber=_transcriber(config, render),
         model=_model(config, models),
@@ -113,6 +114,14 @@ def _agent(call: ClaimedCall, config: AgentConfig, render: _Renderer, models: Mo
         flow=config.flow if config.agent_type == "Conversational_Flow_Agent" else None,
         variables=render.everything(),
     )
+
+
+def _opening(call: ClaimedCall, config: AgentConfig, render: _Renderer) -> Opening:
+    """Who dials in hears the inbound greeting when the agent has one (C.13): nobody called *them*."""
+    greeting = config.welcome_message
+    if call.direction == "inbound" and config.inbound_greeting:
+        greeting = config.inbound_greeting
+    return Opening(config.conversation_start_type, render(greeting), config.pause_before_speaking_sec)
 
 
 def _transcriber(config: AgentConfig, render: _Renderer) -> Transcriber:

@@ -102,13 +102,13 @@ class SipLine:
         try:
             await self.hang_up()
         finally:
+            # What needs no waiting goes first: a cancellation may come at any await below.
             if self._watcher:
                 self._watcher.cancel()
-                await asyncio.gather(self._watcher, return_exceptions=True)
-            if self._leg:
-                self._recording = await self._leg.close()
             if self._rtp:
                 self._rtp.close()
+            if self._leg:
+                self._recording = await self._leg.close()
 
     async def connect(self, on_ringing: Callable[[int], None]) -> None:
         """Dial or answer; the call clock starts when this returns."""
@@ -180,7 +180,7 @@ class SipLine:
                     self._settle(LineEnd(EndedBy.CAP, f"The call reached its cap of {self._limits.duration_s:g} s."))
                     await dialog.hang_up()
                 elif leg.silent_for_s >= self._limits.no_audio_s and not leg.held:
-                    words = f"No audio arrived for {self._limits.no_audio_s:g} s; the far end is gone or a firewall blocks RTP."
+                    words = f"No audio arrived for {self._limits.no_audio_s:g} s: the far end is gone, or RTP is blocked."
                     self._settle(LineEnd(EndedBy.LOST, words))
                     await dialog.hang_up()
         finally:
@@ -275,6 +275,8 @@ class _Answer:
         except SdpError as error:
             self._incoming.reject(488)
             raise NotConnected(Ending.FAILED, EndReason.ERROR, f"{error}; answered 488.", 488) from error
+        except sip.CallRejected as refusal:
+            raise refused(refusal) from refusal
         except sip.CallCancelled:
             raise NotConnected(
                 Ending.CANCELLED, EndReason.USER_DISCONNECTED, "The caller hung up before the answer.", 487

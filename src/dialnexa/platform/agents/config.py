@@ -55,6 +55,8 @@ class AgentConfig(Body):
     prompt_text: Template = ""
     system_prompt_text: Annotated[str, Field(max_length=100_000)] = ""
     welcome_message: Template = ""
+    inbound_greeting: Template = ""
+    """Said instead of the welcome message to whoever dials in (C.13)."""
     conversation_start_type: Literal["user", "agent_dynamic", "agent_defined"] = "agent_defined"
     allow_interruptions: bool = True
     agent_identity: str | None = None
