@@ -291,8 +291,8 @@ class TestBaresip:
         """Run baresip with one account that needs no registrar; ``commands`` are typed once it is up."""
         port = free_port(HOST, socket.SOCK_DGRAM)
         (folder / "config").write_text(
-            f"sip_listen {HOST}:{port}\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\nmodule ausine.so\n"
-            "module_app account.so\nmodule_app menu.so\naudio_source ausine,440\naudio_player aubridge,x\n"
+            f"sip_listen {HOST}:{port}\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n"
+            "module_app account.so\nmodule_app menu.so\naudio_source aubridge,x\naudio_player aubridge,x\n"
             "module aubridge.so\n"
         )
         (folder / "accounts").write_text(
