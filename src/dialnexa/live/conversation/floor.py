@@ -8,6 +8,7 @@ from dialnexa.live.conversation.actions import (
     CancelTool,
     CutAgent,
     HangUp,
+    HoldAgent,
     Report,
     RestartVoice,
     RetryReply,
@@ -71,6 +72,14 @@ class AgentFloor:
         if self._reply is not None:
             self._out.append(CutAgent(self._reply.number, by_caller=False))
             self._forget_reply()
+
+    def _hold(self) -> None:
+        """The caller spoke up before the reply's first sample: no talking over their first syllable."""
+        reply = self._reply
+        if reply is not None and not reply.playing:
+            reply.held = True
+            self._disarm(Timer.AUDIO)
+            self._out.append(HoldAgent(reply.number))
 
     def _await_audio(self, reply: Reply) -> None:
         if not reply.audible and not reply.held and Timer.AUDIO not in self._timers:

@@ -22,7 +22,6 @@ from dialnexa.live.conversation.actions import (
     EnableKeypad,
     FinalizeStt,
     HangUp,
-    HoldAgent,
     NoteAside,
     NoteDigits,
     NoteInaudible,
@@ -160,8 +159,12 @@ class TurnMachine(AgentFloor):
 
     def _opening_due(self) -> None:
         """The pause is over: speak first, unless the other side is at it (then its end opens)."""
-        if self.state is State.OPENING and not self._ear.speaking and not self._ear.pending:
+        if self.state is not State.OPENING or self._ear.speaking:
+            return
+        if not self._ear.pending:
             self._open()
+        elif not self.undecided:
+            self._arm_commit()
 
     def _open(self) -> None:
         """Say the first words; what the person said before is on the record and before the model's eyes."""
@@ -187,7 +190,7 @@ class TurnMachine(AgentFloor):
             self._menu_answered(judgement.evidence)
         elif self.state is State.OPENING and not self._opened:
             self._open()
-        elif self.state is State.OPENING:
+        elif self.state in {State.OPENING, State.ENDPOINTING}:
             self._endpoint()
         elif self.state is State.SPEAKING and self._ear.pending:
             self._spoke_over_opening()
@@ -207,7 +210,7 @@ class TurnMachine(AgentFloor):
         self._out.append(EnableKeypad(evidence))
         if self.state is State.SPEAKING and self._reply and self._reply.kind == "opening":
             self._interrupt()
-        elif self.state is State.OPENING:
+        elif self.state in {State.OPENING, State.ENDPOINTING}:
             self._endpoint()
 
     # --- a machine answered -------------------------------------------------------------------------------------------
@@ -402,14 +405,6 @@ class TurnMachine(AgentFloor):
     def _may_interrupt(self) -> bool:
         return self._reply is not None and self._reply.yields and not self.undecided
 
-    def _hold(self) -> None:
-        """The caller spoke up before the reply's first sample: no talking over their first syllable."""
-        reply = self._reply
-        if reply is not None and not reply.playing:
-            reply.held = True
-            self._disarm(Timer.AUDIO)
-            self._out.append(HoldAgent(reply.number))
-
     def _weigh_words(self) -> None:
         ear = self._ear
         if real_words(ear.text) >= self.settings.interrupt_words:
@@ -491,9 +486,10 @@ class TurnMachine(AgentFloor):
     ) -> None:
         match event:
             case ReplyStarted():
+                pass  # a token is no word yet: the caller still waits
+            case ReplyText():
                 reply.begun = True
                 self._disarm(Timer.FIRST_TOKEN)
-            case ReplyText():
                 self._await_audio(reply)
             case ReplyFinished():
                 reply.finished = True
@@ -515,16 +511,18 @@ class TurnMachine(AgentFloor):
                     self._dismiss()
             case PlayoutStarted():
                 self._playout_started(reply)
-            case PlayoutStalled():
+            case PlayoutStalled() if reply.playing:
                 reply.stalled = True
                 if Timer.FIRST_TOKEN not in self._timers and reply.tool is None:
                     self._arm(Timer.STALL, self.settings.stall_ms)
-            case PlayoutResumed():
+            case PlayoutResumed() if reply.stalled:
                 reply.stalled = False
                 self._disarm(Timer.STALL, Timer.AUDIO)
             case PlayoutFinished():
                 self._mouth_failures = 0
                 self._reply_over()
+            case _:
+                pass
 
     def _tool_finished(self, reply: Reply) -> None:
         """The model is asked again; what the caller said meanwhile comes first."""

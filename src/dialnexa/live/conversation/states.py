@@ -60,7 +60,7 @@ class Reply:
     interruptible: bool
     asked_at: int
     begun: bool = False
-    """The model's first token of the present request is there."""
+    """The first words of the present request went to the voice."""
     finished: bool = False
     """No more text will come."""
     playing: bool = False
