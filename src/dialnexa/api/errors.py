@@ -61,7 +61,7 @@ def install(app: FastAPI) -> None:
 
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     known = cast(DialNexaError, error)
-    message = known.messages[0] if len(known.messages) == 1 else known.messages
+    message = known.messages if known.by_field else known.messages[0]
     code = {"code": known.code} if known.code else {}
     return error_response(known.status, message, headers=known.headers, extra={**known.extra, **code})
 

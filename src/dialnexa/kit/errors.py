@@ -25,6 +25,8 @@ class DialNexaError(Exception):
         ``code`` is a stable slug for programs, ``headers`` go on the answer, ``extra`` beside the three standard keys.
         """
         self.messages: list[str] = [message] if isinstance(message, str) else list(message)
+        self.by_field = not isinstance(message, str)
+        """One sentence for each bad field: on the wire a list, even of one (contract B.2.2)."""
         self.code = code
         self.headers: Mapping[str, str] = headers or {}
         self.extra: Mapping[str, object] = extra or {}

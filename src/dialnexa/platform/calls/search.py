@@ -138,8 +138,8 @@ def _order(filters: Filters) -> list[UnaryExpression[Any]]:
     birth = Call.id.asc() if filters.created_at == "asc" else Call.id.desc()
     if filters.duration is None:
         return [birth]
-    none_last = (func.coalesce(Call.duration_ms, 0) == 0).asc()
-    return [none_last, Call.duration_ms.asc() if filters.duration == "asc" else Call.duration_ms.desc(), birth]
+    lasted = func.coalesce(Call.duration_ms, 0)  # the databases disagree on where NULL belongs
+    return [(lasted == 0).asc(), lasted.asc() if filters.duration == "asc" else lasted.desc(), birth]
 
 
 def _words(value: str) -> list[str]:
