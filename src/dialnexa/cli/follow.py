@@ -34,7 +34,7 @@ async def follow_call(http: httpx.AsyncClient, call_id: str, console: Console) -
         for entry in page["data"]:
             after = max(after, int(entry["seq"]))
             if line := describe(entry):
-                console.print(line)
+                console.print(line, soft_wrap=True)
         if page["status"] in FINAL and not page["data"]:
             return _checked(await http.get(f"/v1/calls/{call_id}"))
         if not page["data"]:

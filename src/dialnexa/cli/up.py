@@ -112,12 +112,13 @@ def _roles(settings: Settings) -> tuple[Role, Role]:
     folder = settings.data / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     common = ["--data", str(settings.data)]
-    api = Role("api", [*common, "--http-port", str(settings.http_port)], folder, {})
+    public = {"DIALNEXA_PUBLIC_URL": settings.public_url or f"http://{settings.http_host}:{settings.http_port}"}
+    api = Role("api", [*common, "--http-port", str(settings.http_port)], folder, public)
     worker = Role(
         "worker",
         [*common, "--sip-port", str(settings.sip_port), "--drain-seconds", str(settings.drain_seconds)],
         folder,
-        {"DIALNEXA_PUBLIC_URL": settings.public_url or f"http://{settings.http_host}:{settings.http_port}"},
+        public,
     )
     return api, worker
 

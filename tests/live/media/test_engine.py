@@ -298,9 +298,16 @@ async def test_calls_are_spread_over_the_four_phases(studio):
 async def test_a_worker_that_runs_late_takes_no_more_calls(studio):
     assert not studio.engine.overloaded
     for late_ms in [0] * 980 + [12] * 20:
-        studio.engine._ticker.lateness.add(late_ms / 1000, 0.001)
+        studio.engine._ticker.lateness.add(late_ms / 1000, 0.002)
     assert studio.engine.overloaded
     assert studio.engine.lateness.p99_ms == pytest.approx(12, abs=0.1)
+
+
+async def test_an_idle_worker_on_a_busy_machine_is_late_but_takes_calls(studio):
+    """As in the first seconds after the start."""
+    for _ in range(1000):
+        studio.engine._ticker.lateness.add(0.040, 0.00001)
+    assert not studio.engine.overloaded
 
 
 async def test_a_worker_whose_ticks_are_nearly_full_takes_no_more_calls(studio):

@@ -22,7 +22,12 @@ from dialnexa.live.media.vad import Silero
 log = structlog.get_logger(__name__)
 
 _LATE_MS = 10.0
-"""A p99 lateness above this over the last seconds: no new calls, so that the running ones keep the grid."""
+_LATE_BUSY = 0.25
+"""A p99 lateness above this while the clock does this share of work: no new calls, so that the running keep the grid.
+
+Lateness alone proves nothing: a machine that has just started, or that others keep busy, is late without any calls,
+and refusing them would not help.
+"""
 _BUSY = 0.8
 """Share of the tick budget above which the next call would make all of them late."""
 
@@ -104,4 +109,4 @@ class MediaEngine:
     def overloaded(self) -> bool:
         """Whether a further call would cost the running ones their grid; admission refuses then."""
         report = self.lateness
-        return report.p99_ms > _LATE_MS or report.busy > _BUSY
+        return report.busy > _BUSY or (report.p99_ms > _LATE_MS and report.busy > _LATE_BUSY)
