@@ -115,7 +115,7 @@ class TestPlacing:
     @pytest.mark.parametrize("path", ["/v1/calls", "/calls"])
     @pytest.mark.parametrize("shape", ["S1", "S2", "S3"])
     async def test_every_shape_on_both_bases(self, api: Api, house: House, path: str, shape: str) -> None:
-        body: dict[str, object] = {
+        body: dict[str, Any] = {
             "S1": house.body(),
             "S2": {"to_phone_number": CUSTOMER, "agent_id": house.agent_id, "metadata": {"customer_name": "Bo"}},
             "S3": {"phone_number": CUSTOMER, "agent_id": house.agent_id, "agent_version_number": 1, "metadata": {}},
