@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tests.live.fakes import FakeLine, FakeSpeech, Scripted, settle
 
@@ -22,7 +22,7 @@ from dialnexa.live.plan import (
     TurnTaking,
     VoicemailHandling,
 )
-from dialnexa.live.speech.ports import Final, Message
+from dialnexa.live.speech.ports import Final, Message, SttCapabilities
 
 END_CALL = FunctionSpec("end_call", "end_call", "Hang up.")
 
@@ -106,9 +106,11 @@ async def story(
     heard: Iterable[str | Final | None] = (),
     replies: Iterable[Scripted] = (),
     functions: FunctionRunner | None = None,
+    continuous: bool = False,
 ) -> AsyncGenerator[Story]:
     line = FakeLine()
     told = Story(line, FakeSpeech.scripted(line.clock, heard=heard, replies=replies))
+    told.speech.ears.capabilities = SttCapabilities(continuous=continuous)
     told.conversation = Conversation(call or plan(), line, told.speech, told.happenings.append, functions=functions)
     told.task = asyncio.create_task(told.conversation.run())
     await settle()
@@ -120,7 +122,3 @@ async def story(
         await asyncio.gather(told.task, return_exceptions=True)
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         assert not left, f"outlived the conversation: {left}"
-
-
-def with_turns(call: CallPlan, turns: TurnTaking) -> CallPlan:
-    return replace(call, agent=replace(call.agent, turns=turns))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.live.conversation.stories import plan
 
 from dialnexa.live.conversation.actions import CommitTurn, CutAgent, FinalizeStt, HangUp, Say, StartReply
 from dialnexa.live.conversation.events import (
@@ -41,7 +41,7 @@ from dialnexa.live.conversation.events import (
 from dialnexa.live.conversation.machine import TurnMachine, replay
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import State
-from dialnexa.live.plan import EndReason
+from dialnexa.live.plan import EndReason, TurnTaking
 
 TEXTS = st.sampled_from(["", "mhm", "yes", "stop that", "leave a message", "press one", "hello", "and"])
 REPLIES = st.integers(1, 4)
@@ -234,8 +234,10 @@ def test_words_without_voice_are_a_turn_too() -> None:
 
 
 def test_responsiveness_and_sensitivity_set_the_times() -> None:
-    quick = replace(TurnSettings(), commit_ms=250)
-    assert quick.commit_ms == 250
+    calm = TurnSettings.of(plan(turns=TurnTaking(responsiveness=0.0, interruption_sensitivity=0.0)))
+    assert (calm.commit_ms, calm.commit_matched_ms, calm.interrupt_ms, calm.interrupt_words) == (500, 375, 500, 2)
+    eager = TurnSettings.of(plan(turns=TurnTaking(responsiveness=1.0, interruption_sensitivity=1.0)))
+    assert (eager.commit_ms, eager.commit_matched_ms, eager.interrupt_ms, eager.interrupt_words) == (250, 250, 350, 1)
 
 
 def test_two_words_interrupt_before_the_voice_has_lasted() -> None:

@@ -1,0 +1,89 @@
+"""How the recogniser is fed and what it is told to expect, in virtual time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.live.conversation.stories import plan, story
+
+from dialnexa.live.conversation.voicemail import GREETING
+from dialnexa.live.plan import Model, Opening
+from dialnexa.live.speech.ports import Expect, Expectation, Final, TextDelta
+
+YES_NO = Expectation("yes_no")
+OUTBOUND = plan(outbound=True, opening=Opening(text="Hello, this is Mia. Do you have a minute?", pause_s=2.0))
+
+
+async def test_a_recogniser_for_speech_only_gets_the_speech_and_300_ms_before_it() -> None:
+    async with story(replies=["Fine."]) as call:
+        await call.agent_is_done()
+        await call.line.run(1)
+        assert call.speech.ears.samples == 0
+        await call.says("How are you?", seconds=1.0)
+        await call.line.run(1)
+        seconds = call.speech.ears.samples / 8000
+        assert 1.45 <= seconds <= 1.56, "300 ms of pre-roll, the speech, and the silence that ended it"
+        assert call.speech.ears.finalized == 1
+
+
+async def test_a_continuous_recogniser_gets_everything_and_may_speak_unasked() -> None:
+    async with story(continuous=True, replies=["Fine."]) as call:
+        await call.agent_is_done()
+        assert call.speech.ears.samples == call.line.at
+        call.speech.ears.streams[-1].put(Final("How are you?"))
+        await call.agent_is_done()
+        assert call.transcript[-2:] == [("user", "How are you?"), ("agent", "Fine.")]
+
+
+async def test_what_the_model_expects_is_told_to_the_recogniser() -> None:
+    async with story(replies=[[Expect(YES_NO), TextDelta("Shall I book it?")]]) as call:
+        await call.agent_is_done()
+        await call.says("An appointment.")
+        await call.agent_is_done()
+        assert call.speech.ears.expectations == [YES_NO]
+
+
+async def test_a_guided_engine_is_asked_what_the_opening_expects() -> None:
+    guided = replace(plan(), agent=replace(plan().agent, model=Model("builtin/flow")))
+    async with story(guided, replies=[[Expect(YES_NO)], "Good."]) as call:
+        await call.agent_is_done()
+        assert call.speech.ears.expectations == [YES_NO]
+        assert [(m.role, m.content) for m in call.speech.mind.requests[0]] == [
+            ("system", "You are Mia."),
+            ("assistant", "Hello, this is Mia."),
+        ]
+        await call.says("Yes.")
+        await call.agent_is_done()
+        assert call.transcript[-1] == ("agent", "Good.")
+
+
+async def test_as_long_as_nobody_knows_who_answered_greetings_are_expected_as_well() -> None:
+    guided = replace(OUTBOUND, agent=replace(OUTBOUND.agent, model=Model("builtin/flow")))
+    async with story(guided, replies=[[Expect(YES_NO)]]) as call:
+        await call.line.run_until(lambda: call.line.agent_speaks)
+        assert call.speech.ears.expectations == [GREETING, Expectation("yes_no", GREETING.phrases)]
+
+
+async def test_a_greeting_understood_late_is_on_the_record_and_stops_nothing() -> None:
+    async with story(OUTBOUND) as call:
+        call.speech.ears.delay = 1.0
+        await call.line.run(0.5)
+        await call.says("Hello?", seconds=0.5)
+        await call.agent_is_done()
+        assert call.transcript == [("user", "Hello?"), ("agent", "Hello, this is Mia. Do you have a minute?")]
+        assert call.speech.mind.requests == []
+
+
+async def test_an_answer_that_matches_is_answered_sooner() -> None:
+    async def answered(final: Final) -> float:
+        async with story(heard=[final], replies=["Good."]) as call:
+            call.speech.ears.delay = 0.0
+            await call.agent_is_done()
+            call.line.caller_speaks(0.5)
+            await call.line.run(0.5)
+            silent = call.line.now
+            await call.line.run_until(lambda: call.line.agent_speaks)
+            return call.line.now - silent
+
+    assert await answered(Final("yes", matched=True)) < 0.33 < await answered(Final("yes")) < 0.45
+    assert await answered(Final("yes and")) > 1.2
