@@ -27,7 +27,8 @@ from dialnexa.platform.tenancy.service import KeyRequest
 
 FIRST_NUMBER = "+14155550100"
 _SETTINGS_KEY = "installation"
-_LOOPBACK = "127.0.0.0/8"
+_LOOPBACK = "127.0.0.1/32"
+"""A softphone on this machine may call the demo agent; other loopback addresses are strangers, as everywhere."""
 _KEYS: dict[str, tuple[KeyKind, bool]] = {
     "secret_key": ("secret", True),
     "test_secret_key": ("secret", False),
