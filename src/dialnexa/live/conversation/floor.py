@@ -17,6 +17,7 @@ from dialnexa.live.conversation.actions import (
     SayKind,
     SpeakReminder,
 )
+from dialnexa.live.conversation.events import ToolStarted
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import Reply, State, Timer
 from dialnexa.live.plan import Ending, EndReason
@@ -84,6 +85,17 @@ class AgentFloor:
     def _await_audio(self, reply: Reply) -> None:
         if not reply.audible and not reply.held and Timer.AUDIO not in self._timers:
             self._arm(Timer.AUDIO, self.settings.audio_ms)
+
+    def _reply_finished(self, reply: Reply) -> None:
+        reply.finished = True
+        self._disarm(Timer.FIRST_TOKEN, Timer.TOOL_FILLER, Timer.TOOL_LIMIT)
+        self._await_audio(reply)
+
+    def _tool_started(self, reply: Reply, event: ToolStarted) -> None:
+        reply.tool = event
+        self._disarm(Timer.FIRST_TOKEN, Timer.STALL)
+        self._arm(Timer.TOOL_FILLER, self.settings.tool_filler_ms)
+        self._arm(Timer.TOOL_LIMIT, event.limit_ms)
 
     def _playout_started(self, reply: Reply) -> None:
         reply.playing = True

@@ -492,16 +492,11 @@ class TurnMachine(AgentFloor):
                 self._disarm(Timer.FIRST_TOKEN)
                 self._await_audio(reply)
             case ReplyFinished():
-                reply.finished = True
-                self._disarm(Timer.FIRST_TOKEN, Timer.TOOL_FILLER, Timer.TOOL_LIMIT)
-                self._await_audio(reply)
+                self._reply_finished(reply)
             case ReplyFailed():
                 self._reply_failed(reply, event.detail)
             case ToolStarted():
-                reply.tool = event
-                self._disarm(Timer.FIRST_TOKEN, Timer.STALL)
-                self._arm(Timer.TOOL_FILLER, self.settings.tool_filler_ms)
-                self._arm(Timer.TOOL_LIMIT, event.limit_ms)
+                self._tool_started(reply, event)
             case ToolFinished():
                 self._tool_finished(reply)
             case EndRequested():
