@@ -163,6 +163,20 @@ async def test_a_call_that_fails_does_not_stop_the_others(url: str, database: Da
         await crew.until(2)
 
 
+async def test_a_call_that_stumbles_is_tried_again(url: str, database: Database) -> None:
+    crew = Crew()
+
+    async def stumble_once(call_id: str) -> None:
+        await crew.run(call_id)
+        if len(crew.ran) == 1:
+            raise OSError("the database was away")
+
+    async with EngineClient.open(url) as client, Engine.open(url, executor_id="n1", capacity=1, run_call=stumble_once):
+        await enqueue(database, client, "call_1")
+        await crew.until(2)
+        assert crew.ran == ["call_1", "call_1"]
+
+
 async def test_the_engine_is_quiet(url: str, capfd: pytest.CaptureFixture[str]) -> None:
     async with Engine.open(url, executor_id="n1", capacity=1, run_call=Crew().run):
         pass

@@ -35,6 +35,9 @@ _SCHEMA_VERSION = "1"
 """Raised only when the *form* of a workflow changes: work of one version waits for a worker of that version."""
 _POLL_S = 0.1
 """How often a worker looks into the queue; half of it is what a call waits on average before it is dialled."""
+_TRIES = 3
+_RETRY_S = 0.5
+"""A database that is away for a moment must not leave a call waiting until the sweep gives up on it."""
 
 log = structlog.get_logger(__name__)
 
@@ -130,12 +133,21 @@ class Engine:
         assert task is not None  # a coroutine that runs has a task
         self._running.add(task)
         try:
-            await self._run_call(call_id)
-        except Exception:
-            log.exception("call_workflow_failed", call_id=call_id)
-            raise
+            await self._persist(call_id)
         finally:
             self._running.discard(task)
+
+    async def _persist(self, call_id: str) -> None:
+        """Run the call; try again when that fails, which the fence makes safe: a call that was dialled is not again."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return await self._run_call(call_id)
+            except Exception:  # whatever it was, the other calls go on
+                log.exception("call_workflow_failed", call_id=call_id, attempt=attempt)
+                if attempt == _TRIES:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+        return None
 
     async def _close(self) -> None:
         await self.stop_taking()

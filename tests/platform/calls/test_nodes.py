@@ -88,6 +88,18 @@ async def test_a_zombie_is_told_and_changes_nothing(house: House) -> None:
     assert (await house.call(call.id)).end_reason == "worker_lost"
 
 
+async def test_a_worker_ends_what_it_lost_track_of(any_house: House) -> None:
+    house = any_house
+    await house.node()
+    held, lost = await house.talking(), await house.talking()
+    house.later(seconds=20)
+    young = await house.talking()
+    async with house.database.write() as session:
+        assert await nodes.drop_unheld(session, NODE, [held.id], now=house.now) == [lost.id]
+    assert (await house.call(lost.id)).end_reason == "error"
+    assert {(await house.call(call.id)).state for call in (held, young)} == {"in_progress"}
+
+
 async def test_leaving_is_not_dying(house: House) -> None:
     await house.node()
     async with house.database.write() as session:

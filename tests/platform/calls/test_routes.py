@@ -219,6 +219,20 @@ class TestReading:
             assert (await api.get(f"/v1/call-logs/{call_id}/details", key=key)).status_code == 404
             assert (await api.get("/v1/calls", key=key)).json()["data"] == []
 
+    async def test_a_web_call_has_no_numbers(self, api: Api, house: House) -> None:
+        call = await house.place()
+        await corrupt(house.database, "UPDATE calls SET channel = 'web', from_number = NULL, to_number = NULL")
+        shown = (await api.get(f"/v1/calls/{call.id}")).json()
+        assert (shown["type"], shown["channel"]) == ("web", "web")
+        assert not {"from_number", "from_phone_number", "to_number", "to_phone_number"} & set(shown)
+
+    async def test_the_reference_describes_every_field(self, api: Api, house: House) -> None:
+        call = await house.place()
+        shown = (await api.get(f"/v1/calls/{call.id}")).json()
+        schema = (await api.http.get("/api-reference/openapi.json")).json()["components"]["schemas"]["CallOut"]
+        assert set(schema["properties"]) == set(shown)
+        assert "from_number" not in schema["required"]
+
 
 class TestListing:
     async def names(self, api: Api, **params: str) -> list[str]:

@@ -7,6 +7,7 @@ survivor has ended its calls. A lost call is never dialled again from here; whet
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -44,6 +45,20 @@ async def heartbeat(
 ) -> bool:
     """Renew a worker's lease. False: it is lost, its calls were ended by others; hang up everything and exit."""
     return await repository.beat(session, node_id, now, live_calls=live_calls, draining=draining)
+
+
+async def drop_unheld(session: AsyncSession, node_id: str, holding: Collection[str], *, now: datetime) -> list[str]:
+    """End the calls that the record gives to a living worker but that it does not hold; return them.
+
+    That takes a fault of ours (a task that died between the fence and the call), but then nothing else would ever
+    end them. Calls younger than a lease are left alone: they may be on their way.
+    """
+    dropped = await repository.unheld(session, node_id, holding, now - LEASE)
+    for call_id in dropped:
+        log.error("call_dropped", call_id=call_id, node_id=node_id)
+        detail = "The worker lost track of this call; its log says why."
+        await service.end_abandoned(session, call_id, reason="error", detail=detail, now=now)
+    return dropped
 
 
 async def leave(session: AsyncSession, node_id: str) -> None:

@@ -182,6 +182,17 @@ async def orphans(session: AsyncSession) -> list[str]:
     return list(await session.scalars(query))
 
 
+async def unheld(session: AsyncSession, node_id: str, holding: Collection[str], since: datetime) -> list[str]:
+    """Return the live calls a node has owned since then without being among those it holds."""
+    query = select(Call.id).where(
+        Call.node_id == node_id,
+        Call.ended_at.is_(None),
+        func.coalesce(Call.started_at, Call.created_at) < since,
+        Call.id.not_in(holding),
+    )
+    return list(await session.scalars(query))
+
+
 async def waiting_since(session: AsyncSession, moment: datetime) -> list[str]:
     """Return the calls that nobody took since ``moment``; they are few, every one holds a slot."""
     query = (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, Field, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from dialnexa.kit.clock import iso
 from dialnexa.platform.calls.models import Call, RefusedCall, TimelineEvent
@@ -168,6 +170,14 @@ class CallOut(BaseModel):
             for name in _NUMBERS:
                 fields.pop(name, None)
         return fields
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the fields, of which the numbers may be absent; the serializer alone would read as any object."""
+        schema = handler(cast(CoreSchema, {name: part for name, part in core.items() if name != "serialization"}))
+        described = handler.resolve_ref_schema(schema)
+        described["required"] = [name for name in described.get("required", ()) if name not in _NUMBERS]
+        return schema
 
 
 def call_fields(
