@@ -248,8 +248,8 @@ RULES: Final[Mapping[str, str]] = {
     f" | (five | ten | twenty | twenty five) (past | to) <hour> [<half>] | {_any(TIME_WORDS)}",
     "day_part": f"[in the] ({_any(DAY_PARTS)})",
     "time": "[at | around | about] <clock> | <day_part>",
-    "datetime": "<date> [at | around | about] <clock> | <date> <day_part> [at <clock>] | <date> | <time>"
-    " | [at] <clock> (on <date> | <date>)",
+    "datetime": "<date> [[in the] (morning | afternoon | evening)] [[at | around | about] <clock>]"
+    " | <time> [on <date>]",
     # answers
     "yes_no": f"{_any(YES)} | {_any(NO)} | (yes | yeah | yep | no) please",
     "first_name": _any(FIRST_NAMES),
@@ -263,14 +263,17 @@ RULES: Final[Mapping[str, str]] = {
 """JSGF expansions by rule name. ``person`` and ``phrase`` are added per question from ``Expectation``."""
 
 ROOTS: Final[Mapping[str, str]] = {
-    "yes_no": "[um | uh | well | oh] <yes_no>",
-    "digits": "[<lead>] <digits> [<tail>]",
-    "number": "[<lead>] <number> [<tail>]",
-    "phone": "[<lead>] <phone> [<tail>]",
-    "date": "[<lead>] <date> [<tail>]",
-    "time": "[<lead>] <time> [<tail>]",
-    "datetime": "[<lead>] <datetime> [<tail>]",
-    "name": "[um | uh | yes | well] [<name_lead>] <person> [<tail>]",
-    "choice": "[<lead>] <phrase> [<tail>] | <voicemail>",
+    "yes_no": "<yes_no>",
+    "digits": "<digits>",
+    "number": "<number>",
+    "phone": "<phone>",
+    "date": "<date>",
+    "time": "<time>",
+    "datetime": "<datetime>",
+    "name": "[<name_lead>] <person>",
+    "choice": "<phrase>",
 }
-"""What answers each kind of question; ``free_text`` has no grammar."""
+"""What answers each kind of question, without ``LEADS`` and ``TAILS``; ``free_text`` has no grammar."""
+
+SIDE_ANSWERS: Final[tuple[str, ...]] = ("yes", "yes please", "no", "no thanks", "no thank you", "i can't", "not now")
+"""Given where something else was asked for; understood except among bare figures."""

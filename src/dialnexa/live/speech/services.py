@@ -1,0 +1,82 @@
+"""What a worker opens once and lends to every call: recognisers, voices, language models."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import httpx
+
+from dialnexa.live.plan import AgentPlan, Transcriber, Voice
+from dialnexa.live.speech.embedded.flow.llm import FlowLlm
+from dialnexa.live.speech.embedded.recogniser import PocketsphinxStt
+from dialnexa.live.speech.embedded.voice import PREFIX, EmbeddedTts
+from dialnexa.live.speech.openai_chat import OpenAiChat
+from dialnexa.live.speech.ports import Llm, SpeechError, Stt, Tts
+
+_RECOGNISER = "builtin/pocketsphinx"
+_FLOW = "builtin/flow"
+_CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=60)
+
+
+class Speech(Protocol):
+    """Ears, mouth and mind for a call. ``SpeechServices`` is the real thing, ``InstantSpeech`` the bench's."""
+
+    def stt(self, settings: Transcriber) -> Stt:
+        """Return the recogniser an agent names."""
+        ...
+
+    def tts(self, voice: Voice) -> Tts:
+        """Return the engine of the voice an agent names."""
+        ...
+
+    def llm(self, agent: AgentPlan) -> Llm:
+        """Return the mind of one call."""
+        ...
+
+
+class SpeechServices:
+    """The providers of a worker. Unknown ids raise ``SpeechError`` with a sentence that lists what there is."""
+
+    def __init__(self, stt: Stt, tts: Tts, http: httpx.AsyncClient) -> None:
+        self._stt, self._tts, self._http = stt, tts, http
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls) -> AsyncGenerator[SpeechServices]:
+        """Start the decoder processes and the voice thread; leaving ends them and every connection."""
+        async with (
+            PocketsphinxStt.start() as stt,
+            EmbeddedTts.start() as tts,
+            httpx.AsyncClient(limits=_CONNECTIONS, trust_env=False) as http,
+        ):
+            yield cls(stt, tts, http)
+
+    def stt(self, settings: Transcriber) -> Stt:
+        """Return the recogniser an agent names."""
+        if settings.id != _RECOGNISER:
+            raise SpeechError(f"There is no recogniser {settings.id!r}. Use {_RECOGNISER}.")
+        if not settings.language.lower().startswith("en"):
+            raise SpeechError(f"{_RECOGNISER} understands English only, not {settings.language!r}.")
+        return self._stt
+
+    def tts(self, voice: Voice) -> Tts:
+        """Return the engine of the voice an agent names; a voice that is not installed is refused by its ``open``."""
+        if not voice.id.startswith(PREFIX):
+            raise SpeechError(
+                f"There is no voice {voice.id!r}. Use builtin/auto, builtin/flite/slt, builtin/flite/rms or"
+                " builtin/espeak/<voice>, such as builtin/espeak/en-us."
+            )
+        return self._tts
+
+    def llm(self, agent: AgentPlan) -> Llm:
+        """Return the mind of one call: the flow engine, or any OpenAI-compatible endpoint."""
+        if agent.model.id == _FLOW:
+            return FlowLlm(agent)
+        if not agent.model.base_url:
+            raise SpeechError(
+                f"The model {agent.model.id!r} has no base_url. Use {_FLOW}, or give the address of an"
+                " OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1."
+            )
+        return OpenAiChat(agent.model, self._http)
