@@ -130,6 +130,8 @@ class DecoderProcess:
                 self._give_up()
                 return
             await self._spawn()
+            if self._closing:
+                self.kill()
             for ear, listener in list(self._ears.items()):
                 self.send(Kind.OPEN, ear)
                 self._replay(listener)

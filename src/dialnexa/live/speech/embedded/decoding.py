@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocketsphinx import Decoder, get_model_path
-
 from dialnexa.live.speech.embedded.espeak import phonemes
 from dialnexa.live.speech.embedded.pronounce import Pronunciations
+from dialnexa.live.speech.embedded.sphinx import DICTIONARY, LANGUAGE_MODEL, PHONE_MODEL, Decoder, new_decoder
 
-_IDLE_DECODERS = 24
+_IDLE_DECODERS = 12
 """Decoders kept for the next caller with the same question; each holds 3 to 10 MB."""
 _FIRST_CMN = "33.2,-6.5,4,-2,4,-6,2,-5,-6,2,-6.5,1,-2"
 """Cepstral mean of folded telephone speech: a far better first guess than the model's own, which is for microphones."""
@@ -60,9 +59,7 @@ class Decoders:
     """Builds decoders and keeps idle ones, by question."""
 
     def __init__(self) -> None:
-        self._hmm = get_model_path("en-us/en-us")
-        dictionary = Path(get_model_path("en-us/cmudict-en-us.dict"))
-        self._pronunciations = Pronunciations(dictionary.read_bytes(), phonemes)
+        self._pronunciations = Pronunciations(Path(DICTIONARY).read_bytes(), phonemes)
         self._idle: OrderedDict[str, list[Decoder]] = OrderedDict()
 
     def take(self, question: Question) -> Decoder:
@@ -97,12 +94,9 @@ class Decoders:
         if not self._idle.get(question.key):
             self.give_back(self.take(question), question.key)
 
-    def _decoder(self, dictionary: str, **options: object) -> Decoder:
-        return Decoder(hmm=self._hmm, lm=None, dict=dictionary, loglevel="FATAL", bestpath=False, **options)
-
     def _grammar(self, question: Question) -> Decoder:
         # A dictionary of only the grammar's words makes the decoder ten times smaller and quicker to build.
-        decoder = self._decoder(os.devnull, wip=0.1)
+        decoder = new_decoder(os.devnull, wip=0.1)
         for word in question.words:
             for number, phones in enumerate(self._pronunciations.of(word), start=1):
                 decoder.add_word(word if number == 1 else f"{word}({number})", phones, False)
@@ -111,14 +105,14 @@ class Decoders:
         return decoder
 
     def _phone_loop(self) -> Decoder:
-        decoder = self._decoder(os.devnull)
-        decoder.add_allphone_file("loop", get_model_path("en-us/en-us-phone.lm.bin"))
+        decoder = new_decoder(os.devnull)
+        decoder.add_allphone_file("loop", PHONE_MODEL)
         decoder.activate_search("loop")
         return decoder
 
     def _dictation(self) -> Decoder:
-        decoder = self._decoder(get_model_path("en-us/cmudict-en-us.dict"), fwdflat=False)
-        decoder.add_lm_file("dictation", get_model_path("en-us/en-us.lm.bin"))
+        decoder = new_decoder(DICTIONARY, fwdflat=False)
+        decoder.add_lm_file("dictation", LANGUAGE_MODEL)
         decoder.activate_search("dictation")
         return decoder
 

@@ -56,7 +56,8 @@ def is_complete(kind: ExpectationKind, text: str) -> bool:
     if text in _ALWAYS_COMPLETE:
         return True
     if kind == "phone":
-        return len([word for word in text.split() if word in vocabulary.DIGITS]) >= _PHONE_DIGITS
+        more = {"hundred": 2, **{word: times - 1 for word, times in vocabulary.REPEATS.items()}}
+        return sum(more.get(word, 1 if word in vocabulary.DIGITS else 0) for word in text.split()) >= _PHONE_DIGITS
     return kind not in _OPEN_ENDED
 
 
