@@ -167,7 +167,7 @@ def _too_many() -> TooManyRequests:
 
 
 class _JsonRequest(Request):
-    """A request whose body is bounded and whose JSON is strict (no NaN, no lone surrogates, no NUL)."""
+    """A request whose body is bounded and whose JSON is strict (no NaN, no lone surrogates)."""
 
     async def body(self) -> bytes:
         """Read the whole body; raise ``PayloadTooLarge`` past the limit, without reading on."""
@@ -185,10 +185,7 @@ class _JsonRequest(Request):
 
     async def json(self) -> Any:
         """Parse the body."""
-        body = await self.body()
-        if rb"\u0000" in body:
-            raise BadRequest("The body contains the character U+0000, which cannot be stored; remove it.")
-        return orjson.loads(body)
+        return orjson.loads(await self.body())
 
 
 def _too_large() -> PayloadTooLarge:
@@ -201,6 +198,12 @@ def _check_content_type(request: Request, body: bytes) -> None:
         raise UnsupportedMediaType(
             f"The body must be JSON: send Content-Type: application/json instead of {given or 'none'}."
         )
+
+
+def _refuse_nul(request: Request, body: bytes) -> None:
+    """PostgreSQL stores no NUL character, so it must not get any further, on SQLite neither."""
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"] or rb"\u0000" in body:
+        raise BadRequest("The request contains the character U+0000, which cannot be stored; remove it.")
 
 
 # --- the route -------------------------------------------------------------------------------------------------------
@@ -240,9 +243,10 @@ async def _answer(
     request: _JsonRequest, guard: Guard | None, handle: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
     principal = await guard(request) if guard else None
+    body = await request.body() if request.method in _WRITES else b""
+    _refuse_nul(request, body)
     if request.method not in _WRITES:
         return await handle(request)
-    body = await request.body()
     _check_content_type(request, body)
     key = request.headers.get("idempotency-key")
     if not key or principal is None:

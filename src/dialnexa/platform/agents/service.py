@@ -260,7 +260,8 @@ def _draft(agent: Agent, number: int, config: AgentConfig, now: datetime) -> Age
 
 
 def _stored(config: AgentConfig) -> dict[str, object]:
-    return config.model_dump(mode="json")
+    """Return the fields of a version, without what a request's body may carry beside them."""
+    return config.model_dump(mode="json", include=set(AgentConfig.model_fields))
 
 
 def _version_title(config: AgentConfig, number: int) -> str:

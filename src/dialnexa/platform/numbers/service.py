@@ -312,4 +312,4 @@ async def _published(
     try:
         await agents.resolve_for_call(session, workspace_id, agent_version_id=version_id, agent_id=agent_id)
     except (NotFound, Forbidden) as error:
-        raise Unprocessable(error.messages) from error
+        raise Unprocessable(str(error)) from error

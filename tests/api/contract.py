@@ -1,0 +1,47 @@
+"""Holds every answer the tests get against the published OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+
+VERBS = ("get", "post", "put", "patch", "delete")
+
+
+@cache
+def document(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
+
+
+def operation_for(app: FastAPI, method: str, path: str) -> dict[str, Any] | None:
+    """Return the operation a request belongs to; the unversioned routes are those of /v1."""
+    for known in (path, f"/v1{path}", path.replace("/phone-numbers", "/organization-phone-numbers")):
+        for template, operations in document(app)["paths"].items():
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+            if re.fullmatch(pattern, known) and method.lower() in operations:
+                return operations[method.lower()]
+    return None
+
+
+async def check(app: FastAPI, response: httpx.Response) -> None:
+    """Fail unless the document promises this answer."""
+    await response.aread()
+    operation = operation_for(app, response.request.method, response.request.url.path)
+    if operation is None:
+        return
+    where = f"{response.request.method} {response.request.url.path} → {response.status_code}"
+    promised = operation["responses"].get(str(response.status_code))
+    assert promised is not None, f"{where} is not documented: {response.text[:300]}"
+    schema = promised.get("content", {}).get("application/json", {}).get("schema")
+    if schema is None:
+        return
+    whole = {**schema, "components": document(app)["components"]}
+    errors = [
+        f"{error.json_path}: {error.message}" for error in Draft202012Validator(whole).iter_errors(response.json())
+    ]
+    assert not errors, f"{where} does not fit its schema: {errors[:3]}"

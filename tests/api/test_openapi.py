@@ -1,0 +1,56 @@
+"""The OpenAPI document and the reference page: valid, complete, and served without any other server."""
+
+from __future__ import annotations
+
+import re
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.api.contract import VERBS, document
+from tests.api.world import World
+
+
+async def test_the_document_is_valid_openapi_3_1(world: World) -> None:
+    served = (await world.http.get("/api-reference/openapi.json")).json()
+    assert served["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(served).validate()
+    assert served == document(world.app)
+
+
+async def test_every_operation_is_described_and_its_errors_too(world: World) -> None:
+    names: list[str] = []
+    for path, operations in document(world.app)["paths"].items():
+        assert path.startswith("/v1/") or path in {"/", "/healthz", "/readyz"}
+        for verb in VERBS:
+            if verb not in operations:
+                continue
+            operation = operations[verb]
+            names.append(operation["operationId"])
+            assert operation["summary"], path
+            assert operation["description"], path
+            assert operation["tags"], path
+            assert "422" not in operation["responses"] or verb != "get"
+            if "security" in operation:
+                assert {"400", "401", "403", "404", "429"} <= operation["responses"].keys(), path
+    assert len(names) == len(set(names))
+
+
+async def test_writes_document_their_idempotency_key(world: World) -> None:
+    parameters = document(world.app)["paths"]["/v1/calls"]["post"]["parameters"]
+    assert [one["in"] for one in parameters if one["name"] == "Idempotency-Key"] == ["header"]
+
+
+async def test_the_reference_needs_no_other_server(world: World) -> None:
+    async with world.as_(None) as anyone:
+        page = await anyone.get("/docs")
+        assert page.headers["content-type"].startswith("text/html")
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert {"/docs/reference.css", "/docs/reference.js", "/api-reference/openapi.json"} <= set(parts)
+        for part in parts:
+            assert part.startswith("/")
+            answer = await anyone.get(part)
+            assert answer.status_code == 200
+            if not part.endswith(".json"):
+                assert not re.search(r"https?://", answer.text)
+        assert (await anyone.get("/docs/other.js")).status_code == 404

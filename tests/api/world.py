@@ -1,0 +1,177 @@
+"""A served API on a database of its own, two workspaces that know nothing of each other, and a clock moved by hand."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography.fernet import Fernet
+from fastapi import FastAPI
+
+from dialnexa.api.app import assemble
+from dialnexa.kit.secrets import Vault
+from dialnexa.platform.agents import service as agents
+from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.calls import placing
+from dialnexa.platform.calls.request import CallIn
+from dialnexa.platform.database import Database
+from dialnexa.platform.migrations import migrate
+from dialnexa.platform.numbers import service as numbers
+from dialnexa.platform.numbers.service import TrunkRequest
+from dialnexa.platform.numbers.trunks import Termination
+from dialnexa.platform.tenancy import repository, service
+from dialnexa.platform.tenancy.bootstrap import Home, bootstrap
+from dialnexa.platform.tenancy.principal import Principal
+from dialnexa.platform.tenancy.rate_limits import Rate, RateLimits
+from dialnexa.platform.tenancy.service import KeyRequest
+from tests.api import contract
+from tests.platform.calls.house import RememberingQueue
+
+NOON = datetime(2026, 5, 23, 12, tzinfo=UTC)
+UNLIMITED = RateLimits(Rate(0, 0), Rate(0, 0), Rate(0, 0))
+VAULT = Vault(Fernet.generate_key())
+
+
+class HandClock:
+    """Time that stands still until a test moves it."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        self.later(seconds=seconds)
+
+    async def sleep_until(self, deadline: float) -> None:
+        self.later(seconds=max(0.0, deadline - self.monotonic()))
+
+    def later(self, **span: float) -> None:
+        self._now += timedelta(**span)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another workspace of the same installation."""
+
+    key: str
+    agent_id: str
+    version_id: str
+    number_id: str
+    key_id: str
+    call_id: str
+
+
+@dataclass
+class World:
+    """Everything a test of the API touches."""
+
+    app: FastAPI
+    database: Database
+    clock: HandClock
+    home: Home
+    neighbour: Neighbour
+    queue: RememberingQueue
+    http: httpx.AsyncClient
+
+    def as_(self, key: str | None) -> httpx.AsyncClient:
+        """Return a client that uses another key, or none."""
+        return client(self.app, key)
+
+    async def agent(self, **fields: Any) -> dict[str, Any]:
+        """Make an agent through the API."""
+        answer = await self.http.post("/v1/agents", json={**agent_body(), **fields})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def key(self, **fields: Any) -> dict[str, Any]:
+        """Make a key through the API."""
+        answer = await self.http.post("/v1/api-keys", json={"name": "another", **fields})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+
+def agent_body() -> dict[str, Any]:
+    return {
+        "title": "Ada",
+        "language_id": "lang_en_us",
+        "voice_id": "builtin/auto",
+        "prompt_text": "You call {{customer_name}}.",
+    }
+
+
+def client(app: FastAPI, key: str | None) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    async def check(response: httpx.Response) -> None:
+        await contract.check(app, response)
+
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+        base_url="http://dialnexa.test",
+        headers=headers,
+        event_hooks={"response": [check]},
+    )
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """A database file with both workspaces in it, to copy."""
+
+    path: Path
+    home: Home
+    neighbour: Neighbour
+
+
+async def furnish(path: Path) -> Furnished:
+    migrate(f"sqlite:///{path}")
+    async with Database.open(f"sqlite:///{path}") as database:
+        home = await bootstrap(database, VAULT, now=NOON)
+        return Furnished(path, home, await _neighbour(database))
+
+
+async def _neighbour(database: Database) -> Neighbour:
+    async with database.write() as session:
+        workspace = await service.create_workspace(session, "Next door", concurrency_limit=5, now=NOON)
+        new = await service.create_key(session, workspace.id, KeyRequest("theirs"), now=NOON)
+        account = await repository.default_account(session, workspace.id, livemode=True)
+        who = Principal(workspace.id, account.id, new.key.id, livemode=True, kind="secret")
+        made = await agents.create(session, who, AgentConfig(title="Eve", prompt_text="Hi."), now=NOON)
+        state = await agents.publish(session, who, made.agent.id, now=NOON)
+        trunk = TrunkRequest("+14155550777", Termination("203.0.113.9", 5060), "ip")
+        number = await numbers.add_trunk_number(session, VAULT, who, trunk, now=NOON)
+        await numbers.assign_inbound(session, number, version_id=state.shown.id)
+        body = {"from_number": number.e164, "to_number": "+16505550199", "agent_version_id": state.shown.id}
+        placed = await placing.place(session, who, CallIn.model_validate(body), queue=RememberingQueue(), now=NOON)
+        return Neighbour(new.secret, made.agent.id, state.shown.id, number.id, new.key.id, placed.call.id)
+
+
+@asynccontextmanager
+async def open_world(
+    furnished: Furnished, folder: Path, *, rate_limits: RateLimits = UNLIMITED
+) -> AsyncGenerator[World]:
+    path = folder / "dialnexa.db"
+    shutil.copy(furnished.path, path)
+    clock, queue = HandClock(), RememberingQueue()
+    async with Database.open(f"sqlite:///{path}") as database:
+        app = assemble(
+            database,
+            vault=VAULT,
+            engine=queue,
+            recordings=folder / "recordings",
+            public_url="http://dialnexa.test",
+            clock=clock,
+            rate_limits=rate_limits,
+        )
+        async with client(app, furnished.home.keys.secret_key) as http:
+            yield World(app, database, clock, replace(furnished.home), furnished.neighbour, queue, http)
