@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -15,6 +14,7 @@ from dialnexa.live.sip.layer import Address, Exchange, Inquiry, Listener, Transa
 from dialnexa.live.sip.message import Request, Response, SipMessage
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.transaction import MAGIC_COOKIE
+from dialnexa.live.sip.transport import ip_version
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
 """What we understand; goes into Allow."""
@@ -157,10 +157,4 @@ def quote_user(user: str) -> str:
 
 def literal(address: Address | None, otherwise: Address) -> Address:
     """Return an address that can be sent to now: host names need a look-up, so the peer's known address stands in."""
-    if address is None:
-        return otherwise
-    try:
-        ipaddress.ip_address(address[0])
-    except ValueError:
-        return otherwise
-    return address
+    return address if address is not None and ip_version(address[0]) else otherwise

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol, cast
 
 import structlog
@@ -11,6 +13,15 @@ import structlog
 log = structlog.get_logger(__name__)
 
 Address = tuple[str, int]
+
+
+@lru_cache(4096)
+def ip_version(host: str) -> int:
+    """Return 4 or 6 for an address literal, 0 for anything else."""
+    try:
+        return ipaddress.ip_address(host).version
+    except ValueError:
+        return 0
 
 
 class Transport(Protocol):
@@ -39,6 +50,7 @@ class UdpTransport(asyncio.DatagramProtocol):
         self._on_datagram = on_datagram
         self._transport: asyncio.DatagramTransport | None = None
         self.address: Address = ("", 0)
+        self._version = 0
 
     @classmethod
     async def open(cls, host: str, port: int, on_datagram: Callable[[bytes, Address], None]) -> UdpTransport:
@@ -52,10 +64,16 @@ class UdpTransport(asyncio.DatagramProtocol):
         # The event loops' own datagram transports do not all inherit from DatagramTransport.
         self._transport = cast(asyncio.DatagramTransport, transport)
         self.address = tuple(transport.get_extra_info("sockname")[:2])
+        self._version = ip_version(self.address[0])
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Pass a datagram on; IPv6 addresses lose flow and scope."""
         self._on_datagram(data, (addr[0], addr[1]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say so when the socket died by itself; it takes a restart to get it back."""
+        if exc is not None:
+            log.error("sip socket lost", error=str(exc))
 
     def error_received(self, exc: Exception) -> None:
         """Note what the network reports; the transaction timers deal with it."""
@@ -65,10 +83,12 @@ class UdpTransport(asyncio.DatagramProtocol):
         """Send one datagram."""
         if self._transport is None or self._transport.is_closing():
             return
-        try:
-            self._transport.sendto(data, to)
-        except (OSError, ValueError) as error:  # ValueError: an address that is none, as a peer may well write
-            log.warning("sip message not sent", to=f"{to[0]}:{to[1]}", error=str(error))
+        # Peers write the addresses we send to. A name would block the loop for a look-up, and asyncio closes the whole
+        # socket over a port that is none, so nothing but a sendable address gets past here.
+        if ip_version(to[0]) != self._version or not 0 < to[1] < 65536:
+            log.warning("sip message not sent: not an address of ours", to=f"{to[0][:100]}:{to[1]}")
+            return
+        self._transport.sendto(data, to)
 
     def close(self) -> None:
         """Close the socket."""

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dialnexa.live.sip.transport import UdpTransport
+
+
+class TestUdpTransport:
+    @pytest.mark.parametrize(
+        "nowhere",
+        [("::1", 5060), ("not an address", 5060), ("localhost", 5060), ("127.0.0.1", 99999), ("127.0.0.1", 0)],
+    )
+    async def test_an_address_that_is_none_does_not_cost_the_socket(self, nowhere: tuple[str, int]) -> None:
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+        ours = await UdpTransport.open("127.0.0.1", 0, lambda data, source: heard.put_nowait(data))
+        ours.send(b"lost", nowhere)
+        ours.send(b"still here", ours.address)
+        assert await asyncio.wait_for(heard.get(), 5) == b"still here"
+        ours.close()
+        ours.send(b"after the end", ours.address)
