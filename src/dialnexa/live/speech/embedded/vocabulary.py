@@ -143,7 +143,10 @@ OPT_OUT: Final[tuple[str, ...]] = (
 
 UNSURE: Final[tuple[str, ...]] = ("i don't know", "i do not know", "i'm not sure", "i am not sure", "no idea", "maybe")
 
-GENERIC: Final[tuple[str, ...]] = (*HELLO, *REPEAT, *WAIT, *GOODBYE, *THANKS, *OPERATOR, *OPT_OUT, *UNSURE)
+MURMURS: Final[tuple[str, ...]] = ("mhm", "hmm", "uh huh", "i see", "got it", "oh")
+"""The backchannels that are no answer to anything."""
+
+GENERIC: Final[tuple[str, ...]] = (*MURMURS, *HELLO, *REPEAT, *WAIT, *GOODBYE, *THANKS, *OPERATOR, *OPT_OUT, *UNSURE)
 """Understood whatever the question was."""
 
 BACKCHANNELS: Final[frozenset[str]] = frozenset(
@@ -251,7 +254,7 @@ RULES: Final[Mapping[str, str]] = {
     "datetime": "<date> [[in the] (morning | afternoon | evening)] [[at | around | about] <clock>]"
     " | <time> [on <date>]",
     # answers
-    "yes_no": f"{_any(YES)} | {_any(NO)} | (yes | yeah | yep | no) please",
+    "yes_no": f"(/0.7/ <NULL> | /0.3/ yes | /0.1/ yeah) ({_any(YES)}) | (/0.8/ <NULL> | /0.2/ no) ({_any(NO)})",
     "first_name": _any(FIRST_NAMES),
     "last_name": _any(LAST_NAMES),
     "lead": _any(LEADS),
