@@ -84,9 +84,9 @@ def assemble(
     app.state.count_active = _count_active
     app.state.metrics = Metrics()
     api = _routes()
-    app.include_router(status.router)
     app.include_router(api, prefix="/v1")
     app.include_router(api, include_in_schema=False)
+    app.include_router(status.router)
     errors.install(app)
     openapi.install(app)
     app.add_middleware(Edge, owner=app, metrics=app.state.metrics)
