@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import httpx
 COMMAND = str(Path(sys.executable).with_name("dialnexa"))
 FINAL = {"completed", "failed", "no_answer", "busy", "voicemail", "cancelled"}
 READY_S = 60
-POLL_S = 0.1
+POLL_S = 0.4
 
 
 class Installation:
@@ -56,17 +56,23 @@ class Installation:
             **more,
         }
         http = self.client(key) if key else self.http
-        return http.post("/v1/calls", json=body)
+        answer = http.post("/v1/calls", json=body)
+        if key:
+            http.close()
+        return answer
 
     def call(self, call_id: str) -> dict[str, Any]:
-        answer = self.http.get(f"/v1/calls/{call_id}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        return self.get(f"/v1/calls/{call_id}")
 
     def timeline(self, call_id: str) -> list[dict[str, Any]]:
-        answer = self.http.get(f"/v1/calls/{call_id}/timeline")
+        return self.get(f"/v1/calls/{call_id}/timeline")["data"]
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Read a resource as a well-behaved client does: when told to wait, wait."""
+        while (answer := self.http.get(path)).status_code == 429:
+            time.sleep(float(answer.headers["retry-after"]))
         assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
+        return answer.json()
 
     def until(self, call_id: str, statuses: set[str], within_s: float = 90) -> dict[str, Any]:
         """Poll a call until it reaches one of these statuses; fails with the record when it never does."""
@@ -82,7 +88,7 @@ class Installation:
         return self.until(call_id, FINAL, within_s)
 
     def active_calls(self) -> int:
-        return int(self.http.get("/v1/workspace/limits").json()["active_calls"])
+        return int(self.get("/v1/workspace/limits")["active_calls"])
 
     def eventually(self, what: Any, within_s: float = 30) -> None:
         give_up = time.monotonic() + within_s
@@ -98,7 +104,7 @@ class Installation:
 
 
 @contextmanager
-def running(data: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Installation]:
+def running(data: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Generator[Installation]:
     """Start ``dialnexa up`` on free ports and stop it with SIGTERM on leaving."""
     ready = data.parent / f"{data.name}.ready.json"
     process = subprocess.Popen(

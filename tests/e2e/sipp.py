@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,15 +31,15 @@ def call_in(
     """Place calls to our SIP port all at once, echo our audio back, hang up after ``talk_ms``."""
     with tempfile.TemporaryDirectory() as folder:
         return subprocess.run(
-            [SIPP, f"127.0.0.1:{sip_port}", "-s", number, "-i", host, "-p", str(_port(host)), "-mp", str(_media_port(host)),
-             "-m", str(calls), "-l", str(calls), "-r", str(calls), "-d", str(talk_ms), "-rtp_echo", "-nostdin",
-             "-timeout", "60", "-timeout_error", "-trace_err", *(more or ("-sn", "uac"))],
+            [SIPP, f"127.0.0.1:{sip_port}", "-s", number, "-i", host, "-p", str(_port(host)),
+             "-mp", str(_media_port(host)), "-m", str(calls), "-l", str(calls), "-r", str(calls),
+             "-d", str(talk_ms), "-rtp_echo", "-nostdin", "-timeout", "60", "-timeout_error", "-trace_err", *(more or ("-sn", "uac"))],
             cwd=folder, capture_output=True, text=True, timeout=90, check=False,
         )  # fmt: skip
 
 
 @contextmanager
-def answering(*more: str, calls: int = 1) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def answering(*more: str, calls: int = 1) -> Generator[tuple[int, subprocess.Popen[bytes]]]:
     """Run SIPp as the called party and yield its SIP port; it echoes what it hears."""
     port = _port("127.0.0.1")
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -95,7 +96,7 @@ def test_the_printed_curl_places_a_call_that_works(screen: Screen) -> None:
         _speech_on_both_channels(http, record)
 
 
-def _watch(http: httpx.Client, call_id: str) -> tuple[list[str], dict]:
+def _watch(http: httpx.Client, call_id: str) -> tuple[list[str], dict[str, Any]]:
     """The statuses the record really had, from its timeline, in order; and the final record."""
     give_up = time.monotonic() + 120
     while (record := http.get(f"/v1/calls/{call_id}").json())["status"] not in FINAL:
@@ -107,7 +108,7 @@ def _watch(http: httpx.Client, call_id: str) -> tuple[list[str], dict]:
     return [*seen, record["status"]], record
 
 
-def _speech_on_both_channels(http: httpx.Client, record: dict) -> None:
+def _speech_on_both_channels(http: httpx.Client, record: dict[str, Any]) -> None:
     audio = http.get(record["recording_url"])
     assert audio.status_code == 200
     assert audio.headers["content-type"] == "audio/wav"

@@ -49,6 +49,7 @@ def test_a_test_key_reaches_the_same_people(home: Installation) -> None:
     assert answer.status_code == 201, answer.text
     http = home.client(home.facts["test_secret_key"])
     home.eventually(lambda: http.get(f"/v1/calls/{answer.json()['call_id']}").json()["status"] == "busy")
+    http.close()
 
 
 def _impatient_version(home: Installation) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from dialnexa.kit.clock import SystemClock
 from dialnexa.live.line import EndedBy, NotConnected, Samples
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
+from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.tones import tone
 from dialnexa.live.plan import CallLimits, Ending, EndReason, SipRoute
 from dialnexa.live.rtp.ports import PortRange
@@ -83,6 +84,11 @@ class Stage:
         return SipLine.answering(incoming, self.far, self.media, self.ports, limits or CallLimits())
 
 
+def _leg(line: SipLine) -> Leg:
+    assert line._leg
+    return line._leg
+
+
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     ringing: asyncio.Queue[IncomingCall] = asyncio.Queue()
@@ -100,7 +106,7 @@ async def stage() -> AsyncIterator[Stage]:
 @asynccontextmanager
 async def talking(
     stage: Stage, limits: CallLimits | None = None, recording: Path | None = None
-) -> AsyncIterator[tuple[SipLine, SipLine]]:
+) -> AsyncGenerator[tuple[SipLine, SipLine]]:
     """Both ends of a call that is up."""
     rang: list[int] = []
     async with stage.dial(limits, recording) as caller:
@@ -161,7 +167,7 @@ async def test_the_duration_cap_is_the_lines_own(stage: Stage) -> None:
 
 async def test_a_far_end_without_audio_is_lost(stage: Stage) -> None:
     async with talking(stage, CallLimits(no_audio_s=0.4)) as (caller, callee):
-        callee._leg.held = True  # the far leg falls silent for ever
+        _leg(callee).held = True  # the far leg falls silent for ever
         assert (await caller.ended()).by is EndedBy.LOST
 
 
@@ -170,11 +176,12 @@ async def test_hold_and_resume(stage: Stage) -> None:
         near = Ear()
         caller.listen(near)
         dialog = callee._dialog
+        assert dialog
         held = dialog.local_sdp.revised(direction=Direction.SENDONLY)
         await dialog.offer(held)
-        assert caller._leg.held
+        assert _leg(caller).held
         await dialog.offer(held.revised(direction=Direction.SENDRECV))
-        assert not caller._leg.held
+        assert not _leg(caller).held
         assert not (caller._end.done() or callee._end.done())
 
 

@@ -79,7 +79,7 @@ def _checked(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_success:
         return answer.json()
     try:
-        message = answer.json()["message"]
+        message: str | list[str] = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
         message = answer.text[:300]
-    raise ApiRefused(f"{answer.status_code}: {'; '.join(message) if isinstance(message, list) else message}")
+    raise ApiRefused(f"{answer.status_code}: {message if isinstance(message, str) else '; '.join(message)}")

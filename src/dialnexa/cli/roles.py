@@ -64,7 +64,7 @@ async def _serve_api(settings: Settings, ready_file: Path | None) -> None:
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, drain)
         serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn has no event for it)
             await asyncio.sleep(0.01)
         if server.started:
             port = server.servers[0].sockets[0].getsockname()[1]

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,8 +105,12 @@ async def _run(settings: Settings, ready_file: Path | None, demo: bool, console:
         api.signal(signal.SIGUSR1)  # from now on the API refuses new calls but still answers questions
         await worker.stop(settings.drain_seconds + _STOP_MARGIN_S)
         await api.stop(_STOP_MARGIN_S)
-        if ready_file:
-            ready_file.unlink(missing_ok=True)
+        _forget(ready_file)
+
+
+def _forget(ready_file: Path | None) -> None:
+    if ready_file:
+        ready_file.unlink(missing_ok=True)
 
 
 def _roles(settings: Settings) -> tuple[Role, Role]:
@@ -184,7 +189,7 @@ def _say_where(running: _Running, settings: Settings, console: Console) -> None:
         "variables": _DEMO_VARIABLES,
         "metadata": {"crm_contact_id": "cont_99123"},
     }
-    print_ = lambda text: console.print(text, soft_wrap=True)  # noqa: E731  (one option for every line)
+    print_ = partial(console.print, soft_wrap=True)
     print_(f"\n[bold]DialNexa is up[/bold]   data in {settings.data.resolve()}")
     print_(f"  API          {running.api_url}/v1      reference: {running.api_url}/docs")
     print_(f"  SIP          {running.sip_uri}")

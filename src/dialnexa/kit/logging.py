@@ -12,6 +12,8 @@ import structlog
 
 call_id: ContextVar[str | None] = ContextVar("call_id", default=None)
 """The call the present task works for; every line logged in it carries the id."""
+_TRACEBACK = structlog.dev.plain_traceback
+"""Plain on purpose: the pretty ones show local variables, secrets among them, and take seconds."""
 _SECRET_WORDS = ("password", "secret", "authorization", "api_key", "token")
 
 
@@ -29,7 +31,7 @@ def configure_logging(*, level: str = "INFO", as_json: bool = False) -> None:
     last: list[structlog.typing.Processor] = (
         [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_TRACEBACK)]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

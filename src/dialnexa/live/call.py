@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from dialnexa.kit.clock import Clock
-from dialnexa.live.conversation.conversation import Conversation, ConversationResult, Speech
+from dialnexa.live.conversation.conversation import Conversation, ConversationResult
 from dialnexa.live.conversation.functions import FunctionRunner
 from dialnexa.live.line import EndedBy, Line, LineEnd, NotConnected
 from dialnexa.live.plan import (
@@ -24,6 +24,7 @@ from dialnexa.live.plan import (
     Trouble,
     TurnSpoken,
 )
+from dialnexa.live.speech.services import Speech
 
 
 class CallControl:

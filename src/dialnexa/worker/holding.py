@@ -52,6 +52,11 @@ class CallHolder:
         """How many calls are held now."""
         return len(self._held)
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The ids of the calls held now."""
+        return frozenset(self._held)
+
     def hang_up(self, call_id: str, detail: str) -> None:
         """Ask one call to end; nothing happens when it is not held here."""
         if held := self._held.get(call_id):

@@ -127,6 +127,8 @@ class Worker:
             alive = await nodes.heartbeat(
                 session, self.id, now=now, live_calls=self._holder.live, draining=not self._reception.open
             )
+            if alive:
+                await nodes.drop_unheld(session, self.id, self._holder.held, now=now)
             swept = await nodes.sweep(session, now=now) if alive and sweep else None
             living = [node.id for node in await nodes.living(session)] if swept else []
         if not alive:

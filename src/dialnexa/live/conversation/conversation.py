@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import structlog
 
@@ -57,7 +56,6 @@ from dialnexa.live.conversation.voicemail import GREETING
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, Samples
 from dialnexa.live.media.tones import BeepDetector
 from dialnexa.live.plan import (
-    AgentPlan,
     CallPlan,
     DigitsPressed,
     Ending,
@@ -65,33 +63,16 @@ from dialnexa.live.plan import (
     Happening,
     Interrupted,
     SilenceReminder,
-    Transcriber,
     Trouble,
     TurnSpoken,
-    Voice,
     VoicemailDetected,
 )
-from dialnexa.live.speech.ports import Expectation, Llm, Stt, Tts
+from dialnexa.live.speech.ports import Expectation
+from dialnexa.live.speech.services import Speech
 
 _log = structlog.get_logger(__name__)
 
 _PER_MS = SAMPLE_RATE // 1000
-
-
-class Speech(Protocol):
-    """The speech services of a worker: ``live/speech/services.py`` has the real ones."""
-
-    def stt(self, settings: Transcriber) -> Stt:
-        """Return the recogniser an agent asks for."""
-        ...
-
-    def tts(self, voice: Voice) -> Tts:
-        """Return the voice engine an agent asks for."""
-        ...
-
-    def llm(self, agent: AgentPlan) -> Llm:
-        """Return the language model of one agent, for one call."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.rtp.session import RtpSession
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
-from dialnexa.live.sip.sdp import SdpError, SessionDescription, make_answer, make_offer
+from dialnexa.live.sip.sdp import SdpError, SessionDescription, make_answer, make_offer, narrowed
 
 _WATCH_S = 1.0
 _ENDED_BY = {sip.EndedBy.FAR: EndedBy.FAR, sip.EndedBy.NEAR: EndedBy.NEAR, sip.EndedBy.LOST: EndedBy.LOST}
@@ -180,8 +180,7 @@ class SipLine:
                     self._settle(LineEnd(EndedBy.CAP, f"The call reached its cap of {self._limits.duration_s:g} s."))
                     await dialog.hang_up()
                 elif leg.silent_for_s >= self._limits.no_audio_s and not leg.held:
-                    words = f"No audio arrived for {self._limits.no_audio_s:g} s: the far end is gone, or RTP is blocked."
-                    self._settle(LineEnd(EndedBy.LOST, words))
+                    self._settle(LineEnd(EndedBy.LOST, _no_audio(self._limits.no_audio_s)))
                     await dialog.hang_up()
         finally:
             down.cancel()
@@ -207,7 +206,7 @@ class SipLine:
         """Answer a re-INVITE: hold, resume, another address or codec. Raises ``NoCommonCodec``."""
         dialog = _there(self._dialog)
         answer = make_answer(offer, self._endpoint.advertised[0], _there(self._rtp).port, previous=dialog.local_sdp)
-        self._aim(offer)
+        self._aim(narrowed(offer, answer))
         return answer
 
     def _info(self, content_type: str, body: bytes) -> None:
@@ -285,6 +284,10 @@ class _Answer:
             raise NotConnected(
                 Ending.FAILED, EndReason.NETWORK_FAILURE, "The caller never acknowledged our answer (no ACK)."
             ) from None
+
+
+def _no_audio(seconds: float) -> str:
+    return f"No audio arrived for {seconds:g} s: the far end is gone, or a firewall blocks RTP."
 
 
 _Part = TypeVar("_Part")

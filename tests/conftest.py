@@ -1,0 +1,7 @@
+"""What every test shares: logs with plain tracebacks (the pretty ones take seconds and show local variables)."""
+
+from __future__ import annotations
+
+from dialnexa.kit.logging import configure_logging
+
+configure_logging(level="DEBUG")

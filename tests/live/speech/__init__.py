@@ -1,0 +1,1 @@
+"""Tests of ears, mouth and mind."""
