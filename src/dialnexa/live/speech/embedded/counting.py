@@ -46,8 +46,10 @@ def ordinal(number: int) -> str:
 def year(number: int) -> str:
     """Say a year: 1985 → ``nineteen eighty five``, 2008 → ``two thousand eight``, 2026 → ``twenty twenty six``."""
     century, rest = divmod(number, 100)
-    if rest == 0 or 2000 <= number < 2010:
-        return f"{cardinal(century)} hundred" if number % 1000 else cardinal(number)
+    if number % 1000 < 10:
+        return cardinal(number)
+    if rest == 0:
+        return f"{cardinal(century)} hundred"
     return f"{cardinal(century)} {'oh ' if rest < 10 else ''}{cardinal(rest)}"
 
 

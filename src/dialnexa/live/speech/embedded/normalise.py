@@ -111,8 +111,8 @@ def _number(match: re.Match[str]) -> str:
 _RULES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[\w./-]*\w", _address),
     (r"\b(?P<year>[12]\d{3})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])\b", _iso_date),
-    (r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?P<half>\s?[ap]\.?m\b\.?(?=[\s,;!?)]|$))?", _clock),
-    (r"\b(?P<hour>1[0-2]|0?[1-9])(?P<minute>)(?P<half>\s?[ap]\.?m\b\.?)", _clock),
+    (r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?P<half>\s?[ap](?:m\b|\.m\.))?", _clock),
+    (r"\b(?P<hour>1[0-2]|0?[1-9])(?P<minute>)(?P<half>\s?[ap](?:m\b|\.m\.))", _clock),
     (
         rf"\b(?P<month>{_MONTH})\s(?P<day>[0-3]?\d)(?:st|nd|rd|th)?\b(?:,?\s(?P<year>(?:19|20)\d\d)\b)?",
         _month_day,
