@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -134,10 +134,16 @@ class Furnished:
 
 
 async def furnish(path: Path) -> Furnished:
+    """Make a database file with both workspaces."""
     migrate(f"sqlite:///{path}")
     async with Database.open(f"sqlite:///{path}") as database:
-        home = await bootstrap(database, VAULT, now=NOON)
-        return Furnished(path, home, await _neighbour(database))
+        return Furnished(path, *await people(database))
+
+
+async def people(database: Database) -> tuple[Home, Neighbour]:
+    """Put both workspaces into a migrated database."""
+    home = await bootstrap(database, VAULT, now=NOON)
+    return home, await _neighbour(database)
 
 
 async def _neighbour(database: Database) -> Neighbour:
@@ -160,18 +166,30 @@ async def _neighbour(database: Database) -> Neighbour:
 async def open_world(
     furnished: Furnished, folder: Path, *, rate_limits: RateLimits = UNLIMITED
 ) -> AsyncGenerator[World]:
+    """Serve the API on a copy of the furnished file."""
     path = folder / "dialnexa.db"
     shutil.copy(furnished.path, path)
+    async with (
+        Database.open(f"sqlite:///{path}") as database,
+        serve(database, furnished.home, furnished.neighbour, folder, rate_limits=rate_limits) as world,
+    ):
+        yield world
+
+
+@asynccontextmanager
+async def serve(
+    database: Database, home: Home, neighbour: Neighbour, folder: Path, *, rate_limits: RateLimits = UNLIMITED
+) -> AsyncGenerator[World]:
+    """Serve the API on an open database."""
     clock, queue = HandClock(), RememberingQueue()
-    async with Database.open(f"sqlite:///{path}") as database:
-        app = assemble(
-            database,
-            vault=VAULT,
-            engine=queue,
-            recordings=folder / "recordings",
-            public_url="http://dialnexa.test",
-            clock=clock,
-            rate_limits=rate_limits,
-        )
-        async with client(app, furnished.home.keys.secret_key) as http:
-            yield World(app, database, clock, replace(furnished.home), furnished.neighbour, queue, http)
+    app = assemble(
+        database,
+        vault=VAULT,
+        engine=queue,
+        recordings=folder / "recordings",
+        public_url="http://dialnexa.test",
+        clock=clock,
+        rate_limits=rate_limits,
+    )
+    async with client(app, home.keys.secret_key) as http:
+        yield World(app, database, clock, home, neighbour, queue, http)

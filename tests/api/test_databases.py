@@ -1,0 +1,57 @@
+"""The same API on PostgreSQL: the stories whose SQL differs between the databases, told again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dialnexa.platform.database import Database
+from dialnexa.platform.migrations import migrate
+from tests.api import test_agents, test_idempotency, test_keys, test_numbers, test_walk
+from tests.api.world import World, people, serve
+from tests.platform.postgres import BINARIES, Cluster, cluster
+
+STORIES = [
+    test_agents.test_publishing_freezes_the_version_and_opens_the_next_draft,
+    test_agents.test_rolling_back_pins_an_older_version_until_the_next_publishing,
+    test_agents.test_a_deleted_agent_is_gone_and_off_its_numbers,
+    test_idempotency.test_the_same_request_gets_the_same_answer,
+    test_idempotency.test_many_at_once_make_one,
+    test_idempotency.test_an_answer_lost_after_the_work_does_not_repeat_the_work,
+    test_keys.test_rotation_leaves_the_old_key_a_day_or_no_time,
+    test_keys.test_limits_and_telephony_rules,
+    test_numbers.test_giving_a_number_up_takes_its_trunk_along,
+    test_numbers.test_filters_and_the_older_envelope,
+    test_walk.test_nobody_reaches_a_neighbour_s_things_by_their_ids,
+    test_walk.test_no_list_shows_a_neighbour_s_things,
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+async def postgres_world(server: Cluster, tmp_path: Path) -> AsyncIterator[World]:
+    url = server.url(server.create())
+    migrate(url)
+    async with Database.open(url) as database:
+        home, neighbour = await people(database)
+        async with serve(database, home, neighbour, tmp_path) as opened:
+            yield opened
+
+
+if BINARIES:  # elsewhere the stories are told on SQLite only
+
+    @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__.removeprefix("test_"))
+    async def test_on_postgresql(
+        story: Callable[..., Awaitable[None]], postgres_world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wanted = {"world": postgres_world, "monkeypatch": monkeypatch}
+        names = inspect.signature(story).parameters
+        await story(**{name: wanted[name] for name in names})
