@@ -28,7 +28,9 @@ _TABLES = (
 def upgrade() -> None:
     """Create the tables, those others point to first."""
     _tenancy()
+    _keys_and_limits()
     _agents()
+    _trunks()
     _numbers()
 
 
@@ -74,6 +76,8 @@ def _tenancy() -> None:
         postgresql_where=sa.text("is_default"),
     )
 
+
+def _keys_and_limits() -> None:
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(length=255), nullable=False),
@@ -180,7 +184,7 @@ def _agents() -> None:
     )
 
 
-def _numbers() -> None:
+def _trunks() -> None:
     op.create_table(
         "sip_trunks",
         sa.Column("id", sa.String(length=255), nullable=False),
@@ -205,6 +209,8 @@ def _numbers() -> None:
         sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_sip_trunks_workspace_id_id")),
     )
 
+
+def _numbers() -> None:
     op.create_table(
         "phone_numbers",
         sa.Column("id", sa.String(length=255), nullable=False),
