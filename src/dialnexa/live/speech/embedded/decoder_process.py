@@ -82,10 +82,17 @@ class Service:
     def _expect(self, ear: _Ear, payload: bytes) -> None:
         fields = orjson.loads(payload)
         ear.question = Question(fields["key"], fields["jsgf"], tuple(fields["words"]))
-        self._decoders.prepare(ear.question)
+        try:
+            self._decoders.prepare(ear.question)
+        except (RuntimeError, ValueError) as error:
+            # One call's odd phrase must not end the process that listens for others: dictation takes its place.
+            print(f"decoder process: a grammar was refused ({error}); dictation instead", file=sys.stderr)  # noqa: T201
+            ear.question = Question()
 
     def _hear(self, number: int, payload: bytes) -> None:
         ear = self._ears[number]
+        if not payload:
+            return  # pocketsphinx cannot take an empty buffer
         if ear.stretch is None:
             ear.stretch = Stretch(self._decoders, ear.question, ear.cmn)
             ear.partial, ear.partial_at = "", _PARTIAL_EVERY_S
@@ -154,8 +161,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(_NICE)
+    # The grammar parser echoes what it cannot read to standard output; only our own messages may go there.
+    answers = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        Service(Decoders(), output=sys.stdout.fileno()).run(sys.stdin.fileno())
+        Service(Decoders(), output=answers).run(sys.stdin.fileno())
     except BrokenPipeError:
         # The worker went away while it was being answered.
         os._exit(0)
