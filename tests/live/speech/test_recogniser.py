@@ -110,8 +110,8 @@ async def test_a_process_that_hangs_is_replaced() -> None:
 async def test_a_grammar_that_cannot_be_used_is_replaced_by_dictation() -> None:
     async with DecoderPool.start(size=1) as pool, PocketsphinxStt(pool).open(Transcriber()) as ears:
         pids = pool.pids
-        process = await pool.lend()
-        process.send(Kind.EXPECT, 1, orjson.dumps({"key": "odd", "jsgf": "no grammar", "words": ["yes"]}))
+        async with pool.lend() as process:
+            process.send(Kind.EXPECT, 1, orjson.dumps({"key": "odd", "jsgf": "no grammar", "words": ["yes"]}))
         say(ears, "my_dog")
         assert "remote control" in (await final(ears.events())).text
         assert pool.pids == pids
@@ -140,7 +140,8 @@ import asyncio
 from dialnexa.live.speech.embedded.decoders import DecoderPool
 async def main():
     async with DecoderPool.start(size=1) as pool:
-        await (await pool.lend()).ready()
+        async with pool.lend() as process:
+            await process.ready()
         print(*pool.pids, flush=True)
         await asyncio.Event().wait()
 asyncio.run(main())

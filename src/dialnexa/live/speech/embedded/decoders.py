@@ -51,15 +51,12 @@ class DecoderProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ears: dict[int, Listener] = {}
+        self.load = 0
+        """How many ears it serves, or was promised to."""
         self._crashes = 0
         self._closing = False
         self._ready = asyncio.Event()
         self._broken: SpeechError | None = None
-
-    @property
-    def load(self) -> int:
-        """Return how many ears it serves."""
-        return len(self._ears)
 
     @property
     def pid(self) -> int | None:
@@ -148,7 +145,13 @@ class DecoderProcess:
         assert process.stdout is not None
         unpacker = Unpacker()
         while data := await process.stdout.read(_READ_BYTES):
-            for packet in unpacker.feed(data):
+            try:
+                packets = unpacker.feed(data)
+            except ValueError:
+                _log.exception("decoder_process_talks_nonsense")
+                self.kill()
+                break
+            for packet in packets:
                 if packet.kind is Kind.READY:
                     self._ready.set()
                 elif listener := self._ears.get(packet.ear):
@@ -179,7 +182,8 @@ class DecoderPool:
         """Start the first process at once, up to ``size`` (default: one per processor) when calls come."""
         pool = cls(size or os.cpu_count() or 1, command or (sys.executable, "-m", _MODULE))
         try:
-            await pool.lend()
+            async with pool.lend():
+                pass
             yield pool
         finally:
             for process in pool._processes:
@@ -194,14 +198,23 @@ class DecoderPool:
         """Return a new ear's number."""
         return next(self._numbers)
 
-    async def lend(self) -> DecoderProcess:
-        """Return the process with the fewest ears, starting one more when all are crowded."""
+    @asynccontextmanager
+    async def lend(self) -> AsyncGenerator[DecoderProcess]:
+        """Lend the process with the fewest ears for one more; starts another when all are crowded."""
         async with self._starting:
-            self._processes = [process for process in self._processes if not process.is_broken]
-            idlest = min(self._processes, key=lambda process: process.load, default=None)
-            if idlest is not None and (idlest.load < _CROWDED or len(self._processes) >= self._size):
-                return idlest
-            process = DecoderProcess(self._command)
-            self._processes.append(process)
-            await process.start()
-            return process
+            process = await self._idlest()
+            process.load += 1
+        try:
+            yield process
+        finally:
+            process.load -= 1
+
+    async def _idlest(self) -> DecoderProcess:
+        self._processes = [process for process in self._processes if not process.is_broken]
+        idlest = min(self._processes, key=lambda process: process.load, default=None)
+        if idlest is not None and (idlest.load < _CROWDED or len(self._processes) >= self._size):
+            return idlest
+        process = DecoderProcess(self._command)
+        self._processes.append(process)
+        await process.start()
+        return process

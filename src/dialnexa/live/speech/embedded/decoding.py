@@ -16,8 +16,8 @@ from dialnexa.live.speech.embedded.espeak import phonemes
 from dialnexa.live.speech.embedded.pronounce import Pronunciations
 from dialnexa.live.speech.embedded.sphinx import DICTIONARY, LANGUAGE_MODEL, PHONE_MODEL, Decoder, new_decoder
 
-_IDLE_DECODERS = 12
-"""Decoders kept for the next caller with the same question; each holds 3 to 10 MB."""
+_IDLE_DECODERS = 8
+"""Decoders kept for the next caller with the same question; each holds 8 to 35 MB."""
 _FIRST_CMN = "33.2,-6.5,4,-2,4,-6,2,-5,-6,2,-6.5,1,-2"
 """Cepstral mean of folded telephone speech: a far better first guess than the model's own, which is for microphones."""
 _STEP_BYTES = 3200

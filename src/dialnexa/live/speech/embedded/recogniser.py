@@ -45,17 +45,17 @@ class PocketsphinxStt:
     @asynccontextmanager
     async def open(self, settings: Transcriber) -> AsyncGenerator[Ears]:
         """Open the ears of one call; raises ``SpeechError`` when the models cannot be loaded."""
-        process = await self._pool.lend()
-        try:
-            async with asyncio.timeout(_READY_S):
-                await process.ready()
-        except TimeoutError as error:
-            raise SpeechError("The embedded recogniser did not load its models in time.") from error
-        ears = Ears(process, self._pool.number(), settings.keyterms, self._patience_s)
-        try:
-            yield ears
-        finally:
-            ears.close()
+        async with self._pool.lend() as process:
+            try:
+                async with asyncio.timeout(_READY_S):
+                    await process.ready()
+            except TimeoutError as error:
+                raise SpeechError("The embedded recogniser did not load its models in time.") from error
+            ears = Ears(process, self._pool.number(), settings.keyterms, self._patience_s)
+            try:
+                yield ears
+            finally:
+                ears.close()
 
 
 class Ears:
