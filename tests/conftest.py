@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
 from dialnexa.kit.logging import configure_logging
 
-configure_logging(level="DEBUG")
+configure_logging(level="INFO")
+for chatty in ("httpx", "httpcore"):
+    logging.getLogger(chatty).setLevel(logging.WARNING)

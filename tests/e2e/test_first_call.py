@@ -75,8 +75,8 @@ def test_the_demo_conversation_is_printed_line_by_line(screen: Screen) -> None:
 
 
 def test_the_printed_curl_places_a_call_that_works(screen: Screen) -> None:
-    command = screen.text[screen.text.index("curl -X POST") : screen.text.index("Ctrl-C stops it")]
-    started = subprocess.run(["bash", "-c", command + " -sS"], capture_output=True, text=True, check=True, timeout=60)
+    command = screen.text[screen.text.index("curl -X POST") : screen.text.index("Ctrl-C stops it")].strip()
+    started = subprocess.run(["bash", "-c", f"{command} -sS"], capture_output=True, text=True, check=True, timeout=60)
     placed = json.loads(started.stdout)
     assert placed["status"] == "queued"
     assert placed.keys() >= {"call_id", "from_number", "to_number", "agent_version_id", "created_at"}

@@ -6,6 +6,8 @@ import asyncio
 
 from tests.live.conversation.stories import plan, story
 
+from dialnexa.live.conversation.events import FinalHeard, PartialHeard, VoiceStarted, VoiceStopped
+from dialnexa.live.conversation.voicemail import Screening, Verdict
 from dialnexa.live.media.tones import tone
 from dialnexa.live.plan import FunctionSpec, Opening, VoicemailDetected, VoicemailHandling
 from dialnexa.live.speech.ports import TextDelta, ToolCall
@@ -134,3 +136,14 @@ async def test_inbound_callers_are_not_screened() -> None:
         await call.says("Please leave a message after the beep.", seconds=2.0)
         await call.line.run(5)
         assert call.happened(VoicemailDetected) == []
+
+
+def test_a_guess_in_mid_sentence_unmasks_nobody() -> None:
+    """A recogniser that listens for a machine's words hears them in any beginning; only finals are evidence."""
+    screening = Screening(0)
+    assert screening.handle(VoiceStarted(500, since=300)) is None
+    assert screening.handle(PartialHeard(1500, "oh record your message")) is None
+    screening.handle(VoiceStopped(4000, until=3600))
+    judged = screening.handle(FinalHeard(4100, "the person you are calling is using a call assistant"))
+    assert judged is not None
+    assert judged.verdict is Verdict.SCREENER

@@ -15,7 +15,6 @@ from dialnexa.live.conversation.events import (
     DigitPressed,
     Event,
     FinalHeard,
-    PartialHeard,
     TickReached,
     VoiceStarted,
     VoiceStopped,
@@ -77,7 +76,7 @@ _MENU = re.compile(
 )
 _SCREENER = re.compile(
     r"(?:state|say|record|give) your name|why you(?:'re| are) calling|(?:purpose|reason)(?: of| for) (?:\w+ )?call"
-    r"|call screening|screening (?:service|assistant)|see if (?:\w+ )+is available"
+    r"|call screening|(?:screening|call) (?:service|assistant)|see if (?:\w+ )+is available"
 )
 
 
@@ -106,7 +105,6 @@ class Screening:
         self._silent_since: int | None = None
         self._spoken = 0
         self._finals: list[str] = []
-        self._partial = ""
         self.decided = False
         self.closed = False
 
@@ -135,11 +133,8 @@ class Screening:
                 if self._speaking_since is not None:
                     self._spoken += max(0, event.until - self._speaking_since)
                 self._speaking_since, self._silent_since = None, event.until
-            case PartialHeard():
-                self._partial = event.text
-                return self._by_words()
             case FinalHeard():
-                self._partial = ""
+                # Partials are no evidence: a recogniser that listens for a machine's words finds them in any beginning.
                 self._finals.append(event.text)
                 return self._by_words()
             case BeepHeard():
@@ -157,7 +152,7 @@ class Screening:
         return rules.greeting_silence_ms if self._spoken <= rules.greeting_ms else rules.speech_silence_ms
 
     def _by_words(self) -> Judgement | None:
-        text = " ".join((*self._finals, self._partial))
+        text = " ".join(self._finals)
         judgement = judge_text(text, sure_only=self.decided)
         if judgement is None or (self.decided and judgement.verdict is Verdict.SCREENER):
             return None
@@ -207,6 +202,11 @@ GREETING = Expectation(
         "i will call you back",
         "record your message",
         "at the tone",
+        "the person you are calling is using a call assistant",
+        "the person you are calling is using a screening service",
+        "please say your name and why you are calling",
+        "record your name and reason for calling",
+        "i'll see if this person is available",
         "please state your name and why you are calling",
         "say your name and the reason for your call",
         "press one",
