@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Installs the real peers that the end-to-end tests talk to.
+# Installs the real peers that the tests talk to.
 set -euo pipefail
 missing=()
 command -v sipp >/dev/null || missing+=(sip-tester)
 command -v baresip >/dev/null || missing+=(baresip-core)
-command -v sox >/dev/null || missing+=(sox)
-[ ${#missing[@]} -eq 0 ] && { echo "sipp, baresip and sox are here"; exit 0; }
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+command -v setpriv >/dev/null || missing+=(util-linux)
+command -v curl >/dev/null || missing+=(curl)
+[ ${#missing[@]} -eq 0 ] && { echo "sipp, baresip, PostgreSQL and curl are here"; exit 0; }
 if ! command -v apt-get >/dev/null; then
-  echo "The end-to-end tests need ${missing[*]} (Debian names); install them with your package manager and run make test again." >&2
+  echo "The tests need ${missing[*]} (Debian names); install them with your package manager and run make test again." >&2
   exit 1
 fi
 sudo=""

@@ -3,9 +3,16 @@
 set -euo pipefail
 lock=$1 uv_version=$2
 
-python=$(command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3 || true)
-if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-  echo "DialNexa needs Python 3.11 or newer, found: $("${python:-python3}" --version 2>&1 || echo none). Install it and run make again." >&2
+# The first that really runs counts: version managers put shims for versions they do not have onto the PATH.
+python=""
+for candidate in python3 python3.13 python3.12 python3.11; do
+  if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+    python=$(command -v "$candidate")
+    break
+  fi
+done
+if [ -z "$python" ]; then
+  echo "DialNexa needs Python 3.11 or newer; python3 here is $(python3 --version 2>&1 | head -1 || true). Install it and run make again." >&2
   exit 1
 fi
 if [ ! -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then

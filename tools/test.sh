@@ -7,7 +7,7 @@ steps=("${@:-all}")
 wants() { [[ " ${steps[*]} " == *" $1 "* || " ${steps[*]} " == *" all "* ]]; }
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
-if wants e2e; then
+if wants unit || wants e2e; then
   say "peers"
   bash tools/install_peers.sh
 fi
