@@ -1,7 +1,7 @@
 """The process under test: the live wing of a worker with instant provider fakes, answering whoever calls.
 
-Everything else is real: SIP, RTP, the clock, voice activity, the conversation, recordings. It speaks JSON lines on
-stdin and stdout: ``{"measure": true}`` answers with figures, end of input ends it.
+Everything else is real: SIP, RTP, the clock, voice activity, the conversation, recordings. Each line on stdin is a
+command (``measure``, ``forget``, ``profile``), each answer a line of JSON on stdout; the end of input ends it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import asyncio
 import json
 import os
 import resource
-import statistics
 import sys
 import tempfile
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from dialnexa.cli.benchmark.sampling import Sampler
+from dialnexa.cli.benchmark.watch import WatchedClock
 from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.ids import new_id
 from dialnexa.live.call import CallControl, hold_call
@@ -40,16 +42,24 @@ class Subject:
     """Answers every call and keeps what the report needs."""
 
     def __init__(
-        self, endpoint: SipEndpoint, media: MediaEngine, speech: InstantSpeech, recordings: Path | None
+        self,
+        endpoint: SipEndpoint,
+        media: MediaEngine,
+        watch: WatchedClock,
+        speech: InstantSpeech,
+        recordings: Path | None,
     ) -> None:
         self._endpoint = endpoint
         self._media = media
+        self._watch = watch
         self._speech = speech
         self._recordings = recordings
         self._ports = PortRange(30000, 44999)
         self._clock = SystemClock()
-        self._replies: list[int] = []
+        self._waterfalls: list[dict[str, int]] = []
         self._turns = 0
+        self._sampler = Sampler()
+        self._sampling = False
 
     async def answer(self, incoming: IncomingCall) -> None:
         """Hold one call to its end."""
@@ -63,23 +73,41 @@ class Subject:
     def _note(self, event: CallEvent) -> None:
         if isinstance(event.what, TurnSpoken) and event.what.role == "agent":
             self._turns += 1
-            if (first := event.what.latency.get("first_packet")) is not None:
-                self._replies.append(first)
+            if event.what.latency:
+                self._waterfalls.append(dict(event.what.latency))
 
-    def measure(self) -> dict[str, object]:
+    def obey(self, command: str) -> dict[str, object]:
+        """Do what a line on stdin asks."""
+        match command:
+            case "forget":
+                self._watch.forget()
+                self._waterfalls.clear()
+                return {}
+            case "profile":
+                self._sampling = True
+                self._sampler.start()
+                return {}
+            case _:
+                return self._measure()
+
+    def _measure(self) -> dict[str, object]:
         """Return the figures so far; CPU of this process and of none of its children."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        replies = sorted(self._replies)
+        profile, self._sampling = self._sampler.stop() if self._sampling else [], False
         return {
             "cpu_s": usage.ru_utime + usage.ru_stime,
+            "clock_thread_s": time.thread_time(),
+            "waited_s": self._watch.waited_s,
             "rss_kb": _rss_kb(),
             "legs": self._media.legs,
             "tasks": len(asyncio.all_tasks()),
             "files": len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0,
-            "lateness": asdict(self._media.lateness),
+            "late": list(self._watch.late),
+            "own_late": list(self._watch.own),
+            "media": asdict(self._media.lateness),
             "turns": self._turns,
-            "reply_p50_ms": statistics.median(replies) if replies else None,
-            "reply_p95_ms": replies[int(len(replies) * 0.95)] if replies else None,
+            "waterfalls": self._waterfalls,
+            "profile": profile,
         }
 
 
@@ -95,13 +123,14 @@ async def run(record: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         waiting: list[IncomingCall] = []
         on_invite = waiting.append
+        watch = WatchedClock()
         async with (
-            MediaEngine.open(clock=SystemClock()) as media,
+            MediaEngine.open(clock=watch) as media,
             InstantSpeech.open() as speech,
             SipEndpoint.open("127.0.0.1", 0, on_invite=lambda incoming: on_invite(incoming)) as endpoint,
             asyncio.TaskGroup() as calls,
         ):
-            subject = Subject(endpoint, media, speech, Path(folder) if record else None)
+            subject = Subject(endpoint, media, watch, speech, Path(folder) if record else None)
 
             def take(incoming: IncomingCall) -> None:
                 calls.create_task(subject.answer(incoming))
@@ -116,8 +145,8 @@ async def _obey(subject: Subject) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while await reader.readline():
-        _say(subject.measure())
+    while line := await reader.readline():
+        _say(subject.obey(line.decode().strip()))
 
 
 def _say(facts: dict[str, object]) -> None:
