@@ -24,7 +24,7 @@ from dialnexa.live.plan import (
     Trouble,
     TurnSpoken,
 )
-from dialnexa.live.speech.services import Speech
+from dialnexa.live.speech.ports import Providers
 
 
 class CallControl:
@@ -76,7 +76,7 @@ class _Reporter:
 async def hold_call(
     plan: CallPlan,
     line: Line,
-    speech: Speech,
+    speech: Providers,
     emit: Callable[[CallEvent], None],
     *,
     clock: Clock,
@@ -132,7 +132,7 @@ async def _connect(line: Line, report: _Reporter, control: CallControl) -> _End 
 async def _talk(
     plan: CallPlan,
     line: Line,
-    speech: Speech,
+    speech: Providers,
     report: _Reporter,
     control: CallControl,
     functions: FunctionRunner | None,

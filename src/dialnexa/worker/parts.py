@@ -10,7 +10,7 @@ from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox.sandbox import Sandbox
 from dialnexa.live.sip.endpoint import SipEndpoint
-from dialnexa.live.speech.services import Speech
+from dialnexa.live.speech.ports import Providers
 from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
 from dialnexa.worker.scribe import Scribe
@@ -29,5 +29,5 @@ class Parts:
     ports: PortRange
     endpoint: SipEndpoint
     sandbox: Sandbox
-    speech: Speech
+    speech: Providers
     scribe: Scribe

@@ -67,8 +67,7 @@ from dialnexa.live.plan import (
     TurnSpoken,
     VoicemailDetected,
 )
-from dialnexa.live.speech.ports import Expectation
-from dialnexa.live.speech.services import Speech
+from dialnexa.live.speech.ports import Expectation, Providers
 
 _log = structlog.get_logger(__name__)
 
@@ -92,7 +91,7 @@ class Conversation:
         self,
         plan: CallPlan,
         line: Line,
-        speech: Speech,
+        speech: Providers,
         emit: Callable[[Happening], None],
         *,
         functions: FunctionRunner | None = None,
@@ -341,7 +340,7 @@ class Conversation:
 async def converse(
     plan: CallPlan,
     line: Line,
-    speech: Speech,
+    speech: Providers,
     emit: Callable[[Happening], None],
     *,
     functions: FunctionRunner | None = None,

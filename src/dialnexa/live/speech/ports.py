@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from dialnexa.live.line import Samples
-from dialnexa.live.plan import Transcriber, Voice
+from dialnexa.live.plan import AgentPlan, Transcriber, Voice
 
 
 class SpeechError(Exception):
@@ -213,4 +213,23 @@ class Llm(Protocol):
 
         Raises ``SpeechError`` once its own retries are used up.
         """
+        ...
+
+
+# --- all three -------------------------------------------------------------------------------------------------------
+
+
+class Providers(Protocol):
+    """Lend a call its ears, mouth and mind. Each raises ``SpeechError`` with a sentence that lists what there is."""
+
+    def stt(self, settings: Transcriber) -> Stt:
+        """Return the recogniser an agent names."""
+        ...
+
+    def tts(self, voice: Voice) -> Tts:
+        """Return the engine of the voice an agent names."""
+        ...
+
+    def llm(self, agent: AgentPlan) -> Llm:
+        """Return the mind of one call."""
         ...

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 import httpx
 
@@ -18,22 +17,6 @@ from dialnexa.live.speech.ports import Llm, SpeechError, Stt, Tts
 _RECOGNISER = "builtin/pocketsphinx"
 _FLOW = "builtin/flow"
 _CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=60)
-
-
-class Speech(Protocol):
-    """Ears, mouth and mind for a call. ``SpeechServices`` is the real thing, ``InstantSpeech`` the bench's."""
-
-    def stt(self, settings: Transcriber) -> Stt:
-        """Return the recogniser an agent names."""
-        ...
-
-    def tts(self, voice: Voice) -> Tts:
-        """Return the engine of the voice an agent names."""
-        ...
-
-    def llm(self, agent: AgentPlan) -> Llm:
-        """Return the mind of one call."""
-        ...
 
 
 class SpeechServices:
