@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 from dialnexa.live.conversation.events import EarsLost, Event, FinalHeard, PartialHeard, VoiceStarted, VoiceStopped
 
@@ -31,6 +32,16 @@ class LateFinal:
     turn: HeardTurn
 
 
+@dataclass(slots=True)
+class _Owed:
+    """Finals that were asked for, and the turn that was closed without them."""
+
+    until: int
+    turn: HeardTurn
+    finals: int
+    texts: list[str] = field(default_factory=list[str])
+
+
 class Hearing:
     """Gathers voice and words until the machine takes the turn. Times in ms of the call clock."""
 
@@ -41,15 +52,15 @@ class Hearing:
         """Finals asked for and not received."""
         self.ended = 0
         """The caller's last voiced moment."""
+        self.partial = ""
         self._since = 0
-        self._late = 0
-        self._late_until = 0
-        self._late_turn: HeardTurn | None = None
+        self._partial_since = 0
+        """The stretch of voice that the partial is a guess at, by its beginning."""
+        self._owed: deque[_Owed] = deque()
         self._clear()
 
     def _clear(self) -> None:
         self._texts: list[str] = []
-        self.partial = ""
         self.matched = False
         self._start: int | None = self._since if self.speaking else None
         self._voiced = 0
@@ -86,35 +97,55 @@ class Hearing:
                 self.awaiting += 0 if self.deaf else 1
             case PartialHeard():
                 self.partial = event.text.strip()
+                self._partial_since = self._since
             case FinalHeard():
                 return self._final(event)
             case EarsLost():
                 self.deaf = True
-                self.awaiting = self._late = 0
+                self.awaiting = 0
+                self._owed.clear()
             case _:
                 pass
         return None
 
     def take(self, now: int) -> HeardTurn:
-        """Hand the turn over and start the next one; finals still owed then belong to the one taken."""
-        end = now if self.speaking else self.ended
-        start = self._start if self._start is not None else end
-        turn = HeardTurn(
-            self.text, start, max(start, end), self._voiced, self._confidence, self._engine, self._final_at
-        )
+        """Hand the turn over and start the next one; finals still owed then belong to the one taken.
+
+        A stretch of voice that still lasts belongs to the next turn, guesses at its words included: its final will
+        bring them all, and would say them twice otherwise.
+        """
+        lasting = self.speaking and not self.deaf
+        kept = self.partial if lasting and self._partial_since == self._since else ""
+        if kept:
+            self.partial = ""
+        turn = self._whole(self.ended if lasting and self._start != self._since else now)
         if self.awaiting:
-            self._late, self.awaiting = self.awaiting, 0
-            self._late_until = now + _LATE_MS
-            self._late_turn = turn
+            self._owed.append(_Owed(now + _LATE_MS, turn, self.awaiting))
+        self.awaiting, self.partial = 0, kept
         self._clear()
         return turn
 
+    def take_all(self, now: int) -> HeardTurn:
+        """Hand everything over, also the guesses at a stretch that lasts: nothing will be heard any more."""
+        turn = self._whole(now)
+        self.awaiting, self.partial = 0, ""
+        self._owed.clear()
+        self._clear()
+        return turn
+
+    def _whole(self, speaking_until: int) -> HeardTurn:
+        end = speaking_until if self.speaking else self.ended
+        start = self._start if self._start is not None else end
+        return HeardTurn(
+            self.text, start, max(start, end), self._voiced, self._confidence, self._engine, self._final_at
+        )
+
     def _final(self, event: FinalHeard) -> LateFinal | None:
         text = event.text.strip()
-        if self._late and event.at <= self._late_until and self._late_turn is not None:
-            self._late -= 1
-            return LateFinal(text, self._late_turn)
-        self._late = 0
+        while self._owed and self._owed[0].until < event.at:
+            self._owed.popleft()
+        if self._owed:
+            return self._late_final(text)
         self.awaiting = max(0, self.awaiting - 1)
         self.partial = ""
         if not text:
@@ -129,3 +160,13 @@ class Hearing:
         if event.confidence is not None:
             self._confidence = min(event.confidence, 1.0 if self._confidence is None else self._confidence)
         return None
+
+    def _late_final(self, text: str) -> LateFinal:
+        """Return all the words of a closed turn at once, when the last of them came; none before."""
+        owed = self._owed[0]
+        owed.texts.append(text)
+        owed.finals -= 1
+        if owed.finals:
+            return LateFinal("", owed.turn)
+        self._owed.popleft()
+        return LateFinal(" ".join(filter(None, owed.texts)), owed.turn)

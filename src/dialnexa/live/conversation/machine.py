@@ -567,7 +567,7 @@ class TurnMachine(AgentFloor):
     def _line_ended(self) -> None:
         """Keep what was said last; nobody is there to answer it. Who had decided to hang up, ended the call."""
         self._drop_reply()
-        turn = self._ear.take(self._now)
+        turn = self._ear.take_all(self._now)
         if turn.text:
             self._commit(turn)
         decided = self._farewell and (self.state is State.CLOSING or self._farewell.ending is not Ending.COMPLETED)
