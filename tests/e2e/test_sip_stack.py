@@ -86,6 +86,7 @@ class Desk:
     def __init__(self) -> None:
         self.calls: list[IncomingCall] = []
         self.answering: list[asyncio.Task[Dialog]] = []
+        self.up: asyncio.Queue[Dialog] = asyncio.Queue()
 
     def __call__(self, call: IncomingCall) -> None:
         self.calls.append(call)
@@ -95,13 +96,14 @@ class Desk:
     async def _answer(self, call: IncomingCall) -> Dialog:
         assert call.offer
         dialog = await call.accept(make_answer(call.offer, HOST, 40000))
+        self.up.put_nowait(dialog)
         await dialog.ended()
         return dialog
 
 
 @asynccontextmanager
 async def endpoint(on_invite: object = lambda call: call.reject(486)) -> AsyncGenerator[SipEndpoint]:  # type: ignore[misc]
-    async with SipEndpoint.open(HOST, 0, on_invite=on_invite) as ours:  # type: ignore[arg-type]
+    async with SipEndpoint.open(HOST, 0, on_invite=on_invite, tcp=True) as ours:  # type: ignore[arg-type]
         yield ours
         counts = ours.counts()
         assert (counts.dialogs, counts.pending_calls, counts.malformed, counts.faults) == (0, 0, 0, 0)
@@ -130,6 +132,19 @@ async def up(port: int) -> None:
     raise AssertionError("the peer never came up")
 
 
+async def listening(port: int) -> None:
+    """Wait until a peer takes TCP connections."""
+    for _ in range(200):
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        return
+    raise AssertionError("the peer never came up")
+
+
 class TestSippCallsUs:
     async def test_twenty_calls(self, tmp_path: Path) -> None:
         desk = Desk()
@@ -140,6 +155,35 @@ class TestSippCallsUs:
             dialogs = await asyncio.gather(*desk.answering)
             assert {(await dialog.ended()).by for dialog in dialogs} == {EndedBy.FAR}
             assert len(dialogs) == 20
+
+    async def test_twenty_calls_over_one_tcp_connection(self, tmp_path: Path) -> None:
+        desk = Desk()
+        async with endpoint(desk) as ours:
+            target = f"{HOST}:{ours.address[1]}"
+            async with sipp(tmp_path, target, "-sn", "uac", "-t", "t1", "-r", "20", "-d", "200", calls=20) as (_, end):
+                await end.well()
+            dialogs = await asyncio.gather(*desk.answering)
+            assert {(await dialog.ended()).by for dialog in dialogs} == {EndedBy.FAR}
+            assert {call.transport for call in desk.calls} == {"TCP"}
+
+    async def test_we_hang_up_over_the_connection_of_the_caller(self, tmp_path: Path) -> None:
+        desk = Desk()
+        scenario = (
+            send(ask("INVITE", 1, more=_SDP, to=""))
+            + receive('response="100"', options='optional="true"')
+            + receive('response="180"')
+            + receive('response="200"')
+            + send(ask("ACK", 1))
+            + receive('request="BYE"')
+            + send(f"SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n{_EMPTY}")
+        )
+        async with endpoint(desk) as ours:
+            target = f"{HOST}:{ours.address[1]}"
+            async with sipp(tmp_path, target, "-t", "t1", scenario=scenario) as (_, end):
+                dialog = await desk.up.get()
+                await dialog.hang_up()
+                await end.well()
+            assert (await dialog.ended()).by is EndedBy.NEAR
 
     async def test_a_call_given_up_while_it_rings(self, tmp_path: Path) -> None:
         calls: list[IncomingCall] = []
@@ -201,6 +245,18 @@ class TestWeCallSipp:
         async with endpoint() as ours, sipp(tmp_path, "-sn", "uas", calls=5) as (port, finish):
             dialogs = await asyncio.gather(*(dial(ours, port) for _ in range(5)))
             assert all(dialog.remote_sdp.audio for dialog in dialogs)
+            await asyncio.gather(*(dialog.hang_up() for dialog in dialogs))
+            assert {(await dialog.ended()).by for dialog in dialogs} == {EndedBy.NEAR}
+            await finish.well()
+
+    async def test_answers_over_tcp(self, tmp_path: Path) -> None:
+        async with endpoint() as ours, sipp(tmp_path, "-sn", "uas", "-t", "t1", calls=5) as (port, finish):
+            await listening(port)
+            calls = [
+                ours.dial("+1", from_user="+2", host=HOST, port=port, offer=make_offer(HOST, 40000), transport="tcp")
+                for _ in range(5)
+            ]
+            dialogs = await asyncio.gather(*(call.answered(lambda _: None) for call in calls))
             await asyncio.gather(*(dialog.hang_up() for dialog in dialogs))
             assert {(await dialog.ended()).by for dialog in dialogs} == {EndedBy.NEAR}
             await finish.well()

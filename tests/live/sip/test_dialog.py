@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dialnexa.live.sip.dialog import DialogState, SuccessRetransmission
+from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.transaction import Fail, Failure, Send
 from tests.live.sip.test_client_transaction import made
@@ -19,7 +20,7 @@ class TestDialogState:
             b"To: <sip:+16505550199@10.0.0.9>;tag=caller\r\nCall-ID: call-1@10.0.0.9\r\nCSeq: 1 BYE\r\n"
             b"Content-Length: 0\r\n\r\n"
         )
-        assert dialog.next_hop == ("near.example", 5060)
+        assert dialog.next_hop == Hop("near.example", 5060)
 
     def test_the_caller_reverses_it(self) -> None:
         invite = made(extra=ROUTES)
@@ -28,7 +29,7 @@ class TestDialogState:
         ack = dialog.acknowledge(1)
         assert ack.headers.all("Route") == ["<sip:far:5070;lr>", "<sip:near;lr>"]
         assert (ack.uri, ack.recipient.tag, str(ack.cseq)) == ("sip:x@10.0.0.1:5080", "far", "1 ACK")
-        assert dialog.next_hop == ("far", 5070)
+        assert dialog.next_hop == Hop("far", 5070)
         assert str(dialog.request("BYE").cseq) == "2 BYE"
 
     def test_a_strict_router_becomes_the_target(self) -> None:

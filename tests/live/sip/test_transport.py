@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.transport import UdpTransport
 
 
@@ -15,8 +16,8 @@ class TestUdpTransport:
     async def test_an_address_that_is_none_does_not_cost_the_socket(self, nowhere: tuple[str, int]) -> None:
         heard: asyncio.Queue[bytes] = asyncio.Queue()
         ours = await UdpTransport.open("127.0.0.1", 0, lambda data, source: heard.put_nowait(data))
-        ours.send(b"lost", nowhere)
-        ours.send(b"still here", ours.address)
+        ours.send(b"lost", Hop(*nowhere))
+        ours.send(b"still here", Hop(*ours.address))
         assert await asyncio.wait_for(heard.get(), 5) == b"still here"
         ours.close()
-        ours.send(b"after the end", ours.address)
+        ours.send(b"after the end", Hop(*ours.address))

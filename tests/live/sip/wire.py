@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
+from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.message import Request, Response, parse
 from dialnexa.live.sip.sdp import make_offer
 from dialnexa.live.sip.timers import Timers
@@ -103,8 +104,11 @@ class _Plug:
         self._wire = wire
         self.address = address
 
-    def send(self, data: bytes, to: Address) -> None:
-        self._wire.send(data, self.address, to)
+    def send(self, data: bytes, to: Hop) -> None:
+        self._wire.send(data, self.address, to.address)
+
+    def reaches(self, hop: Hop) -> bool:
+        return True
 
     def close(self) -> None:
         pass

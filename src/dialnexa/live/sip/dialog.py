@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dialnexa.live.sip.fields import FieldError, NameAddr, Uri
+from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.message import Request, Response, SipMessage
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.transaction import Action, Fail, Failure, Send
@@ -94,13 +95,13 @@ class DialogState:
         return strict, (*self.route_set[1:], f"<{self.remote_target}>")
 
     @property
-    def next_hop(self) -> tuple[str, int] | None:
-        """Host and port the next request goes to; ``None`` when nothing readable was given."""
+    def next_hop(self) -> Hop | None:
+        """Where the next request goes; ``None`` when nothing readable was given."""
         try:
             uri = Uri.parse(NameAddr.parse(self.route_set[0]).uri if self.route_set else self.remote_target)
         except FieldError:
             return None
-        return uri.destination if uri.host else None
+        return uri.hop if uri.host else None
 
     def take(self, request: Request) -> bool:
         """Note a request of the peer; ``False`` when it is older than one before, and must get 500 (§12.2.2)."""

@@ -14,6 +14,7 @@ import structlog
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
+from dialnexa.live.sip.hop import TLS, Address, Hop
 from dialnexa.live.sip.incoming import IncomingCall
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
@@ -22,9 +23,11 @@ from dialnexa.live.sip.screening import screen
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
 from dialnexa.live.sip.session import Dialog, refuse_sdp
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, Stack
+from dialnexa.live.sip.stream import StreamTransport
 from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.tls import TlsSettings
 from dialnexa.live.sip.transaction import Failure
-from dialnexa.live.sip.transport import Address, Transport, UdpTransport
+from dialnexa.live.sip.transport import Transport, UdpTransport
 
 __all__ = [
     "CallCancelled",
@@ -38,6 +41,7 @@ __all__ = [
     "OutgoingCall",
     "Progress",
     "SipEndpoint",
+    "TlsSettings",
 ]
 
 log = structlog.get_logger(__name__)
@@ -47,6 +51,7 @@ MessageHook = Callable[[str, Address, SipMessage], None]
 
 _SOURCES_KEPT = 1024
 _RETRY_AFTER_S = "30"
+_PORT_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class EndpointCounts:
     pending_calls: int
     """Calls that are being set up, either way."""
     deadlines: int
+    connections: int
+    """TCP and TLS connections that stand."""
     received: int
     sent: int
     malformed: int
@@ -69,7 +76,7 @@ class EndpointCounts:
 
 
 class SipEndpoint:
-    """One SIP user agent on one socket. ``open`` binds it; leaving the block ends its calls and frees the socket."""
+    """One SIP user agent. ``open`` binds its sockets; leaving the block ends its calls and frees them."""
 
     def __init__(
         self,
@@ -87,7 +94,6 @@ class SipEndpoint:
         self._accepting = accepting
         self._stack = Stack(now, timers or Timers(), self._transmit, self._on_request)
         self._stack.user_agent = user_agent
-        self._transport: Transport | None = None
         self._received = self._sent = self._malformed = self._faults = 0
         self._malformed_by_source: OrderedDict[str, int] = OrderedDict()
 
@@ -104,8 +110,13 @@ class SipEndpoint:
         accepting: Callable[[], bool] = lambda: True,
         timers: Timers | None = None,
         on_message: MessageHook | None = None,
+        tcp: bool = False,
+        tls: TlsSettings | None = None,
     ) -> AsyncGenerator[SipEndpoint]:
         """Bind a UDP socket and answer on it. Port 0 takes a free one; raises ``OSError`` when the port is taken.
+
+        ``tcp`` listens on the same port over TCP as well, ``tls`` on the port it names; both can then be dialled.
+        Unusable certificate files raise ``OSError`` (``ssl.SSLError`` is one).
 
         ``on_invite`` gets each new call and must return at once. ``accepting`` decides what OPTIONS says: 200, or 503
         while draining. ``advertised_host`` goes into Via, Contact and SDP when the bound address is not the public one.
@@ -119,27 +130,64 @@ class SipEndpoint:
             timers=timers,
             on_message=on_message,
         )
-        transport = await UdpTransport.open(host, port, endpoint.receive)
-        endpoint.attach(transport, advertised_host or _reachable(transport.address[0]))
         alarm = _Alarm(loop, endpoint)
         endpoint._stack.agenda.on_earlier = alarm.set
         try:
+            await endpoint._bind(host, port, advertised_host, tcp, tls)
             yield endpoint
         finally:
             endpoint.close()
             alarm.stop()
 
+    async def _bind(self, host: str, port: int, advertised_host: str, tcp: bool, tls: TlsSettings | None) -> None:
+        """Bind every socket wanted; UDP and TCP share a port."""
+        client_context, server_context = (tls.client_context(), tls.server_context()) if tls else (None, None)
+        udp, stream = await self._bind_pair(host, port) if tcp else (await self._bind_udp(host, port), None)
+        advertised = advertised_host or _reachable(udp.address[0])
+        self.attach(udp, advertised)
+        if stream:
+            self.attach(stream, advertised)
+        if tls:
+            secure = StreamTransport(self.receive_from, self._on_lost, self._on_garbage, client_context)
+            if server_context:
+                await secure.listen(host, tls.port, server_context)
+            else:
+                secure.dial_from(host)
+            self.attach(secure, advertised)
+
+    async def _bind_udp(self, host: str, port: int) -> UdpTransport:
+        return await UdpTransport.open(host, port, self.receive)
+
+    async def _bind_pair(self, host: str, port: int) -> tuple[UdpTransport, StreamTransport]:
+        """Bind UDP and TCP to one port; a free one is looked for several times, for it may be free over UDP only."""
+        tries = 1 if port else _PORT_TRIES
+        while True:
+            tries -= 1
+            udp = await self._bind_udp(host, port)
+            stream = StreamTransport(self.receive_from, self._on_lost, self._on_garbage)
+            try:
+                await stream.listen(host, udp.address[1])
+            except OSError:
+                udp.close()
+                if not tries:
+                    raise
+                continue
+            return udp, stream
+
     def attach(self, transport: Transport, advertised_host: str) -> None:
-        """Put the endpoint on a wire; its datagrams go to ``receive``."""
-        self._transport = transport
-        self._stack.transport_name = transport.name
-        self._stack.advertised = (advertised_host.strip("[]"), transport.address[1])
+        """Put the endpoint on one more wire; what comes over it goes to ``receive``. The first one is the main one."""
+        self._stack.wires[transport.name] = transport
+        self._stack.local[transport.name] = (advertised_host.strip("[]"), transport.address[1])
 
     @property
     def address(self) -> Address:
-        """Host and port as bound."""
-        assert self._transport is not None
-        return self._transport.address
+        """Host and port as bound, for UDP and TCP."""
+        return next(iter(self._stack.wires.values())).address
+
+    @property
+    def tls_address(self) -> Address:
+        """Host and port as bound for TLS. Raises ``KeyError`` without TLS."""
+        return self._stack.wires[TLS].address
 
     @property
     def advertised(self) -> Address:
@@ -156,23 +204,40 @@ class SipEndpoint:
         offer: SessionDescription,
         credentials: Credentials | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        transport: str = "udp",
     ) -> OutgoingCall:
-        """Prepare a call to the user ``to`` (``+1650…``) at a host; ``answered`` makes it."""
-        return OutgoingCall(self._stack, to, from_user, host, port, offer, credentials, headers)
+        """Prepare a call to the user ``to`` (``+1650…``) at a host; ``answered`` makes it.
 
-    async def options(self, destination: Address) -> Response:
-        """Ask a peer what it can do, and so whether it lives. Raises ``TimeoutError`` after 64*T1 without an answer."""
+        ``transport``: ``udp``, ``tcp`` or ``tls``; raises ``ValueError`` for one the endpoint was not opened with. Over
+        TLS the peer must show a certificate for ``host``.
+        """
+        return OutgoingCall(self._stack, to, from_user, host, port, self._known(transport), offer, credentials, headers)
+
+    def _known(self, transport: str) -> str:
+        name = transport.upper()
+        if name not in self._stack.wires:
+            raise ValueError(f"this endpoint does not speak SIP over {name}")
+        return name
+
+    async def options(self, destination: Address, transport: str = "udp", name: str = "") -> Response:
+        """Ask a peer what it can do, and so whether it lives. ``name``: whom its TLS certificate must be for.
+
+        Raises ``TimeoutError`` after 64*T1 without an answer, ``ConnectionError`` when no connection comes about.
+        """
+        to = Hop(*destination, self._known(transport), name)
         outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
         def on_response(event: Response | Failure) -> None:
             if outcome.done():
                 return
-            if isinstance(event, Failure):
+            if event is Failure.TRANSPORT:
+                outcome.set_exception(ConnectionError(f"no connection to {destination[0]}:{destination[1]}"))
+            elif isinstance(event, Failure):
                 outcome.set_exception(TimeoutError(f"{destination[0]}:{destination[1]} does not answer"))
             elif event.status >= 200:
                 outcome.set_result(event)
 
-        self._stack.ask(self._stack.out_of_dialog("OPTIONS", destination), destination, on_response)
+        self._stack.ask(self._stack.out_of_dialog("OPTIONS", to), to, on_response)
         return await outcome
 
     def counts(self) -> EndpointCounts:
@@ -183,6 +248,7 @@ class SipEndpoint:
             len(self._stack.dialogs),
             len(self._stack.pending),
             len(self._stack.agenda),
+            sum(wire.connections for wire in self._stack.wires.values() if isinstance(wire, StreamTransport)),
             self._received,
             self._sent,
             self._malformed,
@@ -196,8 +262,8 @@ class SipEndpoint:
             call.close()
         for dialog in list(self._stack.dialogs.values()):
             dialog.close()
-        if self._transport is not None:
-            self._transport.close()
+        for wire in self._stack.wires.values():
+            wire.close()
 
     # --- time ------------------------------------------------------------------------------------------------------
 
@@ -214,6 +280,10 @@ class SipEndpoint:
 
     def receive(self, data: bytes, source: Address) -> None:
         """Take one datagram, whatever is in it. Never raises."""
+        self.receive_from(data, Hop(*source))
+
+    def receive_from(self, data: bytes, source: Hop) -> None:
+        """Take one message that came over any wire. Never raises."""
         self._received += 1
         if not data.strip(b"\r\n\0 "):
             return  # a keep-alive (RFC 5626 §3.5.1)
@@ -223,37 +293,52 @@ class SipEndpoint:
                 self._refuse(message, source)
                 return
             if self.on_message is not None:
-                self.on_message("in", source, message)
+                self.on_message("in", source.address, message)
             if isinstance(message, Request):
-                message.stamp(source)
+                message.stamp(source.address)
                 self._stack.layer.receive_request(message, source)
             else:
                 self._stack.layer.receive_response(message)
         except Exception:
             self._faults += 1
-            log.exception("sip message hit a bug", source=source[0], size=len(data))
+            log.exception("sip message hit a bug", source=source.host, size=len(data))
 
-    def _transmit(self, message: SipMessage, to: Address) -> None:
-        if self._transport is None:
+    def _transmit(self, message: SipMessage, to: Hop) -> None:
+        wire = self._stack.wires.get(to.transport)
+        if wire is None:
             return
+        if isinstance(message, Response) and not wire.reaches(to):
+            to = Hop(*message.via.listens_at, to.transport)  # the connection of the request is gone (§18.2.2)
         self._sent += 1
         if self.on_message is not None:
-            self.on_message("out", to, message)
-        self._transport.send(message.encode(), to)
+            self.on_message("out", to.address, message)
+        wire.send(message.encode(), to)
 
-    def _refuse(self, malformed: Malformed, source: Address) -> None:
+    def _on_lost(self, hop: Hop, reason: str) -> None:
+        """Take note that a connection ended, or did not come about."""
+        log.debug("sip connection ended", peer=f"{hop.host}:{hop.port}", transport=hop.transport, reason=reason)
+        self._stack.layer.lose(hop)
+
+    def _on_garbage(self, hop: Hop, reason: str) -> None:
+        """Take note that a stream brought something that is no SIP."""
+        self._received += 1
+        self._count_malformed(hop.host, reason)
+
+    def _refuse(self, malformed: Malformed, source: Hop) -> None:
         """Count it, and answer a request that says where to; without a transaction, so it costs nothing."""
+        self._count_malformed(source.host, malformed.reason)
+        request = malformed.request
+        if request is not None:
+            request.stamp(source.address)
+            self._transmit(request.reply(malformed.status, headers=self._stack.server_header()), source)
+
+    def _count_malformed(self, host: str, reason: str) -> None:
         self._malformed += 1
-        host = source[0]
         self._malformed_by_source[host] = self._malformed_by_source.pop(host, 0) + 1
         if len(self._malformed_by_source) > _SOURCES_KEPT:
             self._malformed_by_source.popitem(last=False)
         if self._malformed_by_source[host] == 1:
-            log.info("malformed sip message", source=host, reason=malformed.reason)
-        request = malformed.request
-        if request is not None:
-            request.stamp(source)
-            self._transmit(request.reply(malformed.status, headers=self._stack.server_header()), source)
+            log.info("malformed sip message", source=host, reason=reason)
 
     # --- requests --------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote
 
-DEFAULT_PORT = 5060
-"""Where SIP listens when nothing is said (RFC 3261 §19.1.2)."""
+from dialnexa.live.sip.hop import TCP, TLS, UDP, Hop, default_port
 
 Params = Mapping[str, str | None]
 """Parameters by lower-case name; values exactly as written, quotes included; ``None`` for a bare flag."""
@@ -159,9 +158,15 @@ class Uri:
         return cls(scheme, parse_host(host), user, parse_port(port), parse_params(semicolon + params), headers)
 
     @property
-    def destination(self) -> tuple[str, int]:
-        """Host and port that a request to this URI goes to; ``maddr`` is not followed, so nobody aims us elsewhere."""
-        return self.host, self.port or DEFAULT_PORT
+    def transport(self) -> str:
+        """UDP, TCP, TLS, or whatever is written: what the URI asks for; ``sips`` means TLS (§26.2.2)."""
+        named = (self.params.get("transport") or UDP).upper()
+        return TLS if self.scheme == "sips" and named in (UDP, TCP) else named
+
+    @property
+    def hop(self) -> Hop:
+        """Where a request to this URI goes; ``maddr`` is not followed, so nobody aims us elsewhere."""
+        return Hop(self.host, self.port or default_port(self.transport), self.transport)
 
     def __str__(self) -> str:
         user = quote(self.user, safe=_USER_SAFE)
@@ -273,7 +278,7 @@ class Via:
     @property
     def sent_by(self) -> str:
         """Host and port the sender claims for itself, in one canonical form."""
-        return f"{bracket(self.host)}:{self.port or DEFAULT_PORT}"
+        return f"{bracket(self.host)}:{self.port or default_port(self.transport)}"
 
     @property
     def reply_to(self) -> tuple[str, int]:
@@ -281,7 +286,13 @@ class Via:
         received = (self.params.get("received") or self.host).strip("[]")
         rport = self.params.get("rport") or ""
         port = int(rport) if rport.isascii() and rport.isdigit() and len(rport) < 6 else self.port
-        return received, port or DEFAULT_PORT
+        return received, port or default_port(self.transport)
+
+    @property
+    def listens_at(self) -> tuple[str, int]:
+        """Where to connect when the connection of a request is gone before its answer (§18.2.2): never to ``rport``."""
+        received = (self.params.get("received") or self.host).strip("[]")
+        return received, self.port or default_port(self.transport)
 
     def stamped(self, source: tuple[str, int]) -> Via:
         """Return the Via with what the receiver saw: ``received`` when it differs, ``rport`` when asked (RFC 3581)."""

@@ -28,7 +28,10 @@ class IncomingCall:
 
     def __init__(self, stack: Stack, exchange: Exchange, offer: SessionDescription | None) -> None:
         request = exchange.request
-        self.source = exchange.source
+        self.source = exchange.source.address
+        """Address and port of the peer that sent the INVITE."""
+        self.transport = exchange.source.transport
+        """UDP, TCP or TLS."""
         self.call_id = request.call_id
         self.from_user = request.sender.user
         self.to_user = _user_of(request)
@@ -55,7 +58,7 @@ class IncomingCall:
             return
         headers = [
             *(("Record-Route", route) for route in self.headers("Record-Route")),
-            ("Contact", self._stack.contact(self.to_user)),
+            ("Contact", self._stack.contact(self.to_user, self.transport)),
         ]
         self._stack.answer(self._exchange, 180, to_tag=self._tag, headers=headers)
         if self._ringing is not None:
@@ -73,7 +76,7 @@ class IncomingCall:
             raise CallCancelled("the caller gave up before the answer")
         state = DialogState.of_callee(self._exchange.request, self._tag)
         remote = narrowed(self.offer, answer) if self.offer else answer
-        dialog = Dialog(self._stack, state, self.source, answer, remote, Login(None))
+        dialog = Dialog(self._stack, state, self._exchange.source, answer, remote, Login(None))
         acknowledged = dialog.send_success(self._exchange, answer)
         self._settle()
         try:

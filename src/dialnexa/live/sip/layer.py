@@ -13,6 +13,7 @@ from dialnexa.live.sip.client_transaction import (
     InviteClientTransaction,
     NonInviteClientTransaction,
 )
+from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.message import Request, Response, SipMessage
 from dialnexa.live.sip.server_transaction import (
     InviteServerTransaction,
@@ -33,7 +34,6 @@ from dialnexa.live.sip.transaction import (
     server_key,
 )
 
-Address = tuple[str, int]
 Listener = Callable[[Response | Failure], None]
 """Who asked; called with each response, or with why there is none."""
 
@@ -41,9 +41,7 @@ Listener = Callable[[Response | Failure], None]
 class Inquiry:
     """A request of ours under way."""
 
-    def __init__(
-        self, layer: TransactionLayer, transaction: ClientTransaction, to: Address, listener: Listener
-    ) -> None:
+    def __init__(self, layer: TransactionLayer, transaction: ClientTransaction, to: Hop, listener: Listener) -> None:
         self.transaction = transaction
         self.destination = to
         self.listener = listener
@@ -68,7 +66,7 @@ class Inquiry:
 class Exchange:
     """A request from a peer, and the way back to it."""
 
-    def __init__(self, layer: TransactionLayer, transaction: ServerTransaction, source: Address) -> None:
+    def __init__(self, layer: TransactionLayer, transaction: ServerTransaction, source: Hop) -> None:
         self.transaction = transaction
         self.source = source
         self.appointment: Appointment | None = None
@@ -90,6 +88,11 @@ class Exchange:
         """Where its transaction stands."""
         return self.transaction.state
 
+    @property
+    def reply_to(self) -> Hop:
+        """Where answers go: back over the connection the request came on; over UDP where its Via says (§18.2.2)."""
+        return self.source if self.source.is_reliable else Hop(*self.request.via.reply_to)
+
     def respond(self, response: Response) -> None:
         """Send a response; retransmission and repetitions are taken care of. Too late: it is dropped."""
         self._layer.run_server(self, self.transaction.respond(response, self._layer.agenda.now()))
@@ -102,7 +105,7 @@ class TransactionLayer:
         self,
         agenda: Agenda,
         timers: Timers,
-        transmit: Callable[[SipMessage, Address], None],
+        transmit: Callable[[SipMessage, Hop], None],
         on_request: Callable[[Exchange], None],
         on_ack: Callable[[Request], None],
         on_stray: Callable[[Response], None],
@@ -124,13 +127,31 @@ class TransactionLayer:
 
     # --- our requests ----------------------------------------------------------------------------------------------
 
-    def ask(self, request: Request, destination: Address, listener: Listener) -> Inquiry:
+    def ask(self, request: Request, destination: Hop, listener: Listener) -> Inquiry:
         """Send a request that has its Via, and report what comes back."""
-        machine = InviteClientTransaction if request.method == "INVITE" else NonInviteClientTransaction
-        inquiry = Inquiry(self, machine(request, self.timers), destination, listener)
-        self.clients[client_key(request)] = inquiry
-        self.run_client(inquiry, inquiry.transaction.start(self.agenda.now()))
+        inquiry = Inquiry(self, self._client(request, destination), destination, listener)
+        self._start(inquiry)
         return inquiry
+
+    def restart(self, inquiry: Inquiry, request: Request, destination: Hop, listener: Listener) -> None:
+        """Begin an inquiry anew on another way, in a transaction of its own; the request has a new Via."""
+        inquiry.transaction = self._client(request, destination)
+        inquiry.destination, inquiry.listener = destination, listener
+        self._start(inquiry)
+
+    def _client(self, request: Request, destination: Hop) -> ClientTransaction:
+        machine = InviteClientTransaction if request.method == "INVITE" else NonInviteClientTransaction
+        return machine(request, self.timers, reliable=destination.is_reliable)
+
+    def _start(self, inquiry: Inquiry) -> None:
+        self.clients[client_key(inquiry.request)] = inquiry
+        self.run_client(inquiry, inquiry.transaction.start(self.agenda.now()))
+
+    def lose(self, hop: Hop) -> None:
+        """Fail what was sent over a connection and nobody has said a word to: it broke, or never came up (§18.4)."""
+        for inquiry in list(self.clients.values()):
+            if inquiry.destination == hop and inquiry.state in (State.CALLING, State.TRYING):
+                self.run_client(inquiry, inquiry.transaction.abort(Failure.TRANSPORT))
 
     def receive_response(self, response: Response) -> None:
         """Take a response from the wire."""
@@ -155,7 +176,7 @@ class TransactionLayer:
 
     # --- requests from others --------------------------------------------------------------------------------------
 
-    def receive_request(self, request: Request, source: Address) -> None:
+    def receive_request(self, request: Request, source: Hop) -> None:
         """Take a request from the wire, its Via already stamped."""
         key = server_key(request)
         exchange = self.servers.get(key)
@@ -170,9 +191,9 @@ class TransactionLayer:
         """Return the INVITE that a CANCEL is for."""
         return self.servers.get(invite_key(cancel))
 
-    def _begin(self, key: ServerKey, request: Request, source: Address) -> None:
+    def _begin(self, key: ServerKey, request: Request, source: Hop) -> None:
         machine = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
-        exchange = Exchange(self, machine(request, self.timers), source)
+        exchange = Exchange(self, machine(request, self.timers, reliable=source.is_reliable), source)
         self.servers[key] = exchange
         mark = _birthmark(request)
         merged = mark is not None and self._birthmarks.setdefault(mark, key) != key
@@ -190,7 +211,7 @@ class TransactionLayer:
         self._arrange(exchange, lambda now: self.run_server(exchange, exchange.transaction.timeout(now)))
         for action in actions:
             if isinstance(action, Send):
-                self._transmit(action.message, exchange.request.via.reply_to)
+                self._transmit(action.message, exchange.reply_to)
             elif isinstance(action, Deliver) and isinstance(action.message, Request):
                 self._pass_up(exchange, action.message)
 

@@ -11,12 +11,13 @@ from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, Progress
 from dialnexa.live.sip.fields import bracket
-from dialnexa.live.sip.layer import Address, Inquiry
-from dialnexa.live.sip.message import Request, Response
+from dialnexa.live.sip.hop import Hop
+from dialnexa.live.sip.layer import Inquiry
+from dialnexa.live.sip.message import Request, Response, reason_phrase
 from dialnexa.live.sip.resolve import resolve
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, narrowed, parse_sdp
 from dialnexa.live.sip.session import Dialog, answer_in
-from dialnexa.live.sip.stack import ALLOW, Stack, new_tag, quote_user
+from dialnexa.live.sip.stack import ALLOW, Stack, new_tag, quote_user, uri_transport
 from dialnexa.live.sip.transaction import Failure, State
 
 _MAX_LOGINS = 3
@@ -33,21 +34,22 @@ class OutgoingCall:
         from_user: str,
         host: str,
         port: int,
+        transport: str,
         offer: SessionDescription,
         credentials: Credentials | None,
         headers: Sequence[tuple[str, str]],
     ) -> None:
         self.call_id = f"{new_tag()}@{stack.advertised[0]}"
         self._stack = stack
-        self._uri = f"sip:{quote_user(to)}{bracket(host)}:{port}"
-        self._host, self._port = host, port
+        self._uri = f"sip:{quote_user(to)}{bracket(host)}:{port}{uri_transport(transport)}"
+        self._host, self._port, self._transport = host, port, transport
         self._from_user = from_user
         self._from = f"{stack.address_of_record(from_user)};tag={new_tag()}"
         self._offer = offer
         self._headers = tuple(headers)
         self._login = Login(credentials)
         self._cseq = 0
-        self._destination: Address = (host, port)
+        self._destination = Hop(host, port, transport)
         self._inquiry: Inquiry | None = None
         self._abandoned = False
         self._cancel_sent = False
@@ -68,7 +70,8 @@ class OutgoingCall:
         self._outcome = asyncio.get_running_loop().create_future()
         self._stack.pending.add(self)
         try:
-            self._destination = await resolve(self._host, self._port)
+            address, port = await resolve(self._host, self._port)
+            self._destination = Hop(address, port, self._transport, self._host.strip("[]"))
             self._invite()
             return await self._outcome
         except asyncio.CancelledError:
@@ -93,7 +96,7 @@ class OutgoingCall:
         headers.set("To", f"<{self._uri}>")
         headers.set("Call-ID", self.call_id)
         headers.set("CSeq", f"{self._cseq} INVITE")
-        headers.set("Contact", self._stack.contact(self._from_user))
+        headers.set("Contact", self._stack.contact(self._from_user, self._transport))
         headers.set("Content-Type", "application/sdp")
         headers.add(*ALLOW)
         for name, value in self._headers:
@@ -102,7 +105,10 @@ class OutgoingCall:
         self._inquiry = self._stack.ask(invite, self._destination, self._on_event)
 
     def _on_event(self, event: Response | Failure) -> None:
-        if isinstance(event, Failure):
+        if event is Failure.TRANSPORT:
+            detail = f"no {self._transport} connection to {self._host}:{self._port}"
+            self._fail(CallRejected(503, reason_phrase(503), detail=detail))
+        elif isinstance(event, Failure):
             self._fail(CallTimedOut(f"{self._host}:{self._port} does not answer"))
         elif event.status < 200:
             self._on_provisional(event)

@@ -11,10 +11,11 @@ from dialnexa.live.sip.agenda import Appointment
 from dialnexa.live.sip.dialog import DialogState, SuccessRetransmission
 from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy
-from dialnexa.live.sip.layer import Address, Exchange, Inquiry
+from dialnexa.live.sip.hop import Hop
+from dialnexa.live.sip.layer import Exchange, Inquiry
 from dialnexa.live.sip.message import Request, Response, reason_phrase
 from dialnexa.live.sip.sdp import NotAcceptable, SdpError, SessionDescription, make_answer, narrowed, parse_sdp
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, Stack, literal
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, Stack
 from dialnexa.live.sip.transaction import Fail, Failure, Send
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ class Dialog:
         self,
         stack: Stack,
         state: DialogState,
-        peer: Address,
+        peer: Hop,
         local_sdp: SessionDescription,
         remote_sdp: SessionDescription,
         login: Login,
@@ -100,8 +101,7 @@ class Dialog:
         if self._own_invite is not None or self._successes or self.is_over:
             raise CallRejected(491, reason_phrase(491), detail="another change of this call is under way")
         outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        contact = ("Contact", self._stack.contact(self.state.local.user))
-        headers = (contact, ALLOW, ("Content-Type", "application/sdp"))
+        headers = (self._contact(), ALLOW, ("Content-Type", "application/sdp"))
         body = description.encode()
 
         def on_response(event: Response | Failure) -> None:
@@ -150,7 +150,7 @@ class Dialog:
         request = self.state.request(method, headers)
         request.body = body
         self._login.sign(request)
-        return self._stack.ask(request, literal(self.state.next_hop, self._peer), listener)
+        return self._stack.ask(request, self._way(), listener)
 
     def _retry(
         self,
@@ -173,15 +173,21 @@ class Dialog:
             self._own_invite = inquiry
         return True
 
+    def _way(self) -> Hop:
+        return self._stack.way(self.state.next_hop, self._peer)
+
+    def _contact(self) -> tuple[str, str]:
+        return "Contact", self._stack.contact(self.state.local.user, self._peer.transport)
+
     def acknowledge(self, response: Response, invite: Request | None) -> None:
         """Send the ACK to a 2xx of our INVITE; for a repeated 2xx the same one again (§13.2.2.4)."""
         ack = self._ack
         if ack is None or ack.cseq.number != response.cseq.number:
             ack = self._ack = self.state.acknowledge(response.cseq.number)
-            self._stack.add_via(ack)
+            self._stack.add_via(ack, self._way().transport)
             for name in ("Authorization", "Proxy-Authorization"):  # the INVITE's own, unchanged (§22.1)
                 ack.headers.set(name, *(invite.headers.all(name) if invite else ()))
-        self._stack.transmit(ack, literal(self.state.next_hop, self._peer))
+        self._stack.transmit(ack, self._way())
 
     # --- requests of the peer --------------------------------------------------------------------------------------
 
@@ -256,7 +262,7 @@ class Dialog:
             to_tag=self.state.local.tag,
             headers=[
                 *(("Record-Route", route) for route in exchange.request.headers.all("Record-Route")),
-                ("Contact", self._stack.contact(self.state.local.user)),
+                self._contact(),
                 ALLOW,
                 *self._stack.server_header(),
             ],
@@ -326,7 +332,7 @@ class _Success:
     def _timeout(self) -> None:
         for action in self._retransmission.timeout(self._stack.agenda.now()):
             if isinstance(action, Send):
-                self._stack.transmit(action.message, self.exchange.request.via.reply_to)
+                self._stack.transmit(action.message, self.exchange.reply_to)
             elif isinstance(action, Fail):
                 self._on_unacknowledged()
                 return

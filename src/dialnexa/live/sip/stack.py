@@ -10,11 +10,12 @@ from urllib.parse import quote
 from dialnexa.live.sip.agenda import Agenda
 from dialnexa.live.sip.dialog import DialogId
 from dialnexa.live.sip.fields import bracket
-from dialnexa.live.sip.layer import Address, Exchange, Inquiry, Listener, TransactionLayer
+from dialnexa.live.sip.hop import TCP, UDP, Address, Hop, default_port, ip_version
+from dialnexa.live.sip.layer import Exchange, Inquiry, Listener, TransactionLayer
 from dialnexa.live.sip.message import Request, Response, SipMessage
 from dialnexa.live.sip.timers import Timers
-from dialnexa.live.sip.transaction import MAGIC_COOKIE
-from dialnexa.live.sip.transport import ip_version
+from dialnexa.live.sip.transaction import MAGIC_COOKIE, Failure
+from dialnexa.live.sip.transport import Transport
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
 """What we understand; goes into Allow."""
@@ -22,6 +23,11 @@ ALLOW = ("Allow", ", ".join(METHODS))
 ACCEPT = ("Accept", "application/sdp")
 EXTENSIONS: frozenset[str] = frozenset()
 """Option tags we support (RFC 3261 §19.2)."""
+
+LARGEST_DATAGRAM = 1300
+"""A longer request goes over TCP (RFC 3261 §18.1.1: 200 bytes less than the usual path takes)."""
+_NARROW_S = 600.0
+_NARROW_KEPT = 1024
 
 
 class Member(Protocol):
@@ -52,7 +58,7 @@ class Stack:
         self,
         now: Callable[[], float],
         timers: Timers,
-        transmit: Callable[[SipMessage, Address], None],
+        transmit: Callable[[SipMessage, Hop], None],
         on_request: Callable[[Exchange], None],
     ) -> None:
         self.agenda = Agenda(now)
@@ -62,49 +68,96 @@ class Stack:
         self.dialogs: dict[DialogId, Member] = {}
         self.pending: set[Member | Closable] = set()
         """Calls that are no dialogs yet, so that closing the endpoint ends them too."""
-        self.advertised: Address = ("", 0)
-        self.transport_name = "UDP"
+        self.wires: dict[str, Transport] = {}
+        """By name: UDP, TCP, TLS."""
+        self.local: dict[str, Address] = {}
+        """What peers are told to reach us at, for each of them; port 0: nobody can."""
         self.user_agent = ""
+        self._narrow: dict[str, float] = {}
+        """Hosts that take no TCP, until when to believe it."""
 
     # --- who we are ------------------------------------------------------------------------------------------------
 
-    def contact(self, user: str) -> str:
-        """Return our Contact for a user, as a name-addr."""
-        host, port = self.advertised
-        return f"<sip:{quote_user(user)}{bracket(host)}:{port}>"
+    @property
+    def advertised(self) -> Address:
+        """Host and port told to peers."""
+        return next(iter(self.local.values()), ("", 0))
+
+    def contact(self, user: str, transport: str = UDP) -> str:
+        """Return our Contact for a user, as a name-addr that leads back over the same transport."""
+        host, port = self.local.get(transport, self.advertised)
+        # Without a listener of ours the peer can only come back over the connection it has; the port is a formality.
+        return f"<sip:{quote_user(user)}{bracket(host)}:{port or default_port(transport)}{uri_transport(transport)}>"
 
     def address_of_record(self, user: str) -> str:
         """Return our From for a user, without a tag."""
         return f"<sip:{quote_user(user)}{bracket(self.advertised[0])}>"
 
-    def add_via(self, request: Request) -> None:
+    def add_via(self, request: Request, transport: str = UDP) -> None:
         """Give a request the Via of a new transaction; ``rport`` asks to be answered where it came from."""
-        host, port = self.advertised
+        host, port = self.local.get(transport, self.advertised)
+        sent_by = f"{bracket(host)}:{port or default_port(transport)}"
         branch = f"{MAGIC_COOKIE}{secrets.token_hex(10)}"
-        request.headers.set("Via", f"SIP/2.0/{self.transport_name} {bracket(host)}:{port};branch={branch};rport")
+        request.headers.set("Via", f"SIP/2.0/{transport} {sent_by};branch={branch};rport")
         request.__dict__.pop("via", None)
         if self.user_agent:
             request.headers.set("User-Agent", self.user_agent)
 
-    def out_of_dialog(self, method: str, destination: Address) -> Request:
+    def out_of_dialog(self, method: str, to: Hop) -> Request:
         """Build a request to a host itself, outside any call and without Via."""
-        uri = f"sip:{bracket(destination[0])}:{destination[1]}"
+        uri = f"sip:{bracket(to.name or to.host)}:{to.port}{uri_transport(to.transport)}"
         request = Request(method=method, uri=uri)
         request.headers.set("Max-Forwards", "70")
         request.headers.set("From", f"{self.address_of_record('dialnexa')};tag={new_tag()}")
         request.headers.set("To", f"<{uri}>")
         request.headers.set("Call-ID", f"{new_tag()}@{bracket(self.advertised[0])}")
         request.headers.set("CSeq", f"1 {method}")
-        request.headers.set("Contact", self.contact("dialnexa"))
+        request.headers.set("Contact", self.contact("dialnexa", to.transport))
         request.headers.add(*ACCEPT)
         return request
 
     # --- what we send ----------------------------------------------------------------------------------------------
 
-    def ask(self, request: Request, to: Address, listener: Listener) -> Inquiry:
-        """Send a request in a transaction of its own."""
-        self.add_via(request)
-        return self.layer.ask(request, to, listener)
+    def way(self, next_hop: Hop | None, peer: Hop) -> Hop:
+        """Return where to send what belongs to a call with ``peer``, whose own words want it at ``next_hop``.
+
+        Host names would need a look-up, and a transport we do not have cannot be used: the peer's known address stands
+        in. A connection that stands is used again as long as it leads to the same host (RFC 5923 §5).
+        """
+        if next_hop is None or not ip_version(next_hop.host) or next_hop.transport not in self.wires:
+            return peer
+        if peer.is_reliable and next_hop.host == peer.host and self.wires[peer.transport].reaches(peer):
+            return peer
+        return next_hop._replace(name=peer.name) if next_hop.is_reliable else next_hop
+
+    def ask(self, request: Request, to: Hop, listener: Listener) -> Inquiry:
+        """Send a request in a transaction of its own; too long for a datagram, over TCP if the peer lets us."""
+        self.add_via(request, to.transport)
+        if not self._wants_tcp(request, to):
+            return self.layer.ask(request, to, listener)
+
+        def on_event(event: Response | Failure) -> None:
+            if event is not Failure.TRANSPORT:
+                listener(event)
+                return
+            self._remember_narrow(to.host)
+            self.add_via(request, to.transport)
+            self.layer.restart(inquiry, request, to, listener)
+
+        self.add_via(request, TCP)
+        inquiry = self.layer.ask(request, to._replace(transport=TCP), on_event)
+        return inquiry
+
+    def _wants_tcp(self, request: Request, to: Hop) -> bool:
+        """Whether a request has outgrown UDP, where it would be cut to pieces on the way (§18.1.1)."""
+        if to.transport != UDP or TCP not in self.wires or self.agenda.now() < self._narrow.get(to.host, 0.0):
+            return False
+        return len(request.encode()) > LARGEST_DATAGRAM
+
+    def _remember_narrow(self, host: str) -> None:
+        if len(self._narrow) >= _NARROW_KEPT:
+            self._narrow.pop(next(iter(self._narrow)))
+        self._narrow[host] = self.agenda.now() + _NARROW_S
 
     def answer(
         self,
@@ -155,6 +208,6 @@ def quote_user(user: str) -> str:
     return f"{quote(user, safe='-_.!~*()&=+$,;?/' + chr(39))}@" if user else ""
 
 
-def literal(address: Address | None, otherwise: Address) -> Address:
-    """Return an address that can be sent to now: host names need a look-up, so the peer's known address stands in."""
-    return address if address is not None and ip_version(address[0]) else otherwise
+def uri_transport(transport: str) -> str:
+    """Return the URI parameter that asks for a transport; UDP needs none."""
+    return "" if transport == UDP else f";transport={transport.lower()}"

@@ -1,39 +1,35 @@
-"""SIP over UDP (RFC 3261 §18). Thin on purpose: a TCP or TLS transport takes its place by offering the same methods."""
+"""What an endpoint asks of the wire, and SIP over UDP (RFC 3261 §18). TCP and TLS are in ``stream``."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Protocol, cast
 
 import structlog
 
+from dialnexa.live.sip.hop import UDP, Address, Hop, ip_version
+
 log = structlog.get_logger(__name__)
-
-Address = tuple[str, int]
-
-
-@lru_cache(4096)
-def ip_version(host: str) -> int:
-    """Return 4 or 6 for an address literal, 0 for anything else."""
-    try:
-        return ipaddress.ip_address(host).version
-    except ValueError:
-        return 0
 
 
 class Transport(Protocol):
     """What an endpoint asks of the wire."""
 
-    name: str
-    """As written in Via: UDP, TCP, TLS."""
+    @property
+    def name(self) -> str:
+        """As written in Via: UDP, TCP, TLS."""
+        ...
+
     address: Address
     """As bound."""
 
-    def send(self, data: bytes, to: Address) -> None:
+    def send(self, data: bytes, to: Hop) -> None:
         """Send one message; what cannot be sent is lost, as on any network."""
+        ...
+
+    def reaches(self, hop: Hop) -> bool:
+        """Whether a message to this hop can be sent without making a connection first."""
         ...
 
     def close(self) -> None:
@@ -44,7 +40,7 @@ class Transport(Protocol):
 class UdpTransport(asyncio.DatagramProtocol):
     """One UDP socket."""
 
-    name = "UDP"
+    name = UDP
 
     def __init__(self, on_datagram: Callable[[bytes, Address], None]) -> None:
         self._on_datagram = on_datagram
@@ -79,16 +75,20 @@ class UdpTransport(asyncio.DatagramProtocol):
         """Note what the network reports; the transaction timers deal with it."""
         log.debug("sip socket error", error=str(exc))
 
-    def send(self, data: bytes, to: Address) -> None:
+    def reaches(self, hop: Hop) -> bool:
+        """Datagrams need no connection."""
+        return True
+
+    def send(self, data: bytes, to: Hop) -> None:
         """Send one datagram."""
         if self._transport is None or self._transport.is_closing():
             return
         # Peers write the addresses we send to. A name would block the loop for a look-up, and asyncio closes the whole
         # socket over a port that is none, so nothing but a sendable address gets past here.
-        if ip_version(to[0]) != self._version or not 0 < to[1] < 65536:
-            log.warning("sip message not sent: not an address of ours", to=f"{to[0][:100]}:{to[1]}")
+        if ip_version(to.host) != self._version or not 0 < to.port < 65536:
+            log.warning("sip message not sent: not an address of ours", to=f"{to.host[:100]}:{to.port}")
             return
-        self._transport.sendto(data, to)
+        self._transport.sendto(data, to.address)
 
     def close(self) -> None:
         """Close the socket."""
