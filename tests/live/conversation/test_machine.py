@@ -207,13 +207,13 @@ def test_the_end_of_the_turn_waits_for_the_final_and_then_for_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("text", "matched", "after"),
-    [("Tuesday.", True, 250), ("Tuesday.", False, 375), ("Tuesday and", False, 1200), ("Tuesday and", True, 250)],
+    [("Tuesday.", True, 200), ("Tuesday.", False, 375), ("Tuesday and", False, 1200), ("Tuesday and", True, 200)],
 )
 def test_patience_depends_on_the_words(text: str, matched: bool, after: int) -> None:
     machine = listening()
     machine.handle(VoiceStarted(1200, 1000))
-    machine.handle(VoiceStopped(2200, 2000))
-    machine.handle(FinalHeard(2210, text, matched=matched))
+    machine.handle(VoiceStopped(2192, 2000))
+    machine.handle(FinalHeard(2195, text, matched=matched))
     assert machine.deadline == 2000 + after
 
 
@@ -235,9 +235,9 @@ def test_words_without_voice_are_a_turn_too() -> None:
 
 def test_responsiveness_and_sensitivity_set_the_times() -> None:
     calm = TurnSettings.of(plan(turns=TurnTaking(responsiveness=0.0, interruption_sensitivity=0.0)))
-    assert (calm.commit_ms, calm.commit_matched_ms, calm.interrupt_ms, calm.interrupt_words) == (500, 375, 500, 2)
+    assert (calm.commit_ms, calm.commit_matched_ms, calm.interrupt_ms, calm.interrupt_words) == (500, 325, 500, 2)
     eager = TurnSettings.of(plan(turns=TurnTaking(responsiveness=1.0, interruption_sensitivity=1.0)))
-    assert (eager.commit_ms, eager.commit_matched_ms, eager.interrupt_ms, eager.interrupt_words) == (250, 250, 350, 1)
+    assert (eager.commit_ms, eager.commit_matched_ms, eager.interrupt_ms, eager.interrupt_words) == (250, 200, 350, 1)
 
 
 def test_two_words_interrupt_before_the_voice_has_lasted() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from tests.live.conversation.stories import END_CALL, plan, story
 
-from dialnexa.live.plan import Opening, TurnTaking
+from dialnexa.live.line import SAMPLE_RATE
+from dialnexa.live.plan import Opening, Trouble, TurnTaking
 from dialnexa.live.speech.ports import TextDelta, ToolCall
 
 
@@ -75,17 +77,18 @@ async def test_an_interruption_keeps_exactly_what_was_heard() -> None:
         await call.agent_is_done()
         await call.says("Count.")
         await call.line.run_until(lambda: call.line.agent_speaks)
+        await call.line.run(0.3)
         began = call.line.now
         await call.says("Stop that now.", seconds=1.5)
         await call.agent_is_done()
         cut = call.turns[2]
         assert cut.interrupted
         assert cut.intended == "One two three four five six seven eight nine ten."
-        # The caller's voice is taken for an interruption 425 ms after its onset, at a window's end.
+        # The caller's voice is taken for an interruption 425 ms after its onset, windows of 32 ms counted whole.
         heard_ms = cut.end_ms - cut.start_ms
-        assert 425 <= heard_ms - (began * 1000 - cut.start_ms) <= 500
-        assert cut.text == "One two"
-        assert ("assistant", "One two") in [(m.role, m.content) for m in call.asked()]
+        assert 400 <= heard_ms - (began * 1000 - cut.start_ms) <= 500
+        assert cut.text == "One two three"
+        assert ("assistant", "One two three") in [(m.role, m.content) for m in call.asked()]
         assert call.transcript[-2:] == [("user", "Stop that now."), ("agent", "Yes?")]
 
 
@@ -94,11 +97,35 @@ async def test_a_backchannel_does_not_interrupt() -> None:
         await call.agent_is_done()
         await call.says("Count.")
         await call.line.run_until(lambda: call.line.agent_speaks)
+        await call.line.run(0.3)
         await call.says("mhm", seconds=0.3)
         await call.line.run_until(lambda: not call.line.agent_speaks)
         assert call.turns[2].text == "One two three four five six seven eight nine ten."
         assert call.transcript[-1] == ("user", "mhm")
         assert len(call.speech.mind.requests) == 1
+
+
+async def test_who_speaks_up_with_the_agents_first_syllable_is_not_talked_over() -> None:
+    async with story(replies=["One two three four five six seven eight nine ten.", "Yes?"]) as call:
+        await call.agent_is_done()
+        await call.says("Count.")
+        await call.line.run_until(lambda: call.line.agent_speaks)
+        began = call.line.now
+        await call.says("And quickly please.", seconds=1.5)
+        await call.line.run_until(lambda: len(call.speech.mind.requests) == 2)
+        assert np.count_nonzero(call.line.agent_audio[int(began * SAMPLE_RATE) :]) <= 0.25 * SAMPLE_RATE
+        assert call.asked()[-1].content == "And quickly please."
+
+
+async def test_a_cough_at_the_agents_first_syllable_costs_no_word() -> None:
+    async with story(heard=["Count.", ""], replies=["One two three four five six seven eight nine ten."]) as call:
+        await call.agent_is_done()
+        call.line.caller_speaks(1.0)
+        await call.line.run_until(lambda: call.line.agent_speaks)
+        call.line.caller_speaks(0.25)
+        await call.line.run(8.0)
+        assert call.turns[-1].text == "One two three four five six seven eight nine ten."
+        assert call.happened(Trouble) == []
 
 
 async def test_an_okay_at_the_end_of_the_question_is_an_answer() -> None:
@@ -135,6 +162,17 @@ async def test_silence_is_asked_about_once_and_then_ends_the_call() -> None:
         await call.line.run_until(lambda: call.over)
         assert 14.9 <= call.line.now - quiet <= 15.1
         assert (call.result.ending, call.result.reason) == ("completed", "silence_timeout")
+
+
+async def test_nobody_is_hung_up_on_for_talking_without_being_understood() -> None:
+    async with story(heard=["", "", ""], replies=["Sorry?", "Sorry?"]) as call:
+        for _ in range(2):
+            await call.agent_is_done()
+            call.line.caller_speaks(1.0)
+        await call.agent_is_done()
+        call.line.caller_speaks(16.0)
+        await call.line.run(17.0)
+        assert not call.over, "they spoke a second ago: that is no silence"
 
 
 async def test_end_call_plays_the_goodbye_to_its_last_sample() -> None:

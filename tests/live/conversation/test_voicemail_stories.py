@@ -42,10 +42,21 @@ async def test_a_person_who_says_nothing_is_greeted_after_the_pause() -> None:
 async def test_a_late_hello_does_not_stop_the_opening() -> None:
     async with story(OUTBOUND) as call:
         await call.line.run_until(lambda: call.line.agent_speaks)
+        await call.line.run(0.3)
         await call.says("Hello?", seconds=0.5)
         await call.line.run_until(lambda: not call.line.agent_speaks)
+        assert len(call.line.utterances) == 1
         assert ("agent", "Hello, this is Mia from the clinic.") in call.transcript
         assert ("user", "Hello?") in call.transcript
+
+
+async def test_who_says_hello_in_the_moment_of_the_opening_is_heard_out_and_then_greeted() -> None:
+    async with story(OUTBOUND) as call:
+        await call.line.run(1.94)
+        await call.says("Hello?", seconds=0.5)
+        assert not call.line.agent_speaks
+        await call.agent_is_done()
+        assert call.transcript == [("user", "Hello?"), ("agent", "Hello, this is Mia from the clinic.")]
 
 
 async def test_a_machine_gets_its_message_after_the_beep() -> None:

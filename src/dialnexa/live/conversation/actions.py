@@ -96,7 +96,7 @@ class SpeakReminder:
 
 @dataclass(frozen=True, slots=True)
 class HoldAgent:
-    """Do not let the reply begin yet: the caller started to speak."""
+    """Hold the reply where it is, at its beginning: the caller started to speak."""
 
     reply: int
 

@@ -74,10 +74,15 @@ class AgentFloor:
             self._out.append(CutAgent(self._reply.number, by_caller=False))
             self._forget_reply()
 
-    def _hold(self) -> None:
-        """The caller spoke up before the reply's first sample: no talking over their first syllable."""
+    def _unheard(self, since: int) -> bool:
+        """Tell whether the caller spoke up before they can have heard the reply begin."""
         reply = self._reply
-        if reply is not None and not reply.playing:
+        return reply is not None and (reply.began_at is None or since <= reply.began_at + self.settings.unheard_ms)
+
+    def _hold(self, since: int) -> None:
+        """No talking over the caller's first syllable, if they spoke up before they heard the reply."""
+        reply = self._reply
+        if reply is not None and self._unheard(since):
             reply.held = True
             self._disarm(Timer.AUDIO)
             self._out.append(HoldAgent(reply.number))
@@ -98,7 +103,7 @@ class AgentFloor:
         self._arm(Timer.TOOL_LIMIT, event.limit_ms)
 
     def _playout_started(self, reply: Reply) -> None:
-        reply.playing = True
+        reply.began_at = self._now
         self._disarm(Timer.AUDIO)
         if self.state is State.THINKING:
             self.state = State.SPEAKING

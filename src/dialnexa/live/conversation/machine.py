@@ -202,6 +202,12 @@ class TurnMachine(AgentFloor):
         elif self._ear.text:
             self._set_aside()
 
+    def _take_back_opening(self) -> None:
+        """Their "hello" and our first word began together: hear theirs out, as people do, then open anew."""
+        self._drop_reply()
+        self._opened = False
+        self.state = State.OPENING
+
     def _menu_answered(self, evidence: str) -> None:
         self._menu = True
         self._screening = None
@@ -266,8 +272,10 @@ class TurnMachine(AgentFloor):
     def _voice_over_agent(self, event: VoiceStarted | VoiceLasted | VoiceStopped) -> None:
         if self.state is not State.DECIDING:
             if isinstance(event, VoiceStarted) and self._may_interrupt():
-                self._hold()
+                self._hold(event.since)
                 self.state = State.DECIDING
+            elif isinstance(event, VoiceStarted) and self.undecided and self._unheard(event.since):
+                self._take_back_opening()
             elif isinstance(event, VoiceStarted) and self.undecided and self.settings.allow_interruptions:
                 self._timers[Timer.DECIDE] = event.since + self.settings.screen_hold_ms
             elif isinstance(event, VoiceStopped):
@@ -386,11 +394,13 @@ class TurnMachine(AgentFloor):
     def _close_wordless(self, turn: HeardTurn, *, unheard: bool) -> None:
         if unheard:
             self._report("ears", "The caller spoke, but the recogniser sent no transcript.")
-        if turn.voiced_ms < self.settings.inaudible_ms or self._inaudible >= self.settings.inaudible_count:
+        spoke = turn.voiced_ms >= self.settings.inaudible_ms
+        if spoke:
+            self._activity = max(self._activity, turn.end_ms)
+        if not spoke or self._inaudible >= self.settings.inaudible_count:
             self._listen()
             return
         self._inaudible += 1
-        self._activity = max(self._activity, turn.end_ms)
         self._out.append(NoteInaudible(turn.start_ms, turn.end_ms))
         self._ask(turn)
 
@@ -450,7 +460,7 @@ class TurnMachine(AgentFloor):
         self.state = State.SPEAKING if reply.playing else State.THINKING
         if reply.held:
             reply.held = False
-            self._arm(Timer.AUDIO, self.settings.audio_ms)
+            self._await_audio(reply)
             self._out.append(ReleaseAgent(reply.number))
 
     def _set_aside(self) -> None:
@@ -476,7 +486,7 @@ class TurnMachine(AgentFloor):
         self._arm(Timer.FIRST_TOKEN, self.settings.first_token_ms)
         self._out.append(StartReply(reply.number, turn.end_ms if spoken else None, turn.final_ms))
         if self._ear.speaking and self._may_interrupt():
-            self._hold()
+            self._hold(self._now)
             self.state = State.DECIDING
 
     def _on_reply(
@@ -528,7 +538,7 @@ class TurnMachine(AgentFloor):
         if self.state is State.DECIDING or not self._may_interrupt():
             return
         if self._ear.speaking:
-            self._hold()
+            self._hold(self._now)
             self.state = State.DECIDING
         elif real_words(self._ear.text) >= self.settings.interrupt_words:
             self._interrupt()

@@ -19,7 +19,7 @@ class TurnSettings:
 
     commit_ms: int = 375
     """From the end of speech to the end of the turn, when the words are known."""
-    commit_matched_ms: int = 250
+    commit_matched_ms: int = 200
     """The same when the words answer the question, so nothing more is to be expected."""
     commit_unfinished_ms: int = 1200
     """The same when the words sound unfinished, or only a partial is known."""
@@ -37,6 +37,8 @@ class TurnSettings:
     """Voice this long interrupts the agent."""
     interrupt_words: int = 1
     """As many real words do so earlier."""
+    unheard_ms: int = 150
+    """Voice that begins this soon after the agent's did was not caused by it: nobody reacts as quickly."""
     backchannel_ms: int = 1500
     """After this much voice even "yeah yeah yeah" interrupts."""
     decide_ms: int = 1200
@@ -92,7 +94,7 @@ class TurnSettings:
             opening_text=agent.opening.text.strip(),
             opening_pause_ms=_ms(agent.opening.pause_s),
             commit_ms=commit,
-            commit_matched_ms=max(250, commit - 125),
+            commit_matched_ms=max(200, commit - 175),
             allow_interruptions=turns.allow_interruptions,
             interrupt_ms=round(500 - 150 * sensitivity),
             interrupt_words=1 if sensitivity >= 0.5 else 2,

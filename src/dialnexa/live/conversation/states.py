@@ -63,13 +63,19 @@ class Reply:
     """The first words of the present request went to the voice."""
     finished: bool = False
     """No more text will come."""
-    playing: bool = False
+    began_at: int | None = None
+    """When its first sample left; ``None`` before that."""
     stalled: bool = False
     held: bool = False
     filler: bool = False
     retried: bool = False
     voice_retried: bool = False
     tool: ToolStarted | None = None
+
+    @property
+    def playing(self) -> bool:
+        """Whether its audio has begun."""
+        return self.began_at is not None
 
     @property
     def audible(self) -> bool:
