@@ -46,6 +46,7 @@ class EngineClient:
     """Puts calls into the queue; runs nothing. For processes that only enqueue (``api``)."""
 
     def __init__(self, engine: sa.Engine) -> None:
+        _quiet()
         self._client = DBOSClient(system_database_engine=engine, application_name=_APPLICATION, lazy=True)
 
     @classmethod

@@ -7,6 +7,7 @@ import ipaddress
 import shutil
 import socket
 import sys
+import textwrap
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,10 +15,12 @@ from typing import Literal
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.cli.installation import trunks
 from dialnexa.cli.options import Data, settings_with
+from dialnexa.cli.running import running_api, running_sip
 from dialnexa.kit.process import port_is_free
 from dialnexa.live.plan import Transcriber, Voice
 from dialnexa.live.rtp.ports import PortRange
@@ -28,6 +31,9 @@ from dialnexa.settings import Settings
 
 _LOW_DISK_GB = 2.0
 _RECORDING_MB_PER_MINUTE = 1.92  # stereo, 16 bit, 8 kHz
+_INDENT = 19
+"""Columns before the words of a finding."""
+_UNWRAPPED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,19 @@ def doctor(data: Data = None) -> None:
     """Check ports, NAT, trunks, models and disk; exit 1 when something would keep calls from working."""
     console = Console(highlight=False, soft_wrap=True)
     findings = asyncio.run(examine(settings_with(data=data)))
-    marks = {"good": "[green]good[/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}
     for finding in findings:
-        console.print(f"  {marks[finding.grade]}  [bold]{finding.about:10}[/bold] {finding.words}")
-    sys.exit(1 if any(finding.grade == "bad" for finding in findings) else 0)
+        console.print(_line(finding, console.width if console.is_terminal else _UNWRAPPED))
+    bad = sum(finding.grade == "bad" for finding in findings)
+    if bad:
+        console.print(f"\n[red]{bad} of these would keep calls from working.[/red]")
+    sys.exit(1 if bad else 0)
+
+
+def _line(finding: Finding, width: int) -> str:
+    """Write a finding, wrapped under itself on a screen; in a file or pipe it stays on one line."""
+    mark = {"good": "[green]good[/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}[finding.grade]
+    words = textwrap.wrap(finding.words, max(width - _INDENT, _INDENT), break_long_words=False, break_on_hyphens=False)
+    return f"  {mark}  [bold]{finding.about:10}[/bold] " + f"\n{' ' * _INDENT}".join(map(escape, words))
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -73,10 +88,7 @@ async def _disk(settings: Settings) -> list[Finding]:
 
 
 async def _ports(settings: Settings) -> list[Finding]:
-    found = [
-        _port("HTTP", settings.http_host, settings.http_port, socket.SOCK_STREAM),
-        _port("SIP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM),
-    ]
+    found = [await _http(settings), _sip(settings)]
     try:
         ports = PortRange.parse(settings.rtp_ports)
     except ValueError as error:
@@ -93,12 +105,34 @@ async def _ports(settings: Settings) -> list[Finding]:
     return found
 
 
+async def _http(settings: Settings) -> Finding:
+    url = running_api(settings)
+    if url is None:
+        return _port("HTTP", settings.http_host, settings.http_port, socket.SOCK_STREAM)
+    try:
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+            answer = await http.get(f"{url}/readyz")
+    except httpx.HTTPError as error:
+        words = f"the API of this folder runs, but {url} does not answer ({type(error).__name__}). Restart it."
+        return Finding("bad", "HTTP", words)
+    if not answer.is_success:
+        return Finding(
+            "note", "HTTP", f"the API at {url} says it is not ready ({answer.status_code}); it may be stopping"
+        )
+    return Finding("good", "HTTP", f"the API runs and answers at {url}")
+
+
+def _sip(settings: Settings) -> Finding:
+    uri = running_sip(settings)
+    if uri is None:
+        return _port("SIP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM)
+    return Finding("good", "SIP", f"a worker runs at {uri}")
+
+
 def _port(name: str, host: str, port: int, kind: socket.SocketKind) -> Finding:
     if port == 0 or port_is_free(host, port, kind):
         return Finding("good", name, f"{host}:{port or 'any free port'} is free")
-    return Finding(
-        "note", name, f"{host}:{port} is in use: by DialNexa if it runs, else `dialnexa up` takes a free one"
-    )
+    return Finding("note", name, f"{host}:{port} is in use by another program: `dialnexa up` takes a free one")
 
 
 async def _nat(settings: Settings) -> list[Finding]:

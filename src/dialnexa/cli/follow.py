@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -82,4 +83,6 @@ def _checked(answer: httpx.Response) -> dict[str, Any]:
         message: str | list[str] = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
         message = answer.text[:300]
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        message = "the API does not know this key. `dialnexa keys` prints those of the installation."
     raise ApiRefused(f"{answer.status_code}: {message if isinstance(message, str) else '; '.join(message)}")

@@ -9,14 +9,20 @@ import typer
 
 from dialnexa.settings import Settings
 
-Data = Annotated[Path | None, typer.Option("--data", help="Folder for database, recordings and keys [var].")]
-HttpPort = Annotated[int | None, typer.Option("--http-port", help="Port of the API; 0 takes a free one [8080].")]
-SipPort = Annotated[int | None, typer.Option("--sip-port", help="UDP port for SIP; 0 takes a free one [5060].")]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder for database, recordings and keys; ./var if not given.")
+]
+HttpPort = Annotated[
+    int | None, typer.Option("--http-port", help="Port of the API, 8080 if not given; 0 takes a free one.")
+]
+SipPort = Annotated[
+    int | None, typer.Option("--sip-port", help="UDP port for SIP, 5060 if not given; 0 takes a free one.")
+]
 ReadyFile = Annotated[
     Path | None, typer.Option("--ready-file", help="Write JSON here once all parts answer: addresses, keys, pid.")
 ]
 DrainSeconds = Annotated[
-    float | None, typer.Option("--drain-seconds", help="How long live calls may go on after SIGTERM [30].")
+    float | None, typer.Option("--drain-seconds", help="How long live calls may go on after SIGTERM; 30 if not given.")
 ]
 
 

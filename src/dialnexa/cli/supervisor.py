@@ -13,6 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from dialnexa.cli.running import ready_file
+
 log = structlog.get_logger(__name__)
 
 _READY_WITHIN_S = 60.0
@@ -30,7 +32,7 @@ class Role:
     def __init__(self, name: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self._arguments = arguments
-        self._ready_file = folder / f"{name}.ready.json"
+        self._ready_file = ready_file(folder, name)
         self.log_file = folder / f"{name}.log"
         self._environment = {**os.environ, **environment}
         self._process: asyncio.subprocess.Process | None = None

@@ -14,6 +14,8 @@ call_id: ContextVar[str | None] = ContextVar("call_id", default=None)
 """The call the present task works for; every line logged in it carries the id."""
 _TRACEBACK = structlog.dev.plain_traceback
 """Plain on purpose: the pretty ones show local variables, secrets among them, and take seconds."""
+_CHATTY = ("uvicorn.error",)
+"""Libraries whose everyday news tells an operator nothing; their warnings do."""
 _SECRET_WORDS = ("password", "secret", "authorization", "api_key", "token")
 
 
@@ -41,6 +43,9 @@ def configure_logging(*, level: str = "INFO", as_json: bool = False) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    if logging.getLogger().level == logging.INFO:
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
