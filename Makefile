@@ -32,7 +32,7 @@ unit: dev
 e2e: dev
 	@bash tools/test.sh e2e
 
-bench: dev
+bench: env
 	@.venv/bin/dialnexa bench
 
 lock:
