@@ -122,7 +122,9 @@ def running(data: Path, *arguments: str, environment: Mapping[str, str] | None =
                 logs = "\n".join(f.read_text(errors="replace")[-3000:] for f in (data / "logs").glob("*.log"))
                 raise AssertionError(f"did not come up:\n{process.stdout and process.stdout.read().decode()}\n{logs}")
             time.sleep(0.05)
-        yield Installation(process, json.loads(ready.read_text()), data)
+        installation = Installation(process, json.loads(ready.read_text()), data)
+        with installation.http:
+            yield installation
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
