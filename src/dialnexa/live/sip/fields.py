@@ -23,7 +23,7 @@ _PLAIN_DISPLAY = re.compile(r"[^<>\",;:@]*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.\-]*)")
 _VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9.+\-]+)\s+"
+    r"SIP\s*/\s*\d\.\d\s*/\s*(?P<transport>[A-Za-z0-9.+\-]+)\s+"
     r"(?P<host>\[[^\]\s]+\]|[^\s:;,\[\]]+)\s*(?::\s*(?P<port>\d{1,5})\s*)?(?P<params>;.*)?",
     re.IGNORECASE | re.DOTALL,
 )

@@ -22,6 +22,8 @@ MAX_HEADERS = 256
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"]+")
 _VERSION = re.compile(r"SIP/\d+\.\d+", re.IGNORECASE)
+_REQUEST_LINE_MEANT = re.compile(r"[A-Z]+ .* SIP/2\.0 *", re.IGNORECASE)
+"""A request line with blanks too many."""
 _STATUS_LINE = re.compile(r"SIP/2\.0 (\d{3})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 
 _COMPACT = {
@@ -247,10 +249,11 @@ class Malformed:
 
 
 class _Refused(Exception):
-    def __init__(self, reason: str, status: int = 400) -> None:
+    def __init__(self, reason: str, status: int = 400, request: Request | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
+        self.request = request
 
 
 def parse(data: bytes) -> Request | Response | Malformed:
@@ -269,8 +272,8 @@ def parse(data: bytes) -> Request | Response | Malformed:
         _check(message)
         message.body = _cut_body(headers, body)
     except (_Refused, FieldError) as error:
-        status = error.status if isinstance(error, _Refused) else 400
-        return Malformed(status, str(error)[:120], _answerable(message))
+        status, meant = (error.status, error.request) if isinstance(error, _Refused) else (400, None)
+        return Malformed(status, str(error)[:120], _answerable(message or meant))
     return message
 
 
@@ -325,7 +328,10 @@ def _read_start_line(line: str, headers: Headers) -> Request | Response:
         return Response(headers=headers, status=status, reason=status_line[2] or "")
     parts = line.split(" ")
     if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not _VERSION.fullmatch(parts[2]):
-        raise _Refused(f"{line[:30]!r} is neither a request line nor a status line")
+        # The headers may still say whom to tell (RFC 4475 §3.1.2.8 to 10).
+        meant = parts[0] if _REQUEST_LINE_MEANT.fullmatch(line) else ""
+        request = Request(headers=headers, method=meant) if meant else None
+        raise _Refused(f"{line[:30]!r} is neither a request line nor a status line", request=request)
     return Request(headers=headers, method=parts[0], uri=parts[1])
 
 
@@ -354,7 +360,7 @@ def _check(message: Request | Response) -> None:
     if not _REQUEST_URI.fullmatch(message.uri):
         raise _Refused("the Request-URI is not a URI")
     hops = headers.first("Max-Forwards")
-    if hops and not (hops.isascii() and hops.isdigit() and len(hops) <= 3 and int(hops) <= 255):
+    if hops and not (hops.isascii() and hops.isdigit() and len(hops) <= 9 and int(hops) <= 255):
         raise _Refused("Max-Forwards is not a number up to 255")
 
 

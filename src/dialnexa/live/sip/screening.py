@@ -45,8 +45,6 @@ def _target(request: Request) -> Refusal | None:
         return Refusal(400, f"Bad Request-URI ({error})"[:100].replace("\r", "").replace("\n", ""))
     if uri.headers:
         return Refusal(400, "Headers In The Request-URI")
-    if request.headers.first("Max-Forwards") and int(request.headers.first("Max-Forwards")) == 0:
-        return Refusal(483)
     return None
 
 
