@@ -1,0 +1,76 @@
+"""Agents: make, change, publish, roll back."""
+
+from __future__ import annotations
+
+from dialnexa_client.decoding import reader
+from dialnexa_client.exchange import Core, Plan, Request, part
+from dialnexa_client.models.agents import Agent, AgentVersion
+from dialnexa_client.models.workspace import Deleted
+from dialnexa_client.paging import Search
+
+
+def create(
+    core: Core,
+    *,
+    title: str,
+    prompt_text: str,
+    voice_id: str,
+    language_id: str,
+    idempotency_key: str | None = None,
+    **fields: object,
+) -> Plan[Agent]:
+    """Make an agent with a draft version 1. Any further field of the API's flat form may be given by its name.
+
+    Publish the draft before it can take calls; ``is_published=True`` does so at once.
+    """
+    body = {"title": title, "prompt_text": prompt_text, "voice_id": voice_id, "language_id": language_id, **fields}
+    return core.ask(Request("POST", "/agents", reader(Agent), body=body, idempotency_key=idempotency_key))
+
+
+def get(core: Core, agent_id: str) -> Plan[Agent]:
+    """Return an agent: the fields of its open draft."""
+    return core.ask(Request("GET", f"/agents/{part(agent_id)}", reader(Agent)))
+
+
+def search(core: Core) -> Search[Agent]:
+    """List agents, newest first, in short."""
+    return Search(core, "/agents", Agent, {}, key="agents")
+
+
+def update(core: Core, agent_id: str, **fields: object) -> Plan[Agent]:
+    """Change a draft; fields left out stay as they are. Raises ``BadRequest`` for a published version: it is locked."""
+    return core.ask(Request("PATCH", f"/agents/{part(agent_id)}", reader(Agent), body=fields))
+
+
+def publish(
+    core: Core,
+    agent_id: str,
+    *,
+    version_number: int | None = None,
+    inbound_phone_number_id: str | None = None,
+    outbound_phone_number_id: str | None = None,
+) -> Plan[Agent]:
+    """Freeze a draft as an immutable version and make it live. ``live_agent_version_id`` then places calls."""
+    body = {
+        "version_number": version_number,
+        "inbound_phone_number_id": inbound_phone_number_id,
+        "outbound_phone_number_id": outbound_phone_number_id,
+    }
+    sent = {name: value for name, value in body.items() if value is not None}
+    return core.ask(Request("POST", f"/agents/{part(agent_id)}/publish", reader(Agent), body=sent))
+
+
+def roll_back(core: Core, agent_id: str, version_number: int) -> Plan[Agent]:
+    """Make an older published version the live one."""
+    body = {"version_number": version_number}
+    return core.ask(Request("POST", f"/agents/{part(agent_id)}/rollback", reader(Agent), body=body))
+
+
+def versions(core: Core, agent_id: str, *, limit: int = 100) -> Search[AgentVersion]:
+    """List an agent's versions, newest first."""
+    return Search(core, f"/agents/{part(agent_id)}/versions", AgentVersion, {}, limit)
+
+
+def delete(core: Core, agent_id: str) -> Plan[Deleted]:
+    """Take an agent away and off its numbers. The records of its calls stay."""
+    return core.ask(Request("DELETE", f"/agents/{part(agent_id)}", reader(Deleted)))

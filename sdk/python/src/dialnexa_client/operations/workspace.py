@@ -1,0 +1,58 @@
+"""Keys and limits of the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dialnexa_client.decoding import reader
+from dialnexa_client.exchange import Core, Plan, Request, part
+from dialnexa_client.models.workspace import ApiKey, Deleted, Limits, NewApiKey
+from dialnexa_client.paging import Search
+
+
+def create_key(
+    core: Core,
+    *,
+    name: str,
+    type: str | None = None,
+    environment: str | None = None,
+    scopes: Sequence[str] | None = None,
+    expire_now: bool | None = None,
+    idempotency_key: str | None = None,
+) -> Plan[NewApiKey]:
+    """Make a key; its secret is in this answer and nowhere else.
+
+    ``type`` is secret, publishable or restricted (then with ``scopes`` such as ``calls:write``). ``expire_now`` tells
+    what happens to the key this one replaces: true ends it at once, false in 24 hours.
+    """
+    body = {
+        "name": name,
+        "type": type,
+        "environment": environment,
+        "scopes": None if scopes is None else list(scopes),
+        "expire_now": expire_now,
+    }
+    sent = {field: value for field, value in body.items() if value is not None}
+    return core.ask(Request("POST", "/api-keys", reader(NewApiKey), body=sent, idempotency_key=idempotency_key))
+
+
+def keys(core: Core, *, search: str | None = None, limit: int = 100) -> Search[ApiKey]:
+    """List keys, newest first, with those that were revoked or have expired. ``search`` is part of the name."""
+    return Search(core, "/api-keys", ApiKey, {"search": search}, limit)
+
+
+def revoke_key(core: Core, key_id: str) -> Plan[Deleted]:
+    """End a key at once. Calls that run are not cut."""
+    return core.ask(Request("DELETE", f"/api-keys/{part(key_id)}", reader(Deleted)))
+
+
+def limits(core: Core) -> Plan[Limits]:
+    """Return how many calls the workspace may hold at once, and holds now."""
+    return core.ask(Request("GET", "/workspace/limits", reader(Limits)))
+
+
+def set_limits(core: Core, *, concurrency_limit: int) -> Plan[Limits]:
+    """Set the concurrency limit. Calls that run are not cut when it sinks below their number."""
+    return core.ask(
+        Request("PATCH", "/workspace/limits", reader(Limits), body={"concurrency_limit": concurrency_limit})
+    )
