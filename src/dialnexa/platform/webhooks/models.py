@@ -1,10 +1,10 @@
-"""Tables of webhooks: the outbox. Endpoints and deliveries join it when delivery comes."""
+"""Tables of webhooks: the outbox and its stream, the subscribers, and every attempt to reach them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -19,11 +19,18 @@ class Event(Base):
         tenant_key(),
         Index("ix_events_workspace", "workspace_id", "seq"),
         Index("ix_events_call", "call_id"),
+        Index("ix_events_stream", "workspace_id", "position"),
+        Index(
+            "ix_events_fresh",
+            "seq",
+            sqlite_where=text("position IS NULL"),
+            postgresql_where=text("position IS NULL"),
+        ),
         {"sqlite_autoincrement": True},  # a number must not come again after old events are pruned
     )
 
     seq: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
-    """The order of events, for those who want them ordered."""
+    """The order in which events were begun. On PostgreSQL a lower number may be committed after a higher one."""
     id: Mapped[str] = mapped_column(unique=True)
     """``evt_…``, stable over every attempt to deliver it."""
     workspace_id: Mapped[str]
@@ -33,4 +40,106 @@ class Event(Base):
     """A canonical name of contract E.2, such as ``call.completed``."""
     call_id: Mapped[str | None]
     payload: Mapped[dict[str, object]]
+    created_at: Mapped[datetime]
+    position: Mapped[int | None] = mapped_column(BigInteger)
+    """Its place in the stream, given when it is handed out to subscribers. Grows without gaps that fill later."""
+
+
+class EventStream(Base):
+    """One row: the last position given out. Its lock makes those who hand out events take turns."""
+
+    __tablename__ = "event_stream"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_position: Mapped[int] = mapped_column(BigInteger)
+
+
+class Webhook(Base):
+    """A subscriber: where events of one workspace and mode are sent, and which."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = (
+        tenant_key(),
+        UniqueConstraint("workspace_id", "id"),
+        Index("ix_webhooks_workspace", "workspace_id", "livemode", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))
+    account_id: Mapped[str]
+    livemode: Mapped[bool]
+    url: Mapped[str]
+    events: Mapped[list[str]]
+    """Names as the subscriber chose them, aliases and ``*`` included."""
+    agent_ids: Mapped[list[str]]
+    """Only events of these agents; empty: of all."""
+    secret_sealed: Mapped[str] = mapped_column(Text)
+    is_active: Mapped[bool]
+    retry_count: Mapped[int]
+    timeout_ms: Mapped[int]
+    last_delivery_at: Mapped[datetime | None]
+    last_status_code: Mapped[int | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Delivery(Base):
+    """One attempt to deliver one event to one webhook: planned, then made, then kept as the log."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "webhook_id"], ["webhooks.workspace_id", "webhooks.id"], ondelete="CASCADE"
+        ),
+        Index("ix_webhook_deliveries_log", "webhook_id", "id"),
+        Index(
+            "ix_webhook_deliveries_due",
+            "due_at",
+            "webhook_id",
+            sqlite_where=text("status = 'pending'"),
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index(
+            "ix_webhook_deliveries_lane",
+            "webhook_id",
+            "lane",
+            "position",
+            sqlite_where=text("status = 'pending'"),
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index(
+            "ix_webhook_deliveries_dead",
+            "workspace_id",
+            "id",
+            sqlite_where=text("dead_at IS NOT NULL"),
+            postgresql_where=text("dead_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """``dlv_…``, new for every attempt."""
+    workspace_id: Mapped[str]
+    webhook_id: Mapped[str]
+    event_id: Mapped[str]
+    event: Mapped[str]
+    """The event's name as this subscriber knows it."""
+    call_id: Mapped[str | None]
+    lane: Mapped[str]
+    """Deliveries of one webhook and lane go out one after the other, by ``position``: those of one call."""
+    position: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str]
+    """``pending``, ``succeeded`` or ``failed``."""
+    retry_attempt: Mapped[int]
+    """0 for the first attempt."""
+    parent_delivery_id: Mapped[str | None]
+    """The first attempt, of which this is a retry."""
+    due_at: Mapped[datetime]
+    """When to send it. While somebody is sending it: when to believe that they died."""
+    attempted_at: Mapped[datetime | None]
+    duration_ms: Mapped[int | None]
+    response_status: Mapped[int | None]
+    response_body: Mapped[str | None] = mapped_column(Text)
+    error_message: Mapped[str | None] = mapped_column(Text)
+    dead_at: Mapped[datetime | None]
+    """Set when the last attempt has failed: a dead letter. Cleared when the event is replayed."""
     created_at: Mapped[datetime]

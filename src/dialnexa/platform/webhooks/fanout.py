@@ -1,0 +1,117 @@
+"""Handing out: every fresh event gets its place in the stream, and a planned delivery for each webhook that wants it.
+
+Events are found by being unplaced, not by counting on from the last number: on PostgreSQL a transaction that took its
+number early may commit late, and a counter would step over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import exists, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.kit.ids import new_id
+from dialnexa.platform.agents.models import AgentVersion
+from dialnexa.platform.webhooks.models import Delivery, Event, EventStream, Webhook
+from dialnexa.platform.webhooks.names import chosen
+
+BATCH = 200
+"""Events handed out in one transaction."""
+
+
+async def anything_fresh(session: AsyncSession) -> bool:
+    """Tell whether there are events to hand out."""
+    return bool(await session.scalar(select(exists().where(Event.position.is_(None)))))
+
+
+async def hand_out(session: AsyncSession, *, now: datetime) -> int:
+    """Place the oldest fresh events and plan their deliveries; return how many events there were."""
+    stream = (await session.scalars(select(EventStream).with_for_update())).one()
+    events = (
+        await session.scalars(select(Event).where(Event.position.is_(None)).order_by(Event.seq).limit(BATCH))
+    ).all()
+    if not events:
+        return 0
+    last = stream.last_position
+    for position, event in enumerate(events, last + 1):
+        event.position = position
+    stream.last_position = last + len(events)
+    await session.flush()
+    plans = await _plans(session, events, now)
+    if plans:
+        await session.execute(insert(Delivery), plans)
+    return len(events)
+
+
+def planned(webhook: Webhook, event: Event, name: str, *, now: datetime, lane: str | None = None) -> dict[str, object]:
+    """Return the row of a first attempt, due at once."""
+    return {
+        "id": new_id("dlv"),
+        "workspace_id": webhook.workspace_id,
+        "webhook_id": webhook.id,
+        "event_id": event.id,
+        "event": name,
+        "call_id": event.call_id,
+        "lane": lane or event.call_id or event.id,
+        "position": event.position,
+        "status": "pending",
+        "retry_attempt": 0,
+        "due_at": now,
+        "created_at": now,
+    }
+
+
+def wanted(webhook: Webhook, event: Event, agents: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the name under which a webhook wants an event, ``None`` when it does not.
+
+    ``agents`` has, by agent version, what its settings say of webhooks.
+    """
+    call = about(event)
+    agent = agents.get(str(call.get("agent_version_id")), {})
+    if agent.get("webhook_enabled") is False:
+        return None
+    name = chosen(webhook.events, event.type, busy=call.get("status") == "busy")
+    if agent.get("webhook_id") == webhook.id:  # the agent names it: then it hears of this agent whatever it filters
+        return name or event.type
+    if webhook.agent_ids and call.get("agent_id") not in webhook.agent_ids:
+        return None
+    return name
+
+
+def about(event: Event) -> dict[str, Any]:
+    """Return the call an event is about; nothing for other events."""
+    return cast(dict[str, Any], event.payload.get("call") or {})
+
+
+async def agents_of(session: AsyncSession, events: Sequence[Event]) -> dict[str, dict[str, Any]]:
+    """Return, for the agent versions of these events, what their settings say of webhooks."""
+    calls = [about(event) for event in events]
+    versions = {str(call["agent_version_id"]) for call in calls if call.get("agent_version_id")}
+    if not versions:
+        return {}
+    rows = await session.execute(select(AgentVersion.id, AgentVersion.config).where(AgentVersion.id.in_(versions)))
+    return {
+        identifier: {key: config[key] for key in ("webhook_id", "webhook_enabled") if key in config}
+        for identifier, config in rows.tuples()
+    }
+
+
+async def _plans(session: AsyncSession, events: Sequence[Event], now: datetime) -> list[dict[str, object]]:
+    webhooks = await _listening(session, {event.workspace_id for event in events})
+    if not webhooks:
+        return []
+    agents = await agents_of(session, events)
+    return [
+        planned(webhook, event, name, now=now)
+        for event in events
+        for webhook in webhooks
+        if (webhook.workspace_id, webhook.livemode) == (event.workspace_id, event.livemode)
+        and (name := wanted(webhook, event, agents)) is not None
+    ]
+
+
+async def _listening(session: AsyncSession, workspaces: Collection[str]) -> Sequence[Webhook]:
+    return (await session.scalars(select(Webhook).where(Webhook.workspace_id.in_(workspaces), Webhook.is_active))).all()
