@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
@@ -48,6 +49,7 @@ def kind_of(e164: str) -> str:
     return {PhoneNumberType.TOLL_FREE: "toll_free", PhoneNumberType.MOBILE: "mobile"}.get(kind, "local")
 
 
+@lru_cache(maxsize=4096)
 def is_premium(e164: str) -> bool:
     """Tell whether calling this number may cost an extraordinary price: the usual target of toll fraud."""
     if e164.startswith(PREMIUM_PREFIXES):

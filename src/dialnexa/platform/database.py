@@ -11,14 +11,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, event
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Table, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
+
+from dialnexa.platform import sqlite
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """A JSON column on both databases; ``None`` is SQL NULL."""
@@ -73,6 +75,11 @@ class Base(DeclarativeBase):
         list[object]: Json,
         list[str]: Json,
     }
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the bare table of a model: inserting into it costs half of what the unit of work does."""
+    return cast(Table, model.__table__)
 
 
 class Database:
@@ -135,5 +142,5 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _options(url: str) -> dict[str, Any]:
     if make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": 15}}
-    return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+        return {"connect_args": {"timeout": 15, "async_creator_fn": sqlite.connect}, "hide_parameters": True}
+    return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "hide_parameters": True}

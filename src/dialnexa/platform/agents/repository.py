@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.pagination import Page, Part
@@ -52,29 +54,57 @@ async def version_by_number(
     )
 
 
-async def version_by_id(session: AsyncSession, workspace_id: str, version_id: str) -> tuple[Agent, AgentVersion] | None:
-    """Return a version and its agent, unless the agent was deleted."""
-    query = (
-        select(Agent, AgentVersion)
-        .join(Agent, (Agent.workspace_id == AgentVersion.workspace_id) & (Agent.id == AgentVersion.agent_id))
-        .where(AgentVersion.workspace_id == workspace_id, AgentVersion.id == version_id, Agent.deleted_at.is_(None))
-    )
-    row = (await session.execute(query)).one_or_none()
-    return None if row is None else (row[0], row[1])
+class CallableVersion(NamedTuple):
+    """What placing a call needs of a version; all but ``agent_id`` is empty when the agent has no such version."""
+
+    agent_id: str
+    version_id: str | None
+    number: int | None
+    published_at: datetime | None
+    config: Mapping[str, object] | None
 
 
-async def latest_published(session: AsyncSession, workspace_id: str, agent_id: str) -> AgentVersion | None:
-    """Return the published version with the highest number."""
-    return await session.scalar(
-        select(AgentVersion)
-        .where(
-            AgentVersion.workspace_id == workspace_id,
-            AgentVersion.agent_id == agent_id,
-            AgentVersion.published_at.is_not(None),
-        )
-        .order_by(AgentVersion.number.desc())
-        .limit(1)
+# Built once, because every call runs one of them: putting a query together costs more than SQLite takes to answer it.
+_HAS = (AgentVersion.workspace_id == Agent.workspace_id) & (AgentVersion.agent_id == Agent.id)
+_CALLABLE = select(
+    Agent.id, AgentVersion.id, AgentVersion.number, AgentVersion.published_at, AgentVersion.config
+).where(Agent.workspace_id == bindparam("workspace_id"), Agent.deleted_at.is_(None))
+_BY_ID = _CALLABLE.join_from(Agent, AgentVersion, _HAS).where(AgentVersion.id == bindparam("version_id"))
+_BY_NUMBER = _CALLABLE.outerjoin_from(Agent, AgentVersion, _HAS & (AgentVersion.number == bindparam("number"))).where(
+    Agent.id == bindparam("agent_id")
+)
+_LIVE = (
+    _CALLABLE.outerjoin_from(
+        Agent,
+        AgentVersion,
+        _HAS
+        & AgentVersion.published_at.is_not(None)
+        & (AgentVersion.number == func.coalesce(Agent.live_version_number, AgentVersion.number)),
     )
+    .where(Agent.id == bindparam("agent_id"))
+    .order_by(AgentVersion.number.desc())
+    .limit(1)
+)
+
+
+async def callable_by_id(session: AsyncSession, workspace_id: str, version_id: str) -> CallableVersion | None:
+    """Return the version with this id, unless its agent was deleted."""
+    return await _callable(session, _BY_ID, {"workspace_id": workspace_id, "version_id": version_id})
+
+
+async def callable_of_agent(
+    session: AsyncSession, workspace_id: str, agent_id: str, number: int | None
+) -> CallableVersion | None:
+    """Return an agent's version of this number, or its live one; ``None`` for an unknown agent."""
+    names: dict[str, object] = {"workspace_id": workspace_id, "agent_id": agent_id}
+    if number is None:
+        return await _callable(session, _LIVE, names)
+    return await _callable(session, _BY_NUMBER, {**names, "number": number})
+
+
+async def _callable(session: AsyncSession, query: Any, names: dict[str, object]) -> CallableVersion | None:
+    row = (await session.execute(query, names)).one_or_none()
+    return None if row is None else CallableVersion(*row)
 
 
 async def newest(session: AsyncSession, workspace_id: str, agent_id: str) -> AgentVersion:

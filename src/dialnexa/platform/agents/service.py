@@ -13,6 +13,7 @@ from dialnexa.kit.ids import new_id
 from dialnexa.platform.agents import repository
 from dialnexa.platform.agents.config import AgentConfig, contradictions, obstacles
 from dialnexa.platform.agents.models import Agent, AgentVersion
+from dialnexa.platform.agents.repository import CallableVersion
 from dialnexa.platform.tenancy.principal import Principal
 
 FIRST_VERSION = 1
@@ -175,43 +176,42 @@ async def resolve_for_call(
         return await _by_version_id(session, workspace_id, agent_version_id, agent_id)
     if agent_id is None:
         raise BadRequest("agent_version_id should not be empty")
-    agent = await _agent(session, workspace_id, agent_id)
-    if version_number is not None:
-        version = await _version(session, agent, version_number)
-        if not version.is_published:
-            raise Forbidden(
-                f"Version {version_number} of agent {agent_id} is a draft. Publish it before calling with it."
-            )
-        return _resolved(agent, version)
-    version = (await _state(session, agent, None)).live
-    if version is None:
+    found = await repository.callable_of_agent(session, workspace_id, agent_id, version_number)
+    if found is None:
+        raise NotFound(f"Agent {agent_id} not found.")
+    if found.version_id is None:
+        if version_number is not None:
+            raise await _no_version(session, workspace_id, agent_id, version_number)
         raise Forbidden(f"Agent {agent_id} has no published version. Publish it: POST /v1/agents/{agent_id}/publish")
-    return _resolved(agent, version)
+    if found.published_at is None:
+        raise Forbidden(f"Version {version_number} of agent {agent_id} is a draft. Publish it before calling with it.")
+    return _resolved(found)
 
 
 async def _by_version_id(
     session: AsyncSession, workspace_id: str, version_id: str, agent_id: str | None
 ) -> ResolvedVersion:
-    found = await repository.version_by_id(session, workspace_id, version_id)
+    found = await repository.callable_by_id(session, workspace_id, version_id)
     if found is None:
         raise NotFound(f"Agent version {version_id} not found.")
-    agent, version = found
-    if agent_id is not None and agent_id != agent.id:
+    if agent_id is not None and agent_id != found.agent_id:
         raise BadRequest(f"agent_version_id {version_id} does not belong to agent_id {agent_id}")
-    if not version.is_published:
+    if found.published_at is None:
         raise Forbidden(
             f"Agent version {version_id} is a draft and cannot take calls. "
-            f"Publish it: POST /v1/agents/{agent.id}/publish"
+            f"Publish it: POST /v1/agents/{found.agent_id}/publish"
         )
-    return _resolved(agent, version)
+    return _resolved(found)
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _resolved(agent: Agent, version: AgentVersion) -> ResolvedVersion:
-    config = AgentConfig.model_validate(version.config)
-    return ResolvedVersion(agent.id, version.id, version.number, config.title, config, config.timezone)
+def _resolved(found: CallableVersion) -> ResolvedVersion:
+    assert found.version_id is not None  # a version was found
+    assert found.number is not None
+    config = AgentConfig.model_validate(found.config)
+    return ResolvedVersion(found.agent_id, found.version_id, found.number, config.title, config, config.timezone)
 
 
 async def _agent(session: AsyncSession, workspace_id: str, agent_id: str, *, lock: bool = False) -> Agent:
@@ -224,10 +224,14 @@ async def _agent(session: AsyncSession, workspace_id: str, agent_id: str, *, loc
 async def _version(session: AsyncSession, agent: Agent, number: int) -> AgentVersion:
     version = await repository.version_by_number(session, agent.workspace_id, agent.id, number)
     if version is None:
-        every = await repository.versions(session, agent.workspace_id, [agent.id])
-        published = ", ".join(str(one.number) for one in reversed(every) if one.is_published) or "none"
-        raise NotFound(f"Agent {agent.id} has no version {number}. Published versions: {published}.")
+        raise await _no_version(session, agent.workspace_id, agent.id, number)
     return version
+
+
+async def _no_version(session: AsyncSession, workspace_id: str, agent_id: str, number: int) -> NotFound:
+    every = await repository.versions(session, workspace_id, [agent_id])
+    published = ", ".join(str(one.number) for one in reversed(every) if one.is_published) or "none"
+    return NotFound(f"Agent {agent_id} has no version {number}. Published versions: {published}.")
 
 
 async def _editable(session: AsyncSession, agent: Agent, number: int | None) -> AgentVersion:

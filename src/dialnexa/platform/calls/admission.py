@@ -12,11 +12,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import BindParameter, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.calls.models import Slot
+from dialnexa.platform.database import table_of
 from dialnexa.platform.tenancy.models import Limit
+
+# Built once: everything that talks passes here.
+_SCOPES: BindParameter[Sequence[str]] = bindparam("scopes", expanding=True)
+_LOCK = (
+    select(Limit.scope, Limit.max_concurrent, Limit.peak)
+    .where(Limit.scope.in_(_SCOPES))
+    .order_by(Limit.scope)
+    .with_for_update(key_share=True)  # FOR NO KEY UPDATE; SQLite has no such clause and needs none
+)
+_COUNT = select(Slot.scope, func.count()).where(Slot.scope.in_(_SCOPES)).group_by(Slot.scope)
+_TAKE = insert(table_of(Slot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,7 @@ async def admit(session: AsyncSession, *, call_id: str, scopes: Collection[str],
     for limit in limits:
         if held[limit.scope] >= limit.max_concurrent:
             return Refused(limit.scope, limit.max_concurrent)
-    await session.execute(insert(Slot), [{"scope": scope, "call_id": call_id} for scope in ordered])
+    await session.execute(_TAKE, [{"scope": scope, "call_id": call_id} for scope in ordered])
     for limit in limits:
         if held[limit.scope] + 1 > limit.peak:
             risen = update(Limit).where(Limit.scope == limit.scope).values(peak=held[limit.scope] + 1, peak_at=now)
@@ -64,8 +76,7 @@ async def admit(session: AsyncSession, *, call_id: str, scopes: Collection[str],
 async def count(session: AsyncSession, scopes: Collection[str]) -> dict[str, int]:
     """Return how many slots each scope holds now."""
     held = dict.fromkeys(scopes, 0)
-    counted = select(Slot.scope, func.count()).where(Slot.scope.in_(scopes)).group_by(Slot.scope)
-    for scope, number in await session.execute(counted):
+    for scope, number in await session.execute(_COUNT, {"scopes": list(scopes)}):
         held[scope] = number
     return held
 
@@ -78,10 +89,4 @@ class _Limit:
 
 
 async def _lock(session: AsyncSession, scopes: Sequence[str]) -> list[_Limit]:
-    locked = (
-        select(Limit.scope, Limit.max_concurrent, Limit.peak)
-        .where(Limit.scope.in_(scopes))
-        .order_by(Limit.scope)
-        .with_for_update(key_share=True)  # FOR NO KEY UPDATE; SQLite has no such clause and needs none
-    )
-    return [_Limit(*row) for row in await session.execute(locked)]
+    return [_Limit(*row) for row in await session.execute(_LOCK, {"scopes": list(scopes)})]

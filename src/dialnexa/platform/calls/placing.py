@@ -74,7 +74,7 @@ async def place(
     if call.unresolved_variables:
         lines.append(TimelineEntry(now, "variables_unresolved", {"names": call.unresolved_variables}))
     await repository.append(session, call.id, lines)
-    await tell(session, call, "call.initiated", now)
+    await tell(session, call, "call.initiated", now, version_number=version.number)
     await queue.enqueue_in_transaction(session, call.id)
     return Placed(call, version.number)
 

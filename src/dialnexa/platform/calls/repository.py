@@ -6,21 +6,26 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, insert, select, update
+from sqlalchemy import CursorResult, delete, func, insert, inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.agents.models import AgentVersion
 from dialnexa.platform.calls.models import Call, Node, Recording, Slot, TimelineEvent, Transcript
 from dialnexa.platform.calls.records import TimelineEntry
 from dialnexa.platform.calls.states import FINAL, TAKEN, CallState, before
+from dialnexa.platform.database import table_of
+
+_CALL_COLUMNS = [(part.key, part.columns[0].key) for part in inspect(Call).column_attrs]
+_INSERT_CALL = insert(table_of(Call))
+_INSERT_EVENT = insert(table_of(TimelineEvent))
 
 # --- one call --------------------------------------------------------------------------------------------------------
 
 
 async def add(session: AsyncSession, call: Call) -> None:
     """Write a new call; in which state it starts is the one thing not decided by ``advance``."""
-    session.add(call)
-    await session.flush()
+    row = {column: getattr(call, attribute) for attribute, column in _CALL_COLUMNS}
+    await session.execute(_INSERT_CALL, row)
 
 
 async def advance(
@@ -92,7 +97,7 @@ async def append(session: AsyncSession, call_id: str, entries: Sequence[Timeline
     """Write lines to the end of a call's timeline."""
     if entries:
         rows = [{"call_id": call_id, "at": e.at, "kind": e.kind, "detail": dict(e.detail)} for e in entries]
-        await session.execute(insert(TimelineEvent), rows)
+        await session.execute(_INSERT_EVENT, rows)
 
 
 async def timeline(session: AsyncSession, call_id: str, *, after: int = 0, limit: int = 1000) -> list[TimelineEvent]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -204,10 +204,27 @@ async def end_abandoned(session: AsyncSession, call_id: str, *, reason: str, det
     return await finish(session, call_id, result)
 
 
-async def tell(session: AsyncSession, call: Call, event: str, at: datetime, **more: object) -> None:
-    """Emit an event about a call, with the call as it now is."""
-    numbers = await repository.version_numbers(session, [call.agent_version_id] if call.agent_version_id else [])
-    fields = call_fields(call, version_number=numbers.get(call.agent_version_id or ""))
+async def tell(
+    session: AsyncSession,
+    call: Call,
+    event: str,
+    at: datetime,
+    *,
+    version_number: int | None = None,
+    turns: Sequence[TurnOut] | None = None,
+    recording_lost: str | None = None,
+    **more: object,
+) -> None:
+    """Emit an event about a call, with the call as it now is; ``version_number`` where it is known already.
+
+    ``recorded`` among the rest makes deliveries carry a link to the recording, fresh for each.
+    """
+    if version_number is None and call.agent_version_id is not None:
+        numbers = await repository.version_numbers(session, [call.agent_version_id])
+        version_number = numbers.get(call.agent_version_id)
+    fields = call_fields(call, version_number=version_number, recording_lost=recording_lost, turns=turns)
+    if turns is not None:
+        fields["transcript_turns"] = [turn.model_dump() for turn in turns]
     await emit(
         session,
         workspace_id=call.workspace_id,
@@ -227,8 +244,20 @@ async def _close(session: AsyncSession, call_id: str, ended_at: datetime) -> Non
     state = CallState(call.state)
     line = {"status": SHOWN[state], "end_reason": call.end_reason}
     await repository.append(session, call_id, [TimelineEntry(ended_at, "call_ended", line)])
-    await tell(session, call, ENDED_AS[state], ended_at)
+    await tell(session, call, ENDED_AS[state], ended_at, **await _kept(session, call))
     log.info("call_ended", call_id=call_id, status=SHOWN[state], end_reason=call.end_reason)
+
+
+async def _kept(session: AsyncSession, call: Call) -> dict[str, Any]:
+    """Return what the terminal event tells beyond the call's row: what was said, and whether it was recorded."""
+    transcript = await repository.transcript(session, call.id)
+    recording = (await repository.recordings(session, [call.id])).get(call.id)
+    turns = [] if transcript is None else [TurnOut.model_validate(segment) for segment in transcript.segments]
+    return {
+        "turns": turns if turns or call.answered_at is not None else None,
+        "recording_lost": None if recording is None else recording.lost,
+        **({} if recording is None else {"recorded": True}),
+    }
 
 
 async def _keep(session: AsyncSession, call: Call, result: Result) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.pagination import Page, Part
@@ -12,6 +12,16 @@ from dialnexa.platform.agents.models import AgentVersion
 from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
 
 ACTIVE = "active"
+_ACTIVE = (
+    select(PhoneNumber)
+    .where(
+        PhoneNumber.workspace_id == bindparam("workspace_id"),
+        PhoneNumber.status == ACTIVE,
+        PhoneNumber.deleted_at.is_(None),
+    )
+    .order_by(PhoneNumber.id)
+)
+_ACTIVE_ONE = _ACTIVE.where(PhoneNumber.e164 == bindparam("e164"))
 
 
 async def number(session: AsyncSession, workspace_id: str, number_id: str) -> PhoneNumber | None:
@@ -41,12 +51,9 @@ async def numbers(
 
 async def active(session: AsyncSession, workspace_id: str, e164: str | None = None) -> Sequence[PhoneNumber]:
     """Return the workspace's active numbers, oldest first; with ``e164`` only that one, once per mode."""
-    query = select(PhoneNumber).where(
-        PhoneNumber.workspace_id == workspace_id, PhoneNumber.status == ACTIVE, PhoneNumber.deleted_at.is_(None)
-    )
-    if e164 is not None:
-        query = query.where(PhoneNumber.e164 == e164)
-    return (await session.scalars(query.order_by(PhoneNumber.id))).all()
+    if e164 is None:
+        return (await session.scalars(_ACTIVE, {"workspace_id": workspace_id})).all()
+    return (await session.scalars(_ACTIVE_ONE, {"workspace_id": workspace_id, "e164": e164})).all()
 
 
 async def registered(session: AsyncSession, e164: str, *, livemode: bool) -> bool:

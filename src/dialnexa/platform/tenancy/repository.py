@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.tenancy.models import Account, ApiKey, Limit, Workspace
 
+# Built once: every request runs it.
+_BY_HASH = (
+    select(ApiKey, func.coalesce(ApiKey.account_id, Account.id))
+    .join(
+        Account,
+        (Account.workspace_id == ApiKey.workspace_id) & (Account.livemode == ApiKey.livemode) & Account.is_default,
+    )
+    .where(ApiKey.sha256 == bindparam("sha256"))
+)
+
 
 async def key_by_hash(session: AsyncSession, sha256: str) -> tuple[ApiKey, str] | None:
     """Return the key with this hash, and the account its new rows belong to."""
-    account = func.coalesce(ApiKey.account_id, Account.id)
-    query = (
-        select(ApiKey, account)
-        .join(
-            Account,
-            (Account.workspace_id == ApiKey.workspace_id) & (Account.livemode == ApiKey.livemode) & Account.is_default,
-        )
-        .where(ApiKey.sha256 == sha256)
-    )
-    row = (await session.execute(query)).one_or_none()
+    row = (await session.execute(_BY_HASH, {"sha256": sha256})).one_or_none()
     return None if row is None else (row[0], row[1])
 
 

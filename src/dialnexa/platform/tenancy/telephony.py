@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit import phone
@@ -13,6 +14,7 @@ from dialnexa.kit.errors import Forbidden, NotFound
 from dialnexa.platform.tenancy.models import Workspace
 
 _SETTINGS_KEY = "telephony"
+_SETTINGS = select(Workspace.settings).where(Workspace.id == bindparam("workspace_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class TelephonyRules:
 
 async def rules(session: AsyncSession, workspace_id: str) -> TelephonyRules:
     """Return the rules of a workspace."""
-    workspace = await _workspace(session, workspace_id)
-    stored = cast(Mapping[str, object], workspace.settings.get(_SETTINGS_KEY) or {})
+    settings = await session.scalar(_SETTINGS, {"workspace_id": workspace_id})
+    stored = cast(Mapping[str, object], (settings or {}).get(_SETTINGS_KEY) or {})
     prefixes = cast(list[str], stored.get("blocked_prefixes") or [])
     return TelephonyRules(tuple(prefixes), stored.get("allow_premium") is True)
 

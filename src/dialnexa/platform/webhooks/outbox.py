@@ -9,7 +9,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.ids import new_id
+from dialnexa.platform.database import table_of
 from dialnexa.platform.webhooks.models import Event
+
+_INSERT = insert(table_of(Event))
 
 
 async def emit(
@@ -25,18 +28,17 @@ async def emit(
 ) -> str:
     """Write an event into the session's transaction; return its id (``evt_…``). Delivery is the pump's business."""
     event_id = new_id("evt")
-    await session.execute(
-        insert(Event).values(
-            id=event_id,
-            workspace_id=workspace_id,
-            account_id=account_id,
-            livemode=livemode,
-            type=type_,
-            call_id=call_id,
-            payload=dict(payload),
-            created_at=at,
-        )
-    )
+    row = {
+        "id": event_id,
+        "workspace_id": workspace_id,
+        "account_id": account_id,
+        "livemode": livemode,
+        "type": type_,
+        "call_id": call_id,
+        "payload": dict(payload),
+        "created_at": at,
+    }
+    await session.execute(_INSERT, row)
     return event_id
 
 
