@@ -38,6 +38,11 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "call_id": neighbour.call_id,
         "log_id": neighbour.call_id.replace("call_", "log_"),
         "campaign_id": "cmp_none",
+        "language_id": "lang_none",
+        "llm_id": "llm_none",
+        "transcriber_id": "trs_none",
+        "voice_id": "voice_none",
+        "webhook_id": neighbour.webhook_id,
     }
 
 
@@ -88,7 +93,12 @@ async def _send(world: World, key: str | None, walked: Walked) -> Any:
 async def test_there_is_something_to_walk(world: World) -> None:
     walked = {str(route) for route in routes(world)}
     assert {"GET /v1/agents", "POST /v1/calls", "DELETE /v1/api-keys/" + world.neighbour.key_id} <= walked
-    assert {str(route) for route in routes(world, guarded=False)} == {"GET /", "GET /healthz", "GET /readyz"}
+    assert {str(route) for route in routes(world, guarded=False)} == {
+        "GET /",
+        "GET /healthz",
+        "GET /readyz",
+        "GET /v1/voices/voice_none/preview",
+    }
 
 
 @pytest.mark.parametrize("case", ["none", "unknown", "revoked", "expired"])

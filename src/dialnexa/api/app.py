@@ -18,10 +18,13 @@ from dialnexa.api.metrics import Metrics
 from dialnexa.engine import EngineClient
 from dialnexa.kit.clock import Clock, SystemClock
 from dialnexa.kit.secrets import Vault
+from dialnexa.live.speech.embedded import flite
 from dialnexa.platform.agents import routes as agents
 from dialnexa.platform.calls import admission
 from dialnexa.platform.calls import routes as calls
 from dialnexa.platform.calls.placing import Queue
+from dialnexa.platform.catalogue import routes as catalogue_routes
+from dialnexa.platform.catalogue.service import Catalogue
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import routes as numbers
 from dialnexa.platform.tenancy import routes as tenancy
@@ -48,6 +51,7 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             engine=engine,
             recordings=settings.recordings,
             public_url=settings.public_url,
+            catalogue=_catalogue(settings),
         )
         tidying = asyncio.create_task(_tidy(app.state.idempotency, app.state.clock))
         try:
@@ -66,6 +70,7 @@ def assemble(
     public_url: str = "",
     clock: Clock | None = None,
     rate_limits: RateLimits | None = None,
+    catalogue: Catalogue | None = None,
 ) -> FastAPI:
     """Return the application over an open database; the tests' way in."""
     clock = clock or SystemClock()
@@ -83,6 +88,7 @@ def assemble(
     app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic)
     app.state.count_active = _count_active
     app.state.metrics = Metrics()
+    app.state.catalogue = catalogue or Catalogue()
     api = _routes()
     app.include_router(api, prefix="/v1")
     app.include_router(api, include_in_schema=False)
@@ -93,10 +99,18 @@ def assemble(
     return app
 
 
+def _catalogue(settings: Settings) -> Catalogue:
+    """Return what this installation really has: its language model, and the voices this machine can speak with."""
+    return Catalogue.of_installation(
+        llm_model=settings.llm_model, llm_base_url=settings.llm_base_url, flite_voices=flite.installed()
+    )
+
+
 def _routes() -> APIRouter:
     """Collect the routes of every noun."""
     api = APIRouter()
-    for router in (calls.router, calls.logs, agents.router, numbers.router, tenancy.workspace, tenancy.keys):
+    nouns = (calls.router, calls.logs, agents.router, numbers.router, tenancy.workspace, tenancy.keys)
+    for router in (*nouns, catalogue_routes.router):
         api.include_router(router)
     return api
 

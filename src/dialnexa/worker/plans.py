@@ -25,6 +25,7 @@ from dialnexa.live.plan import (
 from dialnexa.live.speech.embedded.flow import graph
 from dialnexa.platform.agents.config import AgentConfig, AgentFunction
 from dialnexa.platform.calls.records import ClaimedCall
+from dialnexa.platform.catalogue.service import language_code
 
 EMBEDDED_MODEL = "builtin/flow"
 EMBEDDED_TRANSCRIBER = "builtin/pocketsphinx"
@@ -128,7 +129,8 @@ def _transcriber(config: AgentConfig, render: _Renderer) -> Transcriber:
     terms = [term.strip() for term in config.boosted_keywords.split(",") if term.strip()]
     if config.boost_dynamic_variables:
         terms += [value for value in render.everything().values() if value and len(value) < 50]
-    return Transcriber(config.transcriber_id or EMBEDDED_TRANSCRIBER, config.language_id, tuple(dict.fromkeys(terms)))
+    ears, language = config.transcriber_id or EMBEDDED_TRANSCRIBER, language_code(config.language_id)
+    return Transcriber(ears, language, tuple(dict.fromkeys(terms)))
 
 
 def _model(config: AgentConfig, models: ModelDefaults) -> Model:

@@ -1,0 +1,1 @@
+"""What agents may be made of: languages, language models, transcribers and voices of this installation."""
