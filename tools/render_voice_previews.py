@@ -19,7 +19,7 @@ from dialnexa.platform.catalogue.previews import FOLDER, WORDS, file_of
 def main() -> None:
     """Write one file per voice and remove what no voice names."""
     FOLDER.mkdir(exist_ok=True)
-    for voice in VOICES:
+    for voice in (voice for voice in VOICES if not voice.same_as):
         samples = for_telephone(engine_for(voice.id).synthesise(WORDS, Style()), WORDS, 1.0).samples
         write(file_of(voice), samples.tobytes())
         print(f"{voice.id:28} {len(samples) / SAMPLE_RATE:5.2f} s")  # noqa: T201 - a tool reports
