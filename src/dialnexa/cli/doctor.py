@@ -19,6 +19,7 @@ from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.cli.installation import trunks
+from dialnexa.cli.mistakes import explain
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.cli.running import running_api, running_sip
 from dialnexa.kit.process import port_is_free
@@ -89,10 +90,7 @@ async def _disk(settings: Settings) -> list[Finding]:
 
 async def _ports(settings: Settings) -> list[Finding]:
     found = [await _http(settings), _sip(settings)]
-    try:
-        ports = PortRange.parse(settings.rtp_ports)
-    except ValueError as error:
-        return [*found, Finding("bad", "RTP ports", f"DIALNEXA_RTP_PORTS: {error}")]
+    ports = PortRange.parse(settings.rtp_ports)
     grade = "good" if ports.free >= settings.capacity else "bad"
     found.append(
         Finding(
@@ -132,6 +130,9 @@ def _sip(settings: Settings) -> Finding:
 def _port(name: str, host: str, port: int, kind: socket.SocketKind) -> Finding:
     if port == 0 or port_is_free(host, port, kind):
         return Finding("good", name, f"{host}:{port or 'any free port'} is free")
+    if not port_is_free(host, 0, kind):
+        words = f"this machine cannot listen on {host}: check DIALNEXA_{name}_HOST"
+        return Finding("bad", name, words)
     return Finding("note", name, f"{host}:{port} is in use by another program: `dialnexa up` takes a free one")
 
 
@@ -167,9 +168,8 @@ async def _trunks(settings: Settings) -> list[Finding]:
     try:
         known = await trunks(settings)
     except (OSError, SQLAlchemyError) as error:
-        return [
-            Finding("note", "trunks", f"no database to read them from yet ({type(error).__name__}); run `dialnexa up`")
-        ]
+        why = explain(error) or f"The database cannot be read ({type(error).__name__}): run `dialnexa migrate`."
+        return [Finding("bad", "database", why)]
     if not known:
         return [
             Finding(

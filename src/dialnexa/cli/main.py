@@ -5,9 +5,11 @@ from __future__ import annotations
 import typer
 
 from dialnexa.cli import bench, call, doctor, keys, migrate, roles, up
+from dialnexa.cli.mistakes import Commands
 
 app = typer.Typer(
     name="dialnexa",
+    cls=Commands,
     help="A self-hosted platform for AI voice agents.",
     no_args_is_help=True,
     add_completion=False,

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dialnexa.cli.mistakes import Mistake
+from dialnexa.live.rtp.ports import PortRange
 from dialnexa.settings import Settings
 
 Data = Annotated[
@@ -27,5 +29,10 @@ DrainSeconds = Annotated[
 
 
 def settings_with(**overrides: Any) -> Settings:
-    """Return the settings of the environment, with the options that were given on top."""
-    return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    """Return the settings of the environment, with the options that were given on top; raises ``Mistake``."""
+    settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
+    try:
+        PortRange.parse(settings.rtp_ports)
+    except ValueError as error:
+        raise Mistake(f"DIALNEXA_RTP_PORTS: {error}") from None
+    return settings

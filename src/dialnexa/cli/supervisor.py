@@ -92,14 +92,14 @@ class Role:
                 if self._ready_file.exists():
                     return json.loads(self._ready_file.read_text())
                 if self._process and self._process.returncode is not None:
-                    raise RoleFailed(f"{self.name} ended with code {self._process.returncode}: {self._tail()}")
+                    raise RoleFailed(f"Its {self.name} ended with code {self._process.returncode}: {self._tail()}")
                 await asyncio.sleep(_POLL_S)
 
         try:
             return await asyncio.wait_for(poll(), _READY_WITHIN_S)
         except TimeoutError:
             raise RoleFailed(
-                f"{self.name} was not ready within {_READY_WITHIN_S:.0f} s. Its last words: {self._tail()}"
+                f"Its {self.name} was not ready within {_READY_WITHIN_S:.0f} s. The last it said: {self._tail()}"
             ) from None
 
     async def _keep(self) -> None:
@@ -113,8 +113,9 @@ class Role:
             await self._spawn()
 
     def _tail(self) -> str:
+        """What the child said last; of a stack trace only what it came to."""
         lines = self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
-        return " | ".join(lines[-5:]) or "(it printed nothing)"
+        return " | ".join(line for line in lines[-3:] if line.strip() and not line.startswith(" ")) or "nothing"
 
 
 def write_ready_file(path: Path, facts: Mapping[str, object]) -> None:

@@ -16,9 +16,11 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from dialnexa.cli.follow import ApiRefused, follow_call, place_call
 from dialnexa.cli.installation import Installation, prepare
+from dialnexa.cli.mistakes import Mistake
 from dialnexa.cli.options import Data, DrainSeconds, HttpPort, ReadyFile, SipPort, settings_with
 from dialnexa.cli.supervisor import Role, RoleFailed, write_ready_file
 from dialnexa.kit.process import AlreadyRunning, free_port, hold, port_is_free
@@ -44,18 +46,20 @@ def up(
 ) -> None:
     """Start everything on this machine, place a demo call, and stay up until Ctrl-C or SIGTERM."""
     settings = settings_with(data=data, http_port=http_port, sip_port=sip_port, drain_seconds=drain_seconds)
-    console = Console(highlight=False)
+    console, complaints = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         with hold(settings.data):
             asyncio.run(_run(settings, ready_file, demo, console))
     except AlreadyRunning as running:
-        console.print(
+        complaints.print(
             f"[red]DialNexa already runs on {settings.data} (pid {running}).[/red] "
             "Stop it first, or give another folder with --data."
         )
         sys.exit(1)
     except RoleFailed as failure:
-        console.print(f"[red]DialNexa did not come up.[/red] {failure}\nThe logs are in {settings.data / 'logs'}.")
+        complaints.print(
+            f"[red]DialNexa did not come up.[/red] {escape(str(failure))}\nThe logs are in {settings.data / 'logs'}."
+        )
         sys.exit(1)
 
 
@@ -138,7 +142,10 @@ def _with_free_ports(settings: Settings, console: Console) -> Settings:
 def _settle(name: str, host: str, port: int, kind: socket.SocketKind, console: Console) -> int:
     if port and port_is_free(host, port, kind):
         return port
-    taken = free_port(host, kind)
+    try:
+        taken = free_port(host, kind)
+    except OSError as error:
+        raise Mistake(f"{name} cannot listen on {host}: {error.strerror}. Check DIALNEXA_{name}_HOST.") from None
     if port:
         console.print(f"[yellow]{name} port {port} is busy, using {taken}.[/yellow]")
     return taken
