@@ -32,6 +32,10 @@ class _Setup(Protocol):
         """Bring the dialog up with our audio at ``host:rtp_port``; raises ``NotConnected``."""
         ...
 
+    def give_up(self) -> None:
+        """Leave nobody waiting for an answer that will not come; nothing happens when there was one."""
+        ...
+
 
 class SipLine:
     """One SIP call. Made by ``dialling`` or ``answering``; see ``live.line.Line`` for what it promises."""
@@ -103,6 +107,7 @@ class SipLine:
             await self.hang_up()
         finally:
             # What needs no waiting goes first: a cancellation may come at any await below.
+            self._setup.give_up()
             if self._watcher:
                 self._watcher.cancel()
             if self._rtp:
@@ -164,6 +169,9 @@ class SipLine:
         except NoPortsLeft as error:
             words = f"No RTP port is free ({error}). Widen DIALNEXA_RTP_PORTS or lower DIALNEXA_CAPACITY."
             raise NotConnected(Ending.FAILED, EndReason.SYSTEM_AT_CAPACITY, words) from error
+        except OSError as error:
+            words = f"This machine gave no socket for audio ({error}). Check its limit of open files (ulimit -n)."
+            raise NotConnected(Ending.FAILED, EndReason.SYSTEM_AT_CAPACITY, words) from error
 
     async def _watch(self, dialog: Dialog, leg: Leg) -> None:
         """Enforce the leg's caps and notice the far end's goodbye, whichever is first."""
@@ -193,6 +201,8 @@ class SipLine:
         """Send audio where the far end wants it, or hold."""
         rtp, leg = _there(self._rtp), _there(self._leg)
         audio, event = remote.audio, remote.telephone_event
+        if leg.held and not remote.on_hold:
+            leg.on_alive()  # nobody sends while on hold: the silence that counts begins now
         leg.held = remote.on_hold
         if audio and not remote.on_hold:
             leg.set_codec(G711(audio.name.upper()))
@@ -256,6 +266,9 @@ class _Dial:
         except sip.CallTimedOut:
             raise unreachable(self._route.host, self._route.port) from None
 
+    def give_up(self) -> None:
+        """Do nothing: cancelling ``establish`` has cancelled the INVITE."""
+
 
 class _Answer:
     """Answers."""
@@ -284,6 +297,10 @@ class _Answer:
             raise NotConnected(
                 Ending.FAILED, EndReason.NETWORK_FAILURE, "The caller never acknowledged our answer (no ACK)."
             ) from None
+
+    def give_up(self) -> None:
+        """Refuse a caller who was not answered: something of ours was missing, so 503."""
+        self._incoming.reject(503, "Service Unavailable")
 
 
 def _no_audio(seconds: float) -> str:

@@ -53,6 +53,7 @@ class RtpSession:
         self._latch: Latch | None = None
         self._payload_type = 0
         self._event_type: int | None = None
+        self._understood = frozenset((*_STATIC_CODECS, _COMFORT_NOISE))
         self._ssrc = secrets.randbits(32)
         self._sequence = secrets.randbits(16)
         self._clock_start = secrets.randbits(32)
@@ -64,12 +65,12 @@ class RtpSession:
     async def open(cls, host: str, ports: PortRange) -> RtpSession:
         """Bind the first usable port of the range on this numeric address.
 
-        Raises ``NoPortsLeft`` when none is left, ``OSError`` when the address is not ours.
+        Raises ``NoPortsLeft`` when none is left, ``OSError`` when the address is not ours or no file is left to open.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         for _ in range(ports.free):
-            port = ports.take()
             udp = socket.socket(family, socket.SOCK_DGRAM)
+            port = ports.take()
             try:
                 udp.setblocking(False)
                 udp.bind((host, port))
@@ -105,6 +106,8 @@ class RtpSession:
         self._mute = host.is_unspecified or not port  # 0.0.0.0 is hold, the old way
         self._payload_type = payload_type
         self._event_type = event_payload_type
+        own = {payload_type} if event_payload_type is None else {payload_type, event_payload_type}
+        self._understood = frozenset((*_STATIC_CODECS, _COMFORT_NOISE, *own))
         if self._latch is None or self._latch.signalled != remote:
             self._latch = Latch(remote)
 
@@ -127,7 +130,7 @@ class RtpSession:
             except OSError:  # nothing more to read, or an ICMP error about an earlier packet
                 return
             parsed = packet.parse(data)
-            if parsed is None or not self._understood(parsed.payload_type):
+            if parsed is None or parsed.payload_type not in self._understood:
                 self.statistics.refused += 1
                 continue
             admitted = latch.admit(parsed, source[:2])
@@ -170,13 +173,6 @@ class RtpSession:
             if not self.statistics.unsent:
                 log.warning("rtp.not_sent", port=self.port, why=error.strerror)
             self.statistics.unsent += 1
-
-    def _understood(self, payload_type: int) -> bool:
-        return (
-            payload_type in _STATIC_CODECS
-            or payload_type in (self._payload_type, _COMFORT_NOISE)
-            or payload_type == self._event_type
-        )
 
     def _hear(self, heard: RtpPacket, leg: Leg) -> None:
         self.statistics.received += 1

@@ -1,0 +1,121 @@
+"""What a SIP line gives back, and whom it leaves waiting, when it cannot come up; with a caller made by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dialnexa.live.line import NotConnected
+from dialnexa.live.lines.sip import SipLine
+from dialnexa.live.media.engine import MediaEngine
+from dialnexa.live.plan import CallLimits, EndReason
+from dialnexa.live.rtp import session as rtp
+from dialnexa.live.rtp.ports import PortRange
+from dialnexa.live.sip.sdp import Direction, SessionDescription, make_offer
+from tests.live.media.fakes import HandClock
+
+HOST = "127.0.0.1"
+ENDPOINT = SimpleNamespace(address=(HOST, 5060), advertised=(HOST, 5060))
+
+
+class Dialog:
+    """An answered call without a network."""
+
+    def __init__(self, theirs: SessionDescription) -> None:
+        self.remote_sdp = self.local_sdp = theirs
+        self.on_offer: Any = None
+        self.on_info: Any = None
+
+    async def hang_up(self) -> None: ...
+
+    async def ended(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Caller:
+    """Somebody who calls us."""
+
+    def __init__(self) -> None:
+        self.offer = make_offer(HOST, 40000)
+        self.refused_with: list[int] = []
+        self.answered: Dialog | None = None
+
+    def ring(self) -> None: ...
+
+    async def accept(self, answer: SessionDescription) -> Dialog:
+        self.answered = Dialog(self.offer)
+        return self.answered
+
+    def reject(self, status: int, reason: str = "") -> None:
+        if self.answered is None:
+            self.refused_with.append(status)
+
+
+@pytest.fixture
+async def media() -> MediaEngine:
+    return MediaEngine(HandClock(), vad=False)
+
+
+def line_for(caller: Caller, media: MediaEngine, ports: PortRange) -> SipLine:
+    return SipLine.answering(cast("Any", caller), cast("Any", ENDPOINT), media, ports, CallLimits())
+
+
+async def test_a_caller_for_whom_no_port_is_left_is_refused(media: MediaEngine) -> None:
+    ports, caller = PortRange(31200, 31200), Caller()
+    taken = ports.take()
+    async with line_for(caller, media, ports) as line:
+        with pytest.raises(NotConnected) as refusal:
+            await line.connect(lambda status: None)
+    assert refusal.value.reason is EndReason.SYSTEM_AT_CAPACITY
+    assert caller.refused_with == [503]
+    ports.release(taken)
+
+
+async def test_a_machine_out_of_files_is_full_and_loses_no_port(
+    media: MediaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_socket(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(rtp.socket, "socket", no_socket)
+    ports, caller = PortRange(31202, 31210), Caller()
+    free = ports.free
+    async with line_for(caller, media, ports) as line:
+        with pytest.raises(NotConnected) as refusal:
+            await line.connect(lambda status: None)
+    assert refusal.value.reason is EndReason.SYSTEM_AT_CAPACITY
+    assert "ulimit" in refusal.value.detail
+    assert ports.free == free
+    assert caller.refused_with == [503]
+
+
+async def test_an_answered_caller_is_not_refused_and_everything_is_given_back(media: MediaEngine) -> None:
+    ports, caller = PortRange(31212, 31230), Caller()
+    free = ports.free
+    async with line_for(caller, media, ports) as line:
+        await line.connect(lambda status: None)
+        assert (ports.free, media.legs) == (free - 1, 1)
+    assert caller.refused_with == []
+    assert (ports.free, media.legs) == (free, 0)
+
+
+async def test_silence_on_hold_is_not_held_against_who_comes_back(media: MediaEngine) -> None:
+    caller = Caller()
+    async with line_for(caller, media, PortRange(31232, 31240)) as line:
+        await line.connect(lambda status: None)
+        assert caller.answered is not None
+        leg = line._leg
+        assert leg is not None
+        resumed, on_hold = make_offer(HOST, 40000), make_offer(HOST, 40000, direction=Direction.SENDONLY)
+        caller.answered.on_offer(on_hold)
+        for cycle in range(1, 2000):
+            for phase in range(4):
+                media.tick(phase, cycle)
+        assert leg.held
+        assert leg.silent_for_s > 30
+        caller.answered.on_offer(resumed)
+        assert not leg.held
+        assert leg.silent_for_s == 0
