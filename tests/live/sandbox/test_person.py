@@ -73,13 +73,14 @@ class TestFriendlyCustomer:
             await call.line.run(0.5)
             assert call.line.hung_up
 
-    async def test_says_hello_when_nobody_speaks_and_again_later(self) -> None:
+    async def test_says_hello_into_the_phone_like_a_person_does_and_again_later(self) -> None:
         async with calling("+16505550199") as call:
-            await call.line.run(1.7)
-            assert call.said == []
-            await call.line.run(1.0)
+            await call.line.run(0.6)
             assert call.said == ["hello"]
-            await call.line.run(5.0)
+            assert call.line.utterances[0].started_at == pytest.approx(0.4 * SAMPLE_RATE, abs=320)
+            await call.line.run(4.5)
+            assert call.said == ["hello"]
+            await call.line.run(1.5)
             assert call.said == ["hello", "hello"]
             await call.agent_says(2.0)
             assert call.said[-1] == "time_works"
@@ -87,7 +88,7 @@ class TestFriendlyCustomer:
     async def test_gives_up_on_an_agent_that_never_speaks(self) -> None:
         async with calling("+16505550199") as call:
             await call.line.run_until(lambda: call.line.hung_up, at_most=30)
-            assert call.said == ["hello"] * 3
+            assert call.said == ["hello"] * 4
 
     async def test_waits_through_the_pauses_between_sentences(self) -> None:
         async with calling("+16505550199") as call:
@@ -101,8 +102,8 @@ class TestFriendlyCustomer:
     async def test_does_not_take_a_click_for_a_turn(self) -> None:
         async with calling("+16505550199") as call:
             call.line.caller_speaks(0.1)
-            await call.line.run(1.7)
-            assert call.said == []
+            await call.line.run(2.0)
+            assert call.said == ["hello"]
 
     async def test_does_not_answer_what_it_talked_over(self) -> None:
         async with calling("+16505550199") as call:

@@ -16,6 +16,7 @@ from dialnexa.live.sandbox.scripts import (
     Menu,
     Murmur,
     Pause,
+    PickUp,
     Say,
     Script,
     Stay,
@@ -108,6 +109,10 @@ class _Performance:
 
     async def _perform(self, step: Step) -> None:
         match step:
+            case PickUp(phrase, after_s):
+                await self._pause(after_s)
+                if not self._turns.spoke():
+                    await self._say(audio.phrase(phrase))
             case Say(phrase):
                 await self._say(audio.phrase(phrase))
             case Murmur(phrase):

@@ -18,6 +18,14 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class PickUp:
+    """Say a phrase as one does when the phone is at the ear, unless the other side speaks already."""
+
+    phrase: str = "hello"
+    after_s: float = 0.4
+
+
+@dataclass(frozen=True, slots=True)
 class Murmur:
     """Say a phrase that claims no turn: the other side is expected to talk on."""
 
@@ -96,7 +104,7 @@ class Stay:
     """Hold the line, silently, until the other side hangs up."""
 
 
-Step = Say | Murmur | BreakOff | AwaitTurn | Pause | Beep | TakeMessage | Menu | AwaitHangUp | Stay
+Step = PickUp | Say | Murmur | BreakOff | AwaitTurn | Pause | Beep | TakeMessage | Menu | AwaitHangUp | Stay
 Script = tuple[Step, ...]
 
 
@@ -129,11 +137,8 @@ class Person:
     manner: Answer | Refusal | NoAnswer
 
 
-_GREETED = AwaitTurn(patience_s=1.8, again_s=5.0)
-"""Whoever called has a moment to speak first; then the person says hello, as people do."""
-
 _TALK: Script = (
-    _GREETED,
+    AwaitTurn(patience_s=5.0, again_s=5.0),
     Say("time_works"),
     AwaitTurn(),
     Say("by_text"),
@@ -157,6 +162,8 @@ _MENU: Script = (
     ),
 )
 
+_CUSTOMER: Script = (PickUp(), *_TALK)
+
 _SCREENING: Script = (
     Pause(0.3),
     Say("screening_question"),
@@ -170,7 +177,8 @@ _SCREENING: Script = (
 _BREAKS_OFF: Script = (AwaitTurn(patience_s=3.0, nudge=""), BreakOff("cut_off", after_s=1.6))
 
 _INTERRUPTS: Script = (
-    AwaitTurn(patience_s=1.8, again_s=5.0, spoken_s=1.2),
+    PickUp(),
+    AwaitTurn(patience_s=5.0, again_s=5.0, spoken_s=1.2),
     Murmur("mhm"),
     AwaitTurn(),
     Say("time_works"),
@@ -182,7 +190,7 @@ _INTERRUPTS: Script = (
 
 PEOPLE: Mapping[str, Person] = MappingProxyType(
     {
-        "+16505550199": Person("a friendly customer who holds the conversation", Answer(_TALK)),
+        "+16505550199": Person("a friendly customer who holds the conversation", Answer(_CUSTOMER)),
         "+16505550110": Person("busy", Refusal(486, "Busy Here")),
         "+16505550120": Person("never answers", NoAnswer()),
         "+16505550130": Person("a voicemail greeting and a beep", Answer(_VOICEMAIL)),
