@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +18,9 @@ from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
 from dialnexa.platform.numbers.service import route_for
+from dialnexa.worker.functions import HttpFunctions
 from dialnexa.worker.parts import Parts
+from dialnexa.worker.patience import is_away
 from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan
 from dialnexa.worker.translate import result as as_result
 
@@ -28,14 +28,12 @@ log = structlog.get_logger(__name__)
 
 _OVERLOAD_POLL_S = 0.2
 _RETRY_S = 0.5
+_SANDBOX = "sandbox"
 _MakeLine = Callable[[CallPlan], Line]
 
 
-@dataclass(slots=True)
-class _Held:
-    """A call this worker holds now."""
-
-    control: CallControl
+class _NotRunnable(Exception):
+    """The stored version cannot be run; says why."""
 
 
 class CallHolder:
@@ -43,7 +41,7 @@ class CallHolder:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, CallControl] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -60,7 +58,7 @@ class CallHolder:
     def hang_up(self, call_id: str, detail: str) -> None:
         """Ask one call to end; nothing happens when it is not held here."""
         if held := self._held.get(call_id):
-            held.control.hang_up(detail)
+            held.hang_up(detail)
 
     def hang_up_all(self, detail: str) -> None:
         """Ask every call to end."""
@@ -80,61 +78,72 @@ class CallHolder:
                 call = await service.claim(session, call_id, self._parts.node_id, now=self._parts.clock.now())
             if call is None:
                 return
-            await self._hold(call, await self._route(call), self._dialling)
+            await self._hold(call, self._dialling)
 
     async def answer(self, call: ClaimedCall, incoming: IncomingCall) -> None:
         """Run an inbound call that was let in."""
         with about_call(call.call_id):
-            await self._hold(call, None, lambda plan: self._answering(plan, incoming))
+            await self._hold(call, lambda plan: self._answering(plan, incoming))
 
-    async def _hold(self, call: ClaimedCall, route: SipRoute | None, make_line: _MakeLine) -> None:
-        self._held[call.call_id] = held = _Held(CallControl())
+    async def _hold(self, call: ClaimedCall, make_line: _MakeLine) -> None:
+        self._held[call.call_id] = control = CallControl()
         self._idle.clear()
         try:
-            await self._finish(call.call_id, await self._run(call, route, make_line, held.control))
+            await self._finish(call.call_id, await self._run(call, make_line, control))
         finally:
             del self._held[call.call_id]
             if not self._held:
                 self._idle.set()
 
-    async def _run(
-        self, call: ClaimedCall, route: SipRoute | None, make_line: _MakeLine, control: CallControl
-    ) -> Result:
-        parts = self._parts
-        recordings = parts.settings.recordings
+    async def _run(self, call: ClaimedCall, make_line: _MakeLine, control: CallControl) -> Result:
+        """Bring the call to its end, whatever happens: from here on it is nobody else's to end."""
         try:
-            built = self._plan(call, route, recordings / f"{call.call_id}.wav")
-        except (TemplateError, ValueError) as error:
+            return await self._talk(call, make_line, control)
+        except _NotRunnable as error:
             return self._broken(f"The agent version cannot be run: {error}")
-        try:
-            outcome = await hold_call(
-                built.plan,
-                make_line(built.plan),
-                parts.speech,
-                lambda event: parts.scribe.note(call.call_id, event),
-                clock=parts.clock,
-                control=control,
-            )
         except Exception as error:  # a bug must cost its own call only, and must be on its record
             log.exception("call_crashed")
             return self._broken(
                 f"The call stopped because of a fault in DialNexa ({type(error).__name__}); see the log."
             )
-        await parts.scribe.flush()
-        return as_result(outcome, recordings, built.unresolved)
 
-    def _plan(self, call: ClaimedCall, route: SipRoute | None, recording: Path) -> BuiltPlan:
+    async def _talk(self, call: ClaimedCall, make_line: _MakeLine, control: CallControl) -> Result:
+        parts = self._parts
+        built = await self._plan(call)
+        outcome = await hold_call(
+            built.plan,
+            make_line(built.plan),
+            parts.speech,
+            lambda event: parts.scribe.note(call.call_id, event),
+            clock=parts.clock,
+            control=control,
+            functions=HttpFunctions(parts.outgoing, built.plan.agent.variables),
+        )
+        await parts.scribe.flush()
+        return as_result(outcome, parts.settings.recordings, built.unresolved)
+
+    async def _plan(self, call: ClaimedCall) -> BuiltPlan:
         settings = self._parts.settings
         models = ModelDefaults(settings.llm_base_url, settings.llm_api_key, settings.llm_model)
-        return build_plan(call, route, recording, models=models, no_audio_s=settings.no_audio_seconds)
+        route = await self._route(call) if call.direction == "outbound" else None
+        recording = settings.recordings / f"{call.call_id}.wav"
+        try:
+            return build_plan(call, route, recording, models=models, no_audio_s=settings.no_audio_seconds)
+        except (TemplateError, ValueError) as error:
+            raise _NotRunnable(str(error)) from error
 
     async def _finish(self, call_id: str, result: Result) -> None:
-        """Write the end; a database that is away is waited for, because an end must not be lost."""
+        """Write the end; a database that is away is waited for, because an end must not be lost.
+
+        Raises when the database refuses this end for good; the worker's next beats end the call then (``drop_unheld``).
+        """
         while True:
             try:
                 async with self._parts.database.write() as session:
                     await service.finish(session, call_id, result, node_id=self._parts.node_id)
             except (SQLAlchemyError, OSError) as error:
+                if not is_away(error):
+                    raise
                 log.warning("end_not_written_yet", error=repr(error))
                 await self._parts.clock.sleep(_RETRY_S)
             else:
@@ -150,7 +159,7 @@ class CallHolder:
     async def _route(self, call: ClaimedCall) -> SipRoute:
         """Where the call goes: its trunk, or the sandbox."""
         host, port = self._parts.sandbox.address
-        to_sandbox = SipRoute(host, port, trunk_id="sandbox")
+        to_sandbox = SipRoute(host, port, trunk_id=_SANDBOX)
         if not call.livemode or call.trunk_id is None:
             return to_sandbox
         async with self._parts.database.read() as session:
@@ -167,7 +176,7 @@ class CallHolder:
             plan.to_number,
             from_user=plan.from_number,
             route=plan.route,
-            endpoint=parts.endpoint,
+            endpoint=parts.loopback if plan.route.trunk_id == _SANDBOX else parts.endpoint,
             media=parts.media,
             ports=parts.ports,
             limits=plan.limits,

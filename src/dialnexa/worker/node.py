@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dialnexa.engine import Engine
 from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.ids import ulid
+from dialnexa.kit.outgoing import Allowance, Outgoing
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.rtp.ports import PortRange
@@ -32,6 +33,7 @@ from dialnexa.worker.scribe import Scribe
 
 log = structlog.get_logger(__name__)
 
+_LOOPBACK = "127.0.0.1"
 _HEARTBEAT_S = 1.0
 _SWEEP_EVERY = 3
 """Heartbeats between two sweeps for dead workers."""
@@ -60,7 +62,8 @@ class Worker:
             scribing = asyncio.create_task(parts.scribe.run())
             stack.push_async_callback(_ended, scribing)
             holder = CallHolder(parts)
-            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            reception = Reception(parts, holder)
+            stack.push_async_callback(reception.close)
             await _register(parts, settings)
             stack.push_async_callback(_give_up_lease, parts)
             engine = await stack.enter_async_context(
@@ -71,8 +74,8 @@ class Worker:
                     run_call=holder.dial,
                 )
             )
-            worker = cls(parts, holder, Reception(parts, holder, tasks), engine)
-            gate.reception = worker._reception
+            worker = cls(parts, holder, reception, engine)
+            gate.reception = reception
             loops = [asyncio.create_task(loop) for loop in (worker._keep_lease(), worker._obey())]
             stack.push_async_callback(_ended, *loops)
             stack.push_async_callback(worker._end_calls)
@@ -118,6 +121,8 @@ class Worker:
                 await self._beat(sweep=beats % _SWEEP_EVERY == 0)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("heartbeat_failed", error=repr(error))
+            except Exception:  # whatever it was: without further beats the lease runs out under living calls
+                log.exception("heartbeat_broke")
             beats += 1
             await self._parts.clock.sleep(_HEARTBEAT_S)
 
@@ -147,6 +152,9 @@ class Worker:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("hang_ups_not_read", error=repr(error))
                 unwanted = []
+            except Exception:  # whatever it was: else nobody could end a call of this worker any more
+                log.exception("hang_ups_broke")
+                unwanted = []
             for call_id in unwanted:
                 self._holder.hang_up(call_id, "Ended by an API request.")
             await self._parts.clock.sleep(_HANG_UP_POLL_S)
@@ -175,6 +183,8 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
     database = await stack.enter_async_context(Database.open(settings.resolved_database_url))
     media = await stack.enter_async_context(MediaEngine.open(clock=clock))
     ports = PortRange.parse(settings.rtp_ports)
+    outgoing = Outgoing(Allowance.parse(settings.outgoing_allow))
+    stack.push_async_callback(outgoing.aclose)
     endpoint = await stack.enter_async_context(
         SipEndpoint.open(
             settings.sip_host,
@@ -193,9 +203,13 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
         media=media,
         ports=ports,
         endpoint=endpoint,
+        loopback=await stack.enter_async_context(
+            SipEndpoint.open(_LOOPBACK, 0, on_invite=lambda call: call.reject(404, "Not Found"))
+        ),
         sandbox=await stack.enter_async_context(Sandbox.open(media, ports)),
         speech=await stack.enter_async_context(SpeechServices.open()),
         scribe=Scribe(database, node_id, clock),
+        outgoing=outgoing,
     )
 
 

@@ -22,12 +22,12 @@ _BUSY_FOR_S = 5
 
 
 class Reception:
-    """Answers the worker's INVITEs. Every call runs in the task group given to it."""
+    """Answers the worker's INVITEs, each call in a task of its own."""
 
-    def __init__(self, parts: Parts, holder: CallHolder, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, parts: Parts, holder: CallHolder) -> None:
         self._parts = parts
         self._holder = holder
-        self._tasks = tasks
+        self._tasks: set[asyncio.Task[None]] = set()
         self.open = True
         """False while draining: everybody is sent elsewhere with 503."""
 
@@ -36,17 +36,30 @@ class Reception:
         if not self.open or self._parts.media.overloaded or self._holder.live >= self._parts.settings.capacity:
             incoming.reject(503, "Service Unavailable", [("Retry-After", str(_BUSY_FOR_S))])
             return
-        self._tasks.create_task(self._receive(incoming))
+        task = asyncio.create_task(self._receive(incoming))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """End what still runs; ask the calls to hang up first, for this is no goodbye."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _receive(self, incoming: IncomingCall) -> None:
         try:
             call = await self._let_in(incoming)
+            if call is not None:
+                await self._holder.answer(call, incoming)
         except (SQLAlchemyError, OSError) as error:
             log.warning("inbound_without_database", error=repr(error))
             incoming.reject(503, "Service Unavailable", [("Retry-After", str(_BUSY_FOR_S))])
-            return
-        if call is not None:
-            await self._holder.answer(call, incoming)
+        except Exception:  # one caller's accident must not cost the worker, and so all calls it holds
+            log.exception("inbound_call_failed", source=incoming.source[0])
+        finally:
+            # Whoever was neither answered nor refused by now never will be; does nothing otherwise.
+            incoming.reject(500)
 
     async def _let_in(self, incoming: IncomingCall) -> ClaimedCall | None:
         parts = self._parts

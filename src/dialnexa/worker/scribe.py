@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.clock import Clock
 from dialnexa.live.plan import Answered, CallEvent, Ringing
 from dialnexa.platform.calls import service
 from dialnexa.platform.database import Database
+from dialnexa.worker.patience import is_away
 from dialnexa.worker.translate import timeline_entry
 
 log = structlog.get_logger(__name__)
@@ -45,33 +45,42 @@ class Scribe:
         await written
 
     async def run(self) -> None:
-        """Write until cancelled; a database that is away is waited for, so that nothing is lost."""
+        """Write until cancelled; a database that is away is waited for, so that nothing is lost.
+
+        What the database refuses for good is dropped and logged: no line of one call may hold up those of all others.
+        """
         while True:
             batch = [await self._notes.get()]
             if not isinstance(batch[0], asyncio.Future):
                 await self._clock.sleep(_BATCH_S)
             while not self._notes.empty():
                 batch.append(self._notes.get_nowait())
-            events = [note for note in batch if not isinstance(note, asyncio.Future)]
-            while events and not await self._written(events):
-                await self._clock.sleep(_RETRY_S)
+            by_call: defaultdict[str, list[CallEvent]] = defaultdict(list)
+            for note in batch:
+                if not isinstance(note, asyncio.Future):
+                    by_call[note[0]].append(note[1])
+            await self._keep(by_call)
             for note in batch:
                 if isinstance(note, asyncio.Future) and not note.done():
                     note.set_result(None)
 
-    async def _written(self, events: Sequence[tuple[str, CallEvent]]) -> bool:
-        """Write all of them in one transaction; false when the database did not take it."""
-        by_call: defaultdict[str, list[CallEvent]] = defaultdict(list)
-        for call_id, event in events:
-            by_call[call_id].append(event)
-        try:
-            async with self._database.write() as session:
-                for call_id, happened in by_call.items():
-                    await self._write(session, call_id, happened)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("events_not_written_yet", calls=len(by_call), error=repr(error))
-            return False
-        return True
+    async def _keep(self, by_call: Mapping[str, Sequence[CallEvent]]) -> None:
+        """Write all of them in one transaction; if something is wrong with one call's, each call's in its own."""
+        while by_call:
+            try:
+                async with self._database.write() as session:
+                    for call_id, happened in by_call.items():
+                        await self._write(session, call_id, happened)
+            except Exception as error:  # a scribe that stops would leave every call of the worker without its end
+                if is_away(error):
+                    log.warning("events_not_written_yet", calls=len(by_call), error=repr(error))
+                    await self._clock.sleep(_RETRY_S)
+                    continue
+                log.exception("events_refused", calls=list(by_call))
+                if len(by_call) > 1:
+                    for call_id, happened in by_call.items():
+                        await self._keep({call_id: happened})
+            return
 
     async def _write(self, session: AsyncSession, call_id: str, happened: Sequence[CallEvent]) -> None:
         """Write a call's events in order; ringing and answered also move its state."""

@@ -1,0 +1,112 @@
+"""A claimed call always comes to a written end, promptly, whatever fails on the way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from dialnexa.platform.calls.records import Result
+from dialnexa.worker import holding
+from dialnexa.worker.holding import CallHolder
+from tests.live.fakes import VirtualClock
+
+
+class Database:
+    """A database that fails to read, and to write as often as told."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[None]:
+        yield None
+        if self.failures:
+            raise self.failures.pop(0)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[None]:
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+        yield None
+
+
+class Clock(VirtualClock):
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[Result]:
+    written: list[Result] = []
+    call = SimpleNamespace(
+        call_id="call_1", workspace_id="ws_1", trunk_id="trunk_1", livemode=True, direction="outbound"
+    )
+
+    async def claim(*_: object, **__: object) -> object:
+        return call
+
+    async def finish(_session: object, _call_id: str, result: Result, **__: object) -> None:
+        written.append(result)
+
+    monkeypatch.setattr(holding.service, "claim", claim)
+    monkeypatch.setattr(holding.service, "finish", finish)
+    return written
+
+
+def holder(database: Database) -> CallHolder:
+    parts = SimpleNamespace(
+        node_id="node_1",
+        clock=Clock(),
+        database=database,
+        vault=None,
+        media=SimpleNamespace(overloaded=False),
+        sandbox=SimpleNamespace(address=("127.0.0.1", 5070)),
+        settings=SimpleNamespace(
+            recordings=Path("recordings"), llm_base_url="", llm_api_key="", llm_model="", no_audio_seconds=30.0
+        ),
+    )
+    return CallHolder(cast("Any", parts))
+
+
+async def test_a_call_whose_trunk_cannot_be_read_after_the_claim_fails_at_once(ends: list[Result]) -> None:
+    held = holder(Database())
+    await held.dial("call_1")
+    (end,) = ends
+    assert (end.state, end.end_reason) == ("failed", "error")
+    assert held.live == 0
+
+
+async def test_an_end_waits_for_a_database_that_is_away(ends: list[Result]) -> None:
+    no_claim_error = Database()
+    held = holder(no_claim_error)
+    away = OperationalError("UPDATE", {}, Exception("database is locked"))
+    original = held._finish
+
+    async def finish(call_id: str, result: Result) -> None:
+        no_claim_error.failures = [away, away]
+        await original(call_id, result)
+
+    held._finish = finish  # type: ignore[method-assign]
+    await held.dial("call_1")
+    assert len(ends) == 3, "tried until it was taken"
+    assert held.live == 0
+
+
+async def test_an_end_the_database_refuses_for_good_does_not_keep_the_worker_busy_for_ever(ends: list[Result]) -> None:
+    database = Database()
+    held = holder(database)
+    original = held._finish
+
+    async def finish(call_id: str, result: Result) -> None:
+        database.failures = [IntegrityError("INSERT", {}, Exception("UNIQUE"))]
+        await original(call_id, result)
+
+    held._finish = finish  # type: ignore[method-assign]
+    with pytest.raises(IntegrityError):
+        await held.dial("call_1")
+    assert held.live == 0

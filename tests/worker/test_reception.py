@@ -1,0 +1,92 @@
+"""The reception survives its callers: nobody is left ringing, and no accident costs anybody else's call."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dialnexa.worker.reception import Reception
+
+
+class Caller:
+    """An INVITE."""
+
+    source = ("192.0.2.7", 5060)
+
+    def __init__(self, accident: Exception | None = None) -> None:
+        self.accident = accident
+        self.refused_with: list[int] = []
+
+    def reject(self, status: int, reason: str = "", headers: object = ()) -> None:
+        if not self.refused_with:
+            self.refused_with.append(status)
+
+
+class Holder:
+    """Holds calls until told otherwise; a caller may bring an accident along."""
+
+    live = 0
+
+    def __init__(self) -> None:
+        self.held: list[Caller] = []
+        self.over = asyncio.Event()
+
+    async def answer(self, call: object, incoming: Caller) -> None:
+        self.held.append(incoming)
+        if incoming.accident:
+            raise incoming.accident
+        await self.over.wait()
+
+
+@pytest.fixture
+def holder() -> Holder:
+    return Holder()
+
+
+@pytest.fixture
+def reception(holder: Holder, monkeypatch: pytest.MonkeyPatch) -> Reception:
+    parts = SimpleNamespace(media=SimpleNamespace(overloaded=False), settings=SimpleNamespace(capacity=10))
+
+    async def let_in(self: Reception, incoming: object) -> object:
+        return "call"
+
+    monkeypatch.setattr(Reception, "_let_in", let_in)
+    return Reception(cast("Any", parts), cast("Any", holder))
+
+
+async def rings(reception: Reception, caller: Caller) -> Caller:
+    reception.on_invite(cast("Any", caller))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return caller
+
+
+async def test_one_callers_accident_is_refused_and_costs_nobody_else(reception: Reception, holder: Holder) -> None:
+    calm = await rings(reception, Caller())
+    unlucky = await rings(reception, Caller(accident=KeyError("a bug")))
+    later = await rings(reception, Caller())
+    assert unlucky.refused_with == [500]
+    assert holder.held == [calm, unlucky, later]
+    assert calm.refused_with == later.refused_with == []
+    await reception.close()
+
+
+async def test_a_database_that_is_away_sends_the_caller_elsewhere(reception: Reception) -> None:
+    caller = await rings(reception, Caller(accident=OSError("no route")))
+    assert caller.refused_with == [503]
+
+
+async def test_closing_ends_calls_that_did_not_end_when_asked_to(reception: Reception, holder: Holder) -> None:
+    await rings(reception, Caller())
+    await reception.close()
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+async def test_while_draining_everybody_is_sent_elsewhere(reception: Reception, holder: Holder) -> None:
+    reception.open = False
+    caller = await rings(reception, Caller())
+    assert caller.refused_with == [503]
+    assert holder.held == []
