@@ -22,7 +22,7 @@ from dialnexa.live.sip.outgoing import OutgoingCall
 from dialnexa.live.sip.screening import screen
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
 from dialnexa.live.sip.session import Dialog, refuse_sdp
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, Stack
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack
 from dialnexa.live.sip.stream import StreamTransport
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.tls import TlsSettings
@@ -373,7 +373,7 @@ class SipEndpoint:
 
     def _on_options(self, exchange: Exchange) -> None:
         if self._accepting():
-            self._stack.answer(exchange, 200, headers=[ALLOW, ACCEPT, ("Supported", "")])
+            self._stack.answer(exchange, 200, headers=[ALLOW, ACCEPT, SUPPORTED])
         else:
             self._stack.answer(exchange, 503, headers=[("Retry-After", _RETRY_AFTER_S)])
 

@@ -10,6 +10,7 @@ from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.digest import Login
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, EndedBy
 from dialnexa.live.sip.fields import FieldError, Uri
+from dialnexa.live.sip.identity import Diversion, asserted_identities, diversions, privacy
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.message import Request
 from dialnexa.live.sip.sdp import SessionDescription, narrowed
@@ -52,6 +53,21 @@ class IncomingCall:
         """Return the values of a header of the INVITE, one per line, as written."""
         return self._exchange.request.headers.all(name)
 
+    @property
+    def asserted_user(self) -> str:
+        """Who the trunk vouches for as the caller; empty when it says nothing."""
+        return next((address.user for address in asserted_identities(self._exchange.request.headers)), "")
+
+    @property
+    def diversions(self) -> list[Diversion]:
+        """The detours by which the call came, the latest first."""
+        return diversions(self._exchange.request.headers)
+
+    @property
+    def privacy(self) -> frozenset[str]:
+        """What the caller wants hidden, such as ``id``."""
+        return privacy(self._exchange.request.headers)
+
     def ring(self) -> None:
         """Say 180, and again every minute while nothing else is said."""
         if self._exchange.state is not State.PROCEEDING:
@@ -77,6 +93,7 @@ class IncomingCall:
         state = DialogState.of_callee(self._exchange.request, self._tag)
         remote = narrowed(self.offer, answer) if self.offer else answer
         dialog = Dialog(self._stack, state, self._exchange.source, answer, remote, Login(None))
+        dialog.learn(self._exchange.request)
         acknowledged = dialog.send_success(self._exchange, answer)
         self._settle()
         try:

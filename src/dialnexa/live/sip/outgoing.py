@@ -17,7 +17,8 @@ from dialnexa.live.sip.message import Request, Response, reason_phrase
 from dialnexa.live.sip.resolve import resolve
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, narrowed, parse_sdp
 from dialnexa.live.sip.session import Dialog, answer_in
-from dialnexa.live.sip.stack import ALLOW, Stack, new_tag, quote_user, uri_transport
+from dialnexa.live.sip.session_timer import agree_as_caller, request_headers, wanted_minimum
+from dialnexa.live.sip.stack import ALLOW, SUPPORTED, Stack, new_tag, quote_user, uri_transport
 from dialnexa.live.sip.transaction import Failure, State
 
 _MAX_LOGINS = 3
@@ -48,6 +49,7 @@ class OutgoingCall:
         self._offer = offer
         self._headers = tuple(headers)
         self._login = Login(credentials)
+        self._session_s = stack.session_s
         self._cseq = 0
         self._destination = Hop(host, port, transport)
         self._inquiry: Inquiry | None = None
@@ -99,6 +101,9 @@ class OutgoingCall:
         headers.set("Contact", self._stack.contact(self._from_user, self._transport))
         headers.set("Content-Type", "application/sdp")
         headers.add(*ALLOW)
+        headers.add(*SUPPORTED)
+        for name, value in request_headers(self._session_s) if self._session_s else ():
+            headers.add(name, value)
         for name, value in self._headers:
             headers.add(name, value)
         self._login.sign(invite)
@@ -116,6 +121,9 @@ class OutgoingCall:
             self._on_success(event)
         elif event.status in (401, 407):
             self._on_challenge(event)
+        elif event.status == 422 and wanted_minimum(event, self._session_s) > self._session_s and not self._abandoned:
+            self._session_s = wanted_minimum(event, self._session_s)
+            self._invite()
         else:
             self._fail(_rejection(event))
 
@@ -180,6 +188,8 @@ class OutgoingCall:
         state = DialogState.of_caller(self._inquiry.request, response)
         dialog = Dialog(self._stack, state, self._destination, self._offer, remote, self._login)
         self._dialogs[response.recipient.tag] = dialog
+        dialog.learn(response)
+        dialog.session.agree(agree_as_caller(response))
         dialog.acknowledge(response, self._inquiry.request)
         return dialog
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from dialnexa.live.sip.fields import FieldError, Uri
 from dialnexa.live.sip.message import Request
+from dialnexa.live.sip.session_timer import SHORTEST_S, too_brief
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, METHODS
 
-_KNOWN_ELSEWHERE = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "UPDATE", "PRACK"})
+_KNOWN_ELSEWHERE = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def _method(request: Request) -> Refusal | None:
         return Refusal(405, headers=(ALLOW,))
     if request.method not in METHODS:
         return Refusal(501, headers=(ALLOW,))
-    if request.method in ("BYE", "INFO"):
+    if request.method in ("BYE", "INFO", "UPDATE"):
         return Refusal(481)  # only inside a call
     return None
 
@@ -56,6 +57,8 @@ def _demands(request: Request) -> Refusal | None:
 def _content(request: Request) -> Refusal | None:
     if request.method != "INVITE":
         return None
+    if too_brief(request):
+        return Refusal(422, headers=(("Min-SE", str(SHORTEST_S)),))
     if request.body and request.content_type != "application/sdp":
         return Refusal(415, headers=(ACCEPT,))
     if request.body and request.headers.first("Content-Encoding").lower() not in ("", "identity"):

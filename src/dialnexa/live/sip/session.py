@@ -13,9 +13,10 @@ from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.layer import Exchange, Inquiry
-from dialnexa.live.sip.message import Request, Response, reason_phrase
+from dialnexa.live.sip.message import Request, Response, SipMessage, reason_phrase
 from dialnexa.live.sip.sdp import NotAcceptable, SdpError, SessionDescription, make_answer, narrowed, parse_sdp
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, Stack
+from dialnexa.live.sip.session_timer import SHORTEST_S, SessionClock, agree_as_callee, agree_as_caller, too_brief
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
 from dialnexa.live.sip.transaction import Fail, Failure, Send
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,10 @@ class Dialog:
         self._own_invite: Inquiry | None = None
         self._ack: Request | None = None
         self._bye_sent = False
+        self.peer_methods: frozenset[str] = frozenset()
+        """What the peer says it understands (Allow)."""
+        self.session = SessionClock(stack.agenda, self._refresh, self._expire)
+        self._refreshing: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[DialogEnd] = asyncio.get_running_loop().create_future()
         stack.dialogs[state.id] = self
 
@@ -101,7 +106,8 @@ class Dialog:
         if self._own_invite is not None or self._successes or self.is_over:
             raise CallRejected(491, reason_phrase(491), detail="another change of this call is under way")
         outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        headers = (self._contact(), ALLOW, ("Content-Type", "application/sdp"))
+        timer = self.session.headers()
+        headers = (self._contact(), ALLOW, SUPPORTED, *timer, ("Content-Type", "application/sdp"))
         body = description.encode()
 
         def on_response(event: Response | Failure) -> None:
@@ -128,6 +134,7 @@ class Dialog:
             self._lose("the far end did not answer our re-INVITE")
         elif 200 <= event.status < 300:
             self.state.refresh_target(event)
+            self.session.agree(agree_as_caller(event))
             self.acknowledge(event, self._own_invite.request if self._own_invite else None)
             if not outcome.done():
                 outcome.set_result(event)
@@ -204,8 +211,12 @@ class Dialog:
             self._receive_bye(exchange)
         elif self.is_over:
             self._stack.answer(exchange, 481)
+        elif request.method in ("INVITE", "UPDATE") and too_brief(request):
+            self._stack.answer(exchange, 422, headers=[("Min-SE", str(SHORTEST_S))])
         elif request.method == "INVITE":
             self._receive_invite(exchange)
+        elif request.method == "UPDATE":
+            self._receive_update(exchange)
         elif request.method == "INFO":
             self._receive_info(exchange)
         elif request.method == "OPTIONS":
@@ -231,18 +242,39 @@ class Dialog:
             # The peer has not acknowledged our answer to its last one (§14.2).
             self._stack.answer(exchange, 500, headers=[("Retry-After", "1")])
             return
+        answer = self._settle(exchange, exchange.request)
+        if answer is not None:
+            self.send_success(exchange, answer)
+
+    def _receive_update(self, exchange: Exchange) -> None:
+        """Take an UPDATE (RFC 3311): a sign of life, perhaps with an offer, answered at once."""
         request = exchange.request
+        if request.body and (self._own_invite is not None or self._successes):
+            status = 491 if self._own_invite is not None else 500
+            self._stack.answer(exchange, status, headers=[("Retry-After", "1")] if status == 500 else [])
+            return
+        answer = self._settle(exchange, request) if request.body else None
+        if request.body and answer is None:
+            return
+        self.state.refresh_target(request)
+        interval, timer = agree_as_callee(request)
+        self.session.agree(interval)
+        headers = [self._contact(), ALLOW, SUPPORTED, *timer]
+        self._stack.answer(exchange, 200, headers=headers, body=answer.encode() if answer else b"")
+
+    def _settle(self, exchange: Exchange, request: Request) -> SessionDescription | None:
+        """Take the offer of a request, or make one; return our description, ``None`` when it was refused."""
         try:
             offer = parse_sdp(request.body) if request.body else None
             answer = self._answer(offer) if offer else self.local_sdp.revised()
         except SdpError as error:
             refuse_sdp(self._stack, exchange, error)
-            return
+            return None
         self.state.refresh_target(request)
         self.local_sdp = answer
         if offer is not None:
             self.remote_sdp = narrowed(offer, answer)
-        self.send_success(exchange, answer)
+        return answer
 
     def _answer(self, offer: SessionDescription) -> SessionDescription:
         if self.on_offer is not None:
@@ -257,6 +289,8 @@ class Dialog:
 
         The future holds the ACK, or ``None`` when the call ended before one came. No ACK at all ends the call as lost.
         """
+        interval, timer = agree_as_callee(exchange.request)
+        self.session.agree(interval)
         response = exchange.request.reply(
             200,
             to_tag=self.state.local.tag,
@@ -264,6 +298,8 @@ class Dialog:
                 *(("Record-Route", route) for route in exchange.request.headers.all("Record-Route")),
                 self._contact(),
                 ALLOW,
+                SUPPORTED,
+                *timer,
                 *self._stack.server_header(),
             ],
             body=description.encode(),
@@ -289,6 +325,49 @@ class Dialog:
     def _on_unacknowledged(self) -> None:
         self._lose("our answer was never acknowledged")
 
+    # --- signs of life ---------------------------------------------------------------------------------------------
+
+    def learn(self, message: SipMessage) -> None:
+        """Take note of what the peer says it can do."""
+        if "Allow" in message.headers:
+            self.peer_methods = frozenset(method.upper() for method in message.headers.items_of("Allow"))
+
+    def _refresh(self) -> None:
+        """Tell the peer that we are alive, and hear whether it is (RFC 4028 §7.4)."""
+        if self._own_invite is not None or self._successes:
+            self.session.try_again()
+        elif "UPDATE" in self.peer_methods:
+            self._update()
+        else:
+            self._refreshing = asyncio.ensure_future(self._reinvite())
+
+    def _update(self) -> None:
+        headers = (self._contact(), ALLOW, SUPPORTED, *self.session.headers())
+
+        def on_response(event: Response | Failure) -> None:
+            if isinstance(event, Failure) or event.status in (408, 481):
+                self._lose("the far end did not answer when asked for a sign of life")
+            elif 200 <= event.status < 300:
+                self.state.refresh_target(event)
+                self.session.agree(agree_as_caller(event))
+            elif event.status >= 300 and not self._retry(event, inquiry.request, headers, on_response):
+                self.session.try_again()
+
+        inquiry = self._ask("UPDATE", headers, on_response)
+
+    async def _reinvite(self) -> None:
+        try:
+            await self.offer(self.local_sdp)
+        except CallRejected as refusal:
+            log.info("session refresh refused", call_id=self.call_id, status=refusal.status)
+            if not self.is_over:
+                self.session.try_again()
+        except CallTimedOut:
+            pass  # the call has ended as lost
+
+    def _expire(self) -> None:
+        self._lose("the session expired: the far end gave no sign of life")
+
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def _lose(self, reason: str) -> None:
@@ -306,6 +385,7 @@ class Dialog:
     def _end(self, by: EndedBy, reason: str) -> None:
         if self.is_over:
             return
+        self.session.stop()
         self._ended.set_result(DialogEnd(by, reason))
         self._stack.dialogs.pop(self.state.id, None)
         for success in self._successes.values():

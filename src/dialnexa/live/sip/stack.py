@@ -13,16 +13,18 @@ from dialnexa.live.sip.fields import bracket
 from dialnexa.live.sip.hop import TCP, UDP, Address, Hop, default_port, ip_version
 from dialnexa.live.sip.layer import Exchange, Inquiry, Listener, TransactionLayer
 from dialnexa.live.sip.message import Request, Response, SipMessage
+from dialnexa.live.sip.session_timer import USUAL_S
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.transaction import MAGIC_COOKIE, Failure
 from dialnexa.live.sip.transport import Transport
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 """What we understand; goes into Allow."""
 ALLOW = ("Allow", ", ".join(METHODS))
 ACCEPT = ("Accept", "application/sdp")
-EXTENSIONS: frozenset[str] = frozenset()
+EXTENSIONS = ("timer",)
 """Option tags we support (RFC 3261 §19.2)."""
+SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 
 LARGEST_DATAGRAM = 1300
 """A longer request goes over TCP (RFC 3261 §18.1.1: 200 bytes less than the usual path takes)."""
@@ -73,6 +75,8 @@ class Stack:
         self.local: dict[str, Address] = {}
         """What peers are told to reach us at, for each of them; port 0: nobody can."""
         self.user_agent = ""
+        self.session_s = USUAL_S
+        """The session interval asked for, in seconds; 0: none."""
         self._narrow: dict[str, float] = {}
         """Hosts that take no TCP, until when to believe it."""
 
