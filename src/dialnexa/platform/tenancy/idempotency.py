@@ -151,5 +151,6 @@ def _still_running() -> Conflict:
     return Conflict(
         "A request with this Idempotency-Key is still being carried out, or was cut off before its answer. "
         "Try again in a moment; if this persists, look for its result with a GET before sending it under a new key.",
+        code="idempotency_in_progress",
         headers={"Retry-After": "2"},
     )
