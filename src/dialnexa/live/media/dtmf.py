@@ -41,6 +41,8 @@ class KeypadEar:
         self._seen = np.zeros(0, np.int64)
         self._run = np.zeros(0, np.int64)
         self._down = np.zeros(0, np.int64)
+        self._idle = True
+        """Nothing was pressed on any row for long enough that only a key can change anything."""
 
     def add(self) -> None:
         """Make room for one more row."""
@@ -62,24 +64,30 @@ class KeypadEar:
         block[:, :_OVERLAP] = block[:, FRAME_SAMPLES:]
         block[:, _OVERLAP:] = frames
         keys = self._keys(block)
+        if keys is None:
+            if self._idle:
+                return []
+            keys = np.full(len(block), _NONE, np.int64)
         self._run = np.where(keys == self._seen, self._run + 1, 1)
         self._seen = keys
         settled = (self._run >= _BLOCKS) & (keys != self._down)
-        if not settled.any():
-            return []
         self._down[settled] = keys[settled]
+        self._idle = bool((self._seen == _NONE).all() and (self._down == _NONE).all())
         return [(int(row), KEYS[keys[row] // 4][keys[row] % 4]) for row in np.flatnonzero(settled & (keys != _NONE))]
 
-    def _keys(self, block: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the key (row × 4 + column) each block holds, −1 for none."""
-        energy = np.einsum("ij,ij->i", block, block)
-        loud = energy > _LEAST_ENERGY
-        if not loud.any():
-            return np.full(len(block), _NONE, np.int64)
+    def _keys(self, block: NDArray[np.float32]) -> NDArray[np.int64] | None:
+        """Return the key (row × 4 + column) each block holds, −1 for none; ``None`` when no block holds any."""
         projection = block @ self._basis
         projection *= projection
-        tones = projection[:, :8] + projection[:, 8:]
+        energy = np.einsum("ij,ij->i", block, block)
+        # All eight tones together are no less than the best two: what fails this is no key, and nearly all speech does.
+        likely = np.flatnonzero((energy > _LEAST_ENERGY) & (projection.sum(axis=1) > _SHARE * energy))
+        if not likely.size:
+            return None
+        keys = np.full(len(block), _NONE, np.int64)
+        tones = projection[likely, :8] + projection[likely, 8:]
         row, column = tones[:, :4].argmax(axis=1), tones[:, 4:].argmax(axis=1)
         low, high = tones[:, :4].max(axis=1), tones[:, 4:].max(axis=1)
-        pair = loud & (low + high > _SHARE * energy) & (low < _TWIST * high) & (high < _TWIST * low)
-        return np.where(pair, row * 4 + column, _NONE)
+        pair = (low + high > _SHARE * energy[likely]) & (low < _TWIST * high) & (high < _TWIST * low)
+        keys[likely[pair]] = (row * 4 + column)[pair]
+        return keys

@@ -64,6 +64,9 @@ class Codec(Enum):
     PCMU = "PCMU"
     PCMA = "PCMA"
 
+    __hash__ = object.__hash__
+    """Members are singletons; Enum's own hash is Python code, and tables are looked up by codec for every frame."""
+
     @property
     def payload_type(self) -> int:
         """Return the static RTP payload type (RFC 3551): 0 or 8."""

@@ -38,6 +38,8 @@ class KeyPresses:
         self._digit = ""
         self._started_at = 0
         self._step = 0
+        self.busy = False
+        """Whether keys are being sent, or the gap after one lasts; audio waits meanwhile."""
 
     def press(self, digits: str) -> None:
         """Queue keys; raises ``ValueError`` for anything that is not on a keypad."""
@@ -45,11 +47,7 @@ class KeyPresses:
         if wrong := sorted(set(wanted) - set(KEYPAD)):
             raise ValueError(f"no such keys: {' '.join(wrong)}; a keypad has {KEYPAD}")
         self._waiting.extend(wanted)
-
-    @property
-    def busy(self) -> bool:
-        """Whether keys are being sent, or the gap after one lasts; audio waits meanwhile."""
-        return bool(self._digit or self._waiting)
+        self.busy = self.busy or bool(wanted)
 
     def take(self, at: int) -> KeyPacket | None:
         """Return this tick's packet, or ``None`` in the gap after a key. Call only while ``busy``."""
@@ -61,6 +59,7 @@ class KeyPresses:
         last = TONE_TICKS + END_REPEATS - 1
         if self._step == last + GAP_TICKS:
             self._digit = ""
+            self.busy = bool(self._waiting)
         if step >= last:
             return None
         duration = min(step + 1, TONE_TICKS) * FRAME_SAMPLES

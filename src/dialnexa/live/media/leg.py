@@ -56,7 +56,7 @@ class Leg:
         self.missing = 0
         """Frames missing in a row, for concealment."""
         self.complained = False
-        """Whether its listener failed before: one log line is enough."""
+        """Whether its listener or its transport failed before: one log line is enough."""
         self._transport = transport
         self._recorder = recorder
         self._leave = leave
@@ -121,7 +121,7 @@ class Leg:
     def on_frame(self, payload: bytes, timestamp: int, ssrc: int = 0, codec: Codec | None = None) -> None:
         """Take one packet of audio of any duration; ``codec`` when it is not the negotiated one."""
         self._heard_at = self._at
-        if codec is not None:
+        if codec is not None and codec is not self.codec:
             payload = transcode(payload, codec, self.codec)
         self.jitter.push(payload, timestamp, ssrc)
 

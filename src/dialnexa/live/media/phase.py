@@ -61,13 +61,21 @@ class Phase:
         for _ in range(missed):
             self._receive()
         for leg in self.legs:
-            leg.transmit()
+            try:
+                leg.transmit()
+            except Exception:  # one call's broken transport must not cost the others their packet
+                if _first(leg):
+                    log.exception("media.transmit_failed", at=leg.at)
         self._receive()
 
     def _receive(self) -> None:
         legs = self.legs
         for leg in legs:
-            leg.poll()
+            try:
+                leg.poll()
+            except Exception:  # nor what arrived
+                if _first(leg):
+                    log.exception("media.poll_failed", at=leg.at)
         frames = self._decode([leg.take() for leg in legs])
         self._frames = frames
         wave = frames * _SCALE
@@ -80,9 +88,8 @@ class Phase:
             try:
                 leg.deliver(samples, voice, lag)
             except Exception:  # one call's broken listener must not stop the clock of all the others
-                if not leg.complained:
+                if _first(leg):
                     log.exception("media.listener_failed", at=leg.at)
-                leg.complained = True
 
     def _decode(self, payloads: list[bytes | None]) -> NDArray[np.int16]:
         """Return the samples of all rows, missing frames concealed; read-only, because listeners share it."""
@@ -98,3 +105,9 @@ class Phase:
                 frames[row] = conceal(self._frames[row], legs[row].missing)
         frames.flags.writeable = False
         return frames
+
+
+def _first(leg: Leg) -> bool:
+    """Tell whether this is a leg's first accident: it would be logged fifty times a second."""
+    first, leg.complained = not leg.complained, True
+    return first

@@ -127,6 +127,6 @@ class VoiceEar:
         self._quiet = np.where(probability < _QUIET, self._quiet + 1, 0)
         self._age += 1
         stale = (self._age >= _RESET_WINDOWS) & (self._quiet >= _QUIET_WINDOWS)
-        if stale.any():
+        if np.count_nonzero(stale):
             self._state[:, stale] = 0
             self._age[stale] = 0

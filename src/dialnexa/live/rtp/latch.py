@@ -40,7 +40,11 @@ class Latch:
 
     def admit(self, packet: RtpPacket, source: Address) -> list[RtpPacket]:
         """Return the packets that may now be heard: this one, none, or the run that just proved itself."""
-        if source == self._believed or (source == self.signalled and self._may_switch(packet)):
+        if source == self._believed:  # nearly every packet
+            self._quiet = 0
+            self._ssrc = packet.ssrc
+            return [packet]
+        if source == self.signalled and self._may_switch(packet):
             self._believe(packet, source)
             return [packet]
         if not self._may_switch(packet):
@@ -68,6 +72,5 @@ class Latch:
     def _believe(self, packet: RtpPacket, source: Address) -> None:
         self._quiet = 0
         self._ssrc = packet.ssrc
-        if source != self._believed:
-            self._believed = self.target = source
-            self._run, self._candidate = [], None
+        self._believed = self.target = source
+        self._run, self._candidate = [], None
