@@ -538,7 +538,7 @@ def _tokens(text: str) -> list[TextDelta]:
 
 @dataclass
 class FakeSpeech:
-    """The speech services of a worker, all fake: implements ``Speech`` of ``live/speech/services.py``."""
+    """The speech services of a worker, all fake: implements ``Providers`` of ``live/speech/ports.py``."""
 
     ears: FakeStt
     mouth: FakeTts

@@ -82,13 +82,13 @@ async def test_a_call_whose_trunk_cannot_be_read_after_the_claim_fails_at_once(e
 
 
 async def test_an_end_waits_for_a_database_that_is_away(ends: list[Result]) -> None:
-    no_claim_error = Database()
-    held = holder(no_claim_error)
+    database = Database()
+    held = holder(database)
     away = OperationalError("UPDATE", {}, Exception("database is locked"))
     original = held._finish
 
     async def finish(call_id: str, result: Result) -> None:
-        no_claim_error.failures = [away, away]
+        database.failures += [away, away]
         await original(call_id, result)
 
     held._finish = finish  # type: ignore[method-assign]
@@ -103,7 +103,7 @@ async def test_an_end_the_database_refuses_for_good_does_not_keep_the_worker_bus
     original = held._finish
 
     async def finish(call_id: str, result: Result) -> None:
-        database.failures = [IntegrityError("INSERT", {}, Exception("UNIQUE"))]
+        database.failures.append(IntegrityError("INSERT", {}, Exception("UNIQUE")))
         await original(call_id, result)
 
     held._finish = finish  # type: ignore[method-assign]

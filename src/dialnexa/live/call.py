@@ -24,7 +24,7 @@ from dialnexa.live.plan import (
     Trouble,
     TurnSpoken,
 )
-from dialnexa.live.speech.ports import Providers
+from dialnexa.live.speech.ports import Providers, SpeechError
 
 
 class CallControl:
@@ -89,13 +89,14 @@ async def hold_call(
     """
     report = _Reporter(emit, clock)
     answered_at: datetime | None = None
+
+    def answered() -> None:
+        nonlocal answered_at
+        answered_at = clock.now()
+        report(Answered())
+
     async with line:
-        end = await _connect(line, report, control)
-        if end is None:
-            answered_at = clock.now()
-            report(Answered())
-            end = await _talk(plan, line, speech, report, control, functions)
-            await line.hang_up()
+        end = await _live(plan, line, speech, report, control, functions, answered)
     recording = line.recording()
     if recording is not None and recording.lost:
         report(Trouble("recording", recording.lost))
@@ -111,6 +112,28 @@ async def hold_call(
         sip_status=end.sip_status,
         detail=end.detail,
     )
+
+
+async def _live(
+    plan: CallPlan,
+    line: Line,
+    speech: Providers,
+    report: _Reporter,
+    control: CallControl,
+    functions: FunctionRunner | None,
+    answered: Callable[[], None],
+) -> _End:
+    """Connect, talk and hang up; an agent whose parts do not exist disturbs nobody."""
+    try:
+        conversation = Conversation(plan, line, speech, report, functions=functions)
+    except (SpeechError, ValueError) as error:  # ValueError: a graph that cannot be run
+        return _End(Ending.FAILED, EndReason.ERROR, detail=f"The agent cannot talk: {error}")
+    if refused := await _connect(line, report, control):
+        return refused
+    answered()
+    end = await _talk(conversation, line, control)
+    await line.hang_up()
+    return end
 
 
 async def _connect(line: Line, report: _Reporter, control: CallControl) -> _End | None:
@@ -129,16 +152,8 @@ async def _connect(line: Line, report: _Reporter, control: CallControl) -> _End 
     return None
 
 
-async def _talk(
-    plan: CallPlan,
-    line: Line,
-    speech: Providers,
-    report: _Reporter,
-    control: CallControl,
-    functions: FunctionRunner | None,
-) -> _End:
+async def _talk(conversation: Conversation, line: Line, control: CallControl) -> _End:
     """Run the conversation until it, the far end, a cap or the outside ends it; whoever is first decides."""
-    conversation = Conversation(plan, line, speech, report, functions=functions)
     talking = asyncio.ensure_future(conversation.run())
     down = asyncio.ensure_future(line.ended())
     unwanted = asyncio.ensure_future(control.wished())
