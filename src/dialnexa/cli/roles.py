@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 from pathlib import Path
@@ -17,6 +16,7 @@ from dialnexa.cli.options import Data, DrainSeconds, HttpPort, ReadyFile, SipPor
 from dialnexa.cli.supervisor import write_ready_file
 from dialnexa.kit.logging import configure_logging
 from dialnexa.kit.process import die_with_parent
+from dialnexa.live.media.engine import favour_the_clock
 from dialnexa.settings import Settings
 from dialnexa.worker.node import Worker
 
@@ -80,8 +80,7 @@ async def _serve_worker(settings: Settings, ready_file: Path | None) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with Worker.open(settings) as node:
-        gc.collect()
-        gc.freeze()  # what is loaded now stays: full collections would pause every call on the clock
+        favour_the_clock()
         log.info("worker is up", sip=node.sip_uri, node=node.id)
         if ready_file:
             write_ready_file(ready_file, {"sip_uri": node.sip_uri, "node": node.id, "pid": os.getpid()})

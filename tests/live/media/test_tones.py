@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dialnexa.live.line import FRAME_SAMPLES
 from dialnexa.live.media.dtmf import KeypadEar
 from dialnexa.live.media.g711 import Codec, decode, encode
 from dialnexa.live.media.tones import BeepDetector, keypad_tone, tone
@@ -92,3 +93,10 @@ def test_speech_noise_and_keypad_tones_are_no_beep():
     assert beeps_at(phone(np.zeros(16000, np.int16), -20)) is None
     assert beeps_at(phone(dialled("123", seconds=0.5))) is None
     assert beeps_at(tone((200,), 1.0)) is None
+
+
+def test_a_click_at_the_very_edge_of_a_frame_is_no_beep() -> None:
+    """The window is zero there, so nothing is left of it to find a peak in."""
+    click = np.zeros(FRAME_SAMPLES, np.int16)
+    click[0] = 30_000
+    assert not BeepDetector().feed(click)

@@ -22,7 +22,7 @@ from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.ids import new_id
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.lines.sip import SipLine
-from dialnexa.live.media.engine import MediaEngine, calm_garbage_collector
+from dialnexa.live.media.engine import MediaEngine, favour_the_clock
 from dialnexa.live.plan import AgentPlan, CallEvent, CallPlan, Opening, TurnSpoken, VoicemailHandling
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
@@ -136,7 +136,7 @@ async def run(record: bool) -> None:
                 calls.create_task(subject.answer(incoming))
 
             on_invite = take
-            calm_garbage_collector()
+            favour_the_clock()
             _say({"port": endpoint.address[1]})
             await _obey(subject)
 

@@ -38,17 +38,18 @@ class BeepDetector:
 
     def __init__(self) -> None:
         self._window = np.hanning(FRAME_SAMPLES)
+        self._gain = float(np.mean(self._window**2))
         self._hz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE)
         self._run = 0
         self._peak_hz = 0.0
 
     def feed(self, frame: Samples) -> bool:
         """Take the next 20 ms (160 samples) and say whether a beep is sounding now."""
-        wave = frame.astype(np.float64)
-        if float(np.mean(wave * wave)) < _BEEP_POWER:
+        wave = frame.astype(np.float64) * self._window
+        if float(np.mean(wave * wave)) < _BEEP_POWER * self._gain:
             self._run = 0
             return False
-        power = np.abs(np.fft.rfft(wave * self._window)) ** 2
+        power = np.abs(np.fft.rfft(wave)) ** 2
         top = int(power.argmax())
         near = slice(max(top - 2, 0), top + 3)
         # The peak's place between two bins of 50 Hz, as its centre of gravity.

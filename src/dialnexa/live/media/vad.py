@@ -52,6 +52,8 @@ class Silero:
     def __init__(self) -> None:
         self._session = _open_session()
         self._rate = np.array(SAMPLE_RATE, np.int64)
+        # The first inference allocates and is the slowest: have it before the clock runs.
+        Silero.run(self, np.zeros((1, _CONTEXT + WINDOW_SAMPLES), np.float32), np.zeros((2, 1, _STATE), np.float32))
 
     def run(self, windows: Floats, state: Floats) -> tuple[Floats, Floats]:
         """Return the probabilities (n,) and new states (2, n, 128) of windows (n, 32 + 256), in ±1."""
