@@ -357,3 +357,29 @@ async def test_the_goodbye_cannot_be_interrupted_any_more() -> None:
         await call.line.run_until(lambda: call.over)
         assert ("agent", "Goodbye and have a wonderful day.") in call.transcript
         assert call.result.reason == "agent_disconnected"
+
+
+async def test_a_recogniser_that_dies_with_a_final_owed_leaves_no_turn_waiting() -> None:
+    async with story(heard=[None, "Tuesday please."], replies=["Sorry?", "Tuesday it is."]) as call:
+        await call.agent_is_done()
+        call.line.caller_speaks(1.0)
+        await call.line.run(1.3)
+        call.speech.ears.die()
+        silent = call.line.now
+        await call.line.run_until(lambda: call.line.agent_speaks)
+        assert call.line.now - silent < 0.5, "what will never be understood is asked for again, at once"
+        await call.line.run_until(lambda: not call.line.agent_speaks)
+        call.line.caller_speaks(1.0)
+        await call.agent_is_done()
+        assert call.transcript[-2:] == [("user", "Tuesday please."), ("agent", "Tuesday it is.")]
+
+
+async def test_a_recogniser_that_fails_now_and_then_is_never_given_up() -> None:
+    async with story(heard=["One."] * 5, replies=["Yes?"] * 5) as call:
+        await call.agent_is_done()
+        for _ in range(4):
+            call.speech.ears.die()
+            await call.line.run(0.1)
+            call.line.caller_speaks(1.0)
+            await call.agent_is_done()
+        assert [text for role, text in call.transcript if role == "user"] == ["One."] * 4

@@ -18,7 +18,7 @@ _RING_FRAMES = 40
 _WAITING_FRAMES = 500
 """10 s of audio kept while the recogniser is being connected."""
 _FAILURES = 3
-"""After so many failures the recogniser is given up."""
+"""After so many failures without a word between them the recogniser is given up."""
 
 
 class Ears:
@@ -46,6 +46,9 @@ class Ears:
         self._open = False
         self._stream: SttStream | None = None
         self._expectation: Expectation | None = None
+        self._owed = 0
+        """Finals asked of the present stream and not received."""
+        self._failures = 0
 
     def start(self) -> None:
         """Connect the recogniser; audio is kept until it is there."""
@@ -73,9 +76,9 @@ class Ears:
         """The caller fell silent: ask for the final of what was sent."""
         self._open = False
         if self._stream is not None:
-            self._stream.finalize()
+            self._ask_final(self._stream)
         else:
-            self._waiting.append(None)
+            self._keep(None)
 
     def expect(self, expectation: Expectation) -> None:
         """Tell the recogniser what will probably be said next."""
@@ -87,13 +90,32 @@ class Ears:
         if self._stream is not None:
             self._stream.send(samples)
         else:
-            self._waiting.append(samples)
+            self._keep(samples)
+
+    def _keep(self, samples: Samples | None) -> None:
+        """Keep audio for a recogniser that is being connected; a final that drops out of the back was nothing."""
+        if len(self._waiting) == _WAITING_FRAMES and self._waiting.popleft() is None:
+            self._nothing()
+        self._waiting.append(samples)
+
+    def _ask_final(self, stream: SttStream) -> None:
+        self._owed += 1
+        stream.finalize()
+
+    def _nothing(self) -> None:
+        """Answer a final that will never come: a turn that waits for it would wait in vain."""
+        self._tell(FinalHeard(self._now(), ""))
 
     async def _run(self) -> None:
-        for failure in range(1, _FAILURES + 1):
+        while True:
             detail = await self._listen()
-            if failure < _FAILURES:
-                self._emit(Trouble("ears", f"{detail} Connecting again."))
+            owed, self._owed = self._owed, 0
+            for _ in range(owed):
+                self._nothing()
+            self._failures += 1
+            if self._failures >= _FAILURES:
+                break
+            self._emit(Trouble("ears", f"{detail} Connecting again."))
         self._tell(EarsLost(self._now(), "The recogniser is lost; the call goes on without it, by keypad only."))
 
     async def _listen(self) -> str:
@@ -116,7 +138,7 @@ class Ears:
         while self._waiting:
             samples = self._waiting.popleft()
             if samples is None:
-                stream.finalize()
+                self._ask_final(stream)
             else:
                 stream.send(samples)
 
@@ -124,4 +146,6 @@ class Ears:
         if isinstance(event, Partial):
             self._tell(PartialHeard(self._now(), event.text))
         else:
+            self._owed = max(0, self._owed - 1)
+            self._failures = 0
             self._tell(FinalHeard(self._now(), event.text, event.confidence, event.engine, event.matched))
