@@ -30,6 +30,8 @@ from dialnexa.platform.tenancy.bootstrap import Home, bootstrap
 from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimits
 from dialnexa.platform.tenancy.service import KeyRequest
+from dialnexa.platform.webhooks import service as webhooks
+from dialnexa.platform.webhooks.schemas import WebhookIn
 from tests.api import contract
 from tests.platform.calls.house import RememberingQueue
 
@@ -70,6 +72,7 @@ class Neighbour:
     number_id: str
     key_id: str
     call_id: str
+    webhook_id: str
 
 
 @dataclass
@@ -159,7 +162,9 @@ async def _neighbour(database: Database) -> Neighbour:
         await numbers.assign_inbound(session, number, version_id=state.shown.id)
         body = {"from_number": number.e164, "to_number": "+16505550199", "agent_version_id": state.shown.id}
         placed = await placing.place(session, who, CallIn.model_validate(body), queue=RememberingQueue(), now=NOON)
-        return Neighbour(new.secret, made.agent.id, state.shown.id, number.id, new.key.id, placed.call.id)
+        hook = WebhookIn(url="https://hooks.example/next-door", events=["*"], is_active=False)
+        webhook, _ = await webhooks.create(session, VAULT, who, hook, now=NOON)
+        return Neighbour(new.secret, made.agent.id, state.shown.id, number.id, new.key.id, placed.call.id, webhook.id)
 
 
 @asynccontextmanager

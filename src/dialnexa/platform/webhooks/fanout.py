@@ -95,7 +95,7 @@ async def agents_of(session: AsyncSession, events: Sequence[Event]) -> dict[str,
     rows = await session.execute(select(AgentVersion.id, AgentVersion.config).where(AgentVersion.id.in_(versions)))
     return {
         identifier: {key: config[key] for key in ("webhook_id", "webhook_enabled") if key in config}
-        for identifier, config in rows.tuples()
+        for identifier, config in rows
     }
 
 

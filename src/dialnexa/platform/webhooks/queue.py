@@ -45,7 +45,8 @@ class Attempt:
     delivery: Delivery
     status: Literal["succeeded", "failed"]
     at: datetime
-    duration_ms: int
+    duration_ms: int | None
+    """Empty when nothing was sent at all."""
     response_status: int | None = None
     response_body: str | None = None
     error_message: str | None = None
@@ -151,7 +152,7 @@ async def _heads(session: AsyncSession, found: Sequence[_Candidate]) -> dict[Lan
             & (Delivery.status == "pending"),
         )
     )
-    return {(webhook, lane): (position, due) for webhook, lane, position, due in rows.tuples()}
+    return {(webhook, lane): (position, due) for webhook, lane, position, due in rows}
 
 
 def _fitting(free: Sequence[_Candidate], room: Room) -> list[str]:
@@ -179,7 +180,7 @@ async def _jobs(session: AsyncSession, taken: Sequence[str], now: datetime) -> t
             jobs.append(Job(delivery, event, webhook))
         else:
             why = "The webhook is switched off." if event is not None else "The event is no longer kept."
-            unsendable.append(Attempt(delivery, "failed", now, 0, error_message=why))
+            unsendable.append(Attempt(delivery, "failed", now, None, error_message=why))
     return jobs, unsendable
 
 
@@ -263,7 +264,7 @@ async def _note(session: AsyncSession, attempts: Sequence[Attempt]) -> None:
     last = {
         attempt.delivery.webhook_id: attempt
         for attempt in sorted(attempts, key=lambda one: one.at)
-        if attempt.duration_ms
+        if attempt.duration_ms is not None
     }
     statement = (
         update(Webhook)
