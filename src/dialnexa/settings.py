@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DIALNEXA_", extra="ignore")
 
     data: Path = Field(default=Path("var"), description="Folder for the database, recordings and the master key.")
-    database_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite inside the data folder.")
+    database_url: str = Field(
+        default="", repr=False, description="SQLAlchemy URL; empty: SQLite inside the data folder."
+    )
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, description="0 takes a free port.")
     public_url: str = Field(default="", description="How clients reach the API; empty: the bound address.")
@@ -24,10 +26,23 @@ class Settings(BaseSettings):
     rtp_ports: str = Field(default="20000-29999", description="UDP ports for media, first-last.")
     capacity: int = Field(default=100, description="Calls one worker accepts at once.")
     concurrency_limit: int = Field(default=25, description="Concurrent calls of a new workspace.")
+    rate_limit_key_per_minute: int = Field(default=600, ge=0, description="Requests of one API key; 0: no limit.")
+    rate_limit_calls_per_minute: int = Field(
+        default=120, ge=0, description="POST /calls of one workspace; 0: no limit."
+    )
+    rate_limit_calls_burst: int = Field(default=20, ge=1, description="POST /calls of one workspace at once.")
+    rate_limit_address_per_minute: int = Field(
+        default=600, ge=0, description="Requests without a valid key from one address; 0: no limit."
+    )
     no_audio_seconds: float = Field(default=30.0, description="An answered call without any packet this long is dead.")
     drain_seconds: float = Field(default=30.0, description="How long live calls may go on after SIGTERM.")
+    outgoing_allow: str = Field(
+        default="",
+        description="Comma list of hosts and networks that webhooks and functions may reach beyond public https, "
+        "with plain http too, such as hooks.internal, *.corp.example, 10.0.0.0/8.",
+    )
     llm_base_url: str = Field(default="", description="OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1.")
-    llm_api_key: str = ""
+    llm_api_key: str = Field(default="", repr=False)
     llm_model: str = Field(default="", description="Model for agents that name none; empty: builtin/flow.")
     log_level: str = "INFO"
     log_json: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -14,13 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.api import errors, openapi, status
 from dialnexa.api.edge import Edge
+from dialnexa.api.flows import flow_problems
 from dialnexa.api.metrics import Metrics
 from dialnexa.engine import EngineClient
 from dialnexa.kit.clock import Clock, SystemClock
+from dialnexa.kit.outgoing import Allowance, Outgoing
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.speech.embedded import flite
 from dialnexa.platform.agents import routes as agents
-from dialnexa.platform.calls import admission
+from dialnexa.platform.calls import admission, links
 from dialnexa.platform.calls import routes as calls
 from dialnexa.platform.calls.placing import Queue
 from dialnexa.platform.catalogue import routes as catalogue_routes
@@ -30,8 +33,11 @@ from dialnexa.platform.numbers import routes as numbers
 from dialnexa.platform.tenancy import routes as tenancy
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import Idempotency
-from dialnexa.platform.tenancy.rate_limits import RateLimiter, RateLimits
+from dialnexa.platform.tenancy.rate_limits import Rate, RateLimiter, RateLimits
 from dialnexa.platform.tenancy.service import scope_of
+from dialnexa.platform.webhooks import routes as webhooks
+from dialnexa.platform.webhooks.pump import Pump
+from dialnexa.platform.webhooks.sending import Sender
 from dialnexa.settings import Settings
 
 _TIDY_EVERY_S = 3600.0
@@ -51,14 +57,20 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             engine=engine,
             recordings=settings.recordings,
             public_url=settings.public_url,
+            rate_limits=_rate_limits(settings),
             catalogue=_catalogue(settings),
+            outgoing=Outgoing(Allowance.parse(settings.outgoing_allow)),
         )
+        stack.push_async_callback(app.state.outgoing.aclose)
+        pump = Pump(database, app.state.sender, app.state.clock, app.state.recording_link)
         tidying = asyncio.create_task(_tidy(app.state.idempotency, app.state.clock))
+        pumping = asyncio.create_task(pump.run())
         try:
             yield app
         finally:
             tidying.cancel()
-            await asyncio.gather(tidying, return_exceptions=True)
+            pumping.cancel()
+            await asyncio.gather(tidying, pumping, return_exceptions=True)
 
 
 def assemble(
@@ -71,6 +83,7 @@ def assemble(
     clock: Clock | None = None,
     rate_limits: RateLimits | None = None,
     catalogue: Catalogue | None = None,
+    outgoing: Outgoing | None = None,
 ) -> FastAPI:
     """Return the application over an open database; the tests' way in."""
     clock = clock or SystemClock()
@@ -87,8 +100,11 @@ def assemble(
     app.state.idempotency = Idempotency(database, vault, clock.now)
     app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic)
     app.state.count_active = _count_active
+    app.state.outgoing = outgoing or Outgoing()
+    app.state.sender = Sender(app.state.outgoing, vault, clock)
+    app.state.recording_link = partial(_recording_link, public_url, vault, clock)
     app.state.metrics = Metrics()
-    app.state.catalogue = catalogue or Catalogue()
+    app.state.catalogue, app.state.flow_problems = catalogue or Catalogue(), flow_problems
     api = _routes()
     app.include_router(api, prefix="/v1")
     app.include_router(api, include_in_schema=False)
@@ -97,6 +113,15 @@ def assemble(
     openapi.install(app)
     app.add_middleware(Edge, owner=app, metrics=app.state.metrics)
     return app
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    key, address = settings.rate_limit_key_per_minute, settings.rate_limit_address_per_minute
+    return RateLimits(
+        key=Rate(key, key),
+        calls=Rate(settings.rate_limit_calls_per_minute, settings.rate_limit_calls_burst),
+        address=Rate(address, address),
+    )
 
 
 def _catalogue(settings: Settings) -> Catalogue:
@@ -110,9 +135,13 @@ def _routes() -> APIRouter:
     """Collect the routes of every noun."""
     api = APIRouter()
     nouns = (calls.router, calls.logs, agents.router, numbers.router, tenancy.workspace, tenancy.keys)
-    for router in (*nouns, catalogue_routes.router):
+    for router in (*nouns, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     return api
+
+
+def _recording_link(public_url: str, vault: Vault, clock: Clock, call_id: str) -> str:
+    return links.link(public_url, vault, call_id, clock.now())
 
 
 async def _count_active(session: AsyncSession, workspace_id: str) -> int:
