@@ -485,7 +485,7 @@ class TestInfo:
         assert isinstance(answer, Response)
         assert answer.status == 200
         assert heard == [("application/dtmf-relay", b"Signal=5\r\n")]
-        for method, cseq, status in (("OPTIONS", 3, 200), ("REFER", 4, 405), ("INFO", 2, 500)):
+        for method, cseq, status in (("OPTIONS", 3, 200), ("REFER", 4, 603), ("INFO", 2, 500)):
             answer = await peer.says(request(method, to_tag=tag, branch=f"z9hG4bK-{method}", cseq=cseq))
             assert isinstance(answer, Response)
             assert answer.status == status

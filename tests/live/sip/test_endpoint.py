@@ -34,7 +34,7 @@ class TestOptions:
     async def test_says_what_it_can(self, bench: Bench) -> None:
         answer = await bench.ask(request("OPTIONS"))
         assert answer.status == 200
-        assert answer.headers.first("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+        assert answer.headers.first("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY"
         assert answer.headers.first("Accept") == "application/sdp"
         assert answer.recipient.tag
 

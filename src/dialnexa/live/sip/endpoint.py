@@ -14,6 +14,7 @@ import structlog
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
+from dialnexa.live.sip.fields import FieldError
 from dialnexa.live.sip.hop import TLS, Address, Hop
 from dialnexa.live.sip.incoming import IncomingCall
 from dialnexa.live.sip.layer import Exchange
@@ -27,6 +28,7 @@ from dialnexa.live.sip.stream import StreamTransport
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.tls import TlsSettings
 from dialnexa.live.sip.transaction import Failure
+from dialnexa.live.sip.transfer import Referral, TransferProgress, replaced_dialog
 from dialnexa.live.sip.transport import Transport, UdpTransport
 
 __all__ = [
@@ -40,8 +42,10 @@ __all__ = [
     "IncomingCall",
     "OutgoingCall",
     "Progress",
+    "Referral",
     "SipEndpoint",
     "TlsSettings",
+    "TransferProgress",
 ]
 
 log = structlog.get_logger(__name__)
@@ -384,7 +388,17 @@ class SipEndpoint:
         except SdpError as error:
             refuse_sdp(self._stack, exchange, error)
             return
+        try:
+            replaced = replaced_dialog(exchange.request)
+        except FieldError as error:
+            self._stack.answer(exchange, 400, f"Bad Replaces ({error})"[:100])
+            return
+        member = self._stack.dialogs.get(replaced) if replaced else None
+        if replaced and not isinstance(member, Dialog):
+            self._stack.answer(exchange, 481)
+            return
         call = IncomingCall(self._stack, exchange, offer)
+        call.replaces = member if isinstance(member, Dialog) else None
         try:
             self._on_invite(call)
         except Exception:

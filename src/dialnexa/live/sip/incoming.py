@@ -42,6 +42,8 @@ class IncomingCall:
         self._stack = stack
         self._exchange = exchange
         self._tag = new_tag()
+        self.replaces: Dialog | None = None
+        """The call of ours that this one takes the place of once accepted (attended transfer)."""
         self._cancelled = asyncio.Event()
         self._ringing: Appointment | None = None
         self._limit = stack.agenda.call_later(LONGEST_SET_UP_S, lambda: self.reject(480))
@@ -96,6 +98,8 @@ class IncomingCall:
         dialog.learn(self._exchange.request)
         acknowledged = dialog.send_success(self._exchange, answer)
         self._settle()
+        if self.replaces is not None:
+            self.replaces.send_bye()
         try:
             ack = await asyncio.shield(acknowledged)
         except asyncio.CancelledError:

@@ -11,6 +11,7 @@ from dialnexa.live.sip.agenda import Appointment
 from dialnexa.live.sip.dialog import DialogState, SuccessRetransmission
 from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy
+from dialnexa.live.sip.fields import FieldError
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.layer import Exchange, Inquiry
 from dialnexa.live.sip.message import Request, Response, SipMessage, reason_phrase
@@ -18,6 +19,7 @@ from dialnexa.live.sip.sdp import NotAcceptable, SdpError, SessionDescription, m
 from dialnexa.live.sip.session_timer import SHORTEST_S, SessionClock, agree_as_callee, agree_as_caller, too_brief
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
 from dialnexa.live.sip.transaction import Fail, Failure, Send
+from dialnexa.live.sip.transfer import SIPFRAG, Referral, Transfer, TransferProgress, read_refer_to, refer_to
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,8 @@ class Dialog:
         """Answers a re-INVITE; may raise ``NoCommonCodec`` (488). ``None``: as before, with mirrored direction."""
         self.on_info: Callable[[str, bytes], None] | None = None
         """Takes media type and body of an INFO, such as ``application/dtmf-relay``."""
+        self.on_refer: Callable[[Referral], None] | None = None
+        """Takes a transfer the far end asks for; ``None``: it is declined."""
         self.state = state
         self._stack = stack
         self._peer = peer
@@ -55,6 +59,8 @@ class Dialog:
         """What the peer says it understands (Allow)."""
         self.session = SessionClock(stack.agenda, self._refresh, self._expire)
         self._refreshing: asyncio.Task[None] | None = None
+        self._transfers: dict[int, Transfer] = {}
+        """By the CSeq of our REFER."""
         self._ended: asyncio.Future[DialogEnd] = asyncio.get_running_loop().create_future()
         stack.dialogs[state.id] = self
 
@@ -219,6 +225,10 @@ class Dialog:
             self._receive_update(exchange)
         elif request.method == "INFO":
             self._receive_info(exchange)
+        elif request.method == "REFER":
+            self._receive_refer(exchange)
+        elif request.method == "NOTIFY":
+            self._receive_notify(exchange)
         elif request.method == "OPTIONS":
             self._stack.answer(exchange, 200, headers=[ALLOW, ACCEPT])
         else:
@@ -325,6 +335,91 @@ class Dialog:
     def _on_unacknowledged(self) -> None:
         self._lose("our answer was never acknowledged")
 
+    # --- transfer --------------------------------------------------------------------------------------------------
+
+    async def transfer(
+        self,
+        target: str,
+        replaces: Dialog | None = None,
+        on_progress: Callable[[TransferProgress], None] = lambda _: None,
+    ) -> TransferProgress:
+        """Ask the far end to call ``target`` (a URI) instead of us; return how its call ended up (RFC 3515).
+
+        ``replaces``: another call of ours whose place the new one takes (attended). This call stays up: hang it up once
+        the transfer succeeded. There is no limit of its own. Raises ``CallRejected`` when the far end will not,
+        ``CallTimedOut`` when it does not answer, or ends the call without saying how it went.
+        """
+        if self.is_over:
+            raise CallTimedOut("the call is over")
+        accepted: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        refer = refer_to(target, replaces.state if replaces else None)
+        headers = (self._contact(), ("Refer-To", refer), ("Referred-By", f"<{self.state.local.uri}>"))
+        transfer = Transfer(on_progress)
+        asked: list[Inquiry] = []
+
+        def on_response(event: Response | Failure) -> None:
+            if isinstance(event, Failure):
+                _fail(accepted, CallTimedOut("the far end did not answer our REFER"))
+            elif 200 <= event.status < 300:
+                if not accepted.done():
+                    accepted.set_result(event)
+            elif event.status >= 300:
+                if self._retry(event, asked[-1].request, headers, on_response):
+                    self._transfers[self.state.local_cseq] = transfer
+                else:
+                    _fail(accepted, CallRejected(event.status, event.reason))
+
+        asked.append(self._ask("REFER", headers, on_response))
+        self._transfers[self.state.local_cseq] = transfer  # a NOTIFY may overtake the 202
+        try:
+            await accepted
+            return await transfer.outcome()
+        finally:
+            self._transfers = {cseq: each for cseq, each in self._transfers.items() if each is not transfer}
+
+    def _receive_notify(self, exchange: Exchange) -> None:
+        event, _, params = exchange.request.headers.first("Event").partition(";")
+        named = params.partition("id=")[2].partition(";")[0].strip()
+        transfer = self._transfers.get(int(named)) if named.isdecimal() and len(named) < 11 else None
+        if transfer is None and not named and self._transfers:
+            transfer = next(reversed(self._transfers.values()))
+        if event.strip().lower() != "refer":
+            self._stack.answer(exchange, 489)
+        elif transfer is None:
+            self._stack.answer(exchange, 481)
+        else:
+            self._stack.answer(exchange, 200)
+            transfer.take(exchange.request)
+
+    def _receive_refer(self, exchange: Exchange) -> None:
+        if self.on_refer is None:
+            self._stack.answer(exchange, 603)
+            return
+        try:
+            target = read_refer_to(exchange.request)
+        except FieldError as error:
+            self._stack.answer(exchange, 400, "Bad Refer-To", headers=[_warning(str(error))])
+            return
+        event = f"refer;id={exchange.request.cseq.number}"
+
+        def respond(status: int) -> None:
+            self._stack.answer(exchange, status, headers=[self._contact()])
+
+        def notify(progress: TransferProgress) -> None:
+            if self.is_over:
+                return
+            state = "terminated;reason=noresource" if progress.is_final else "active;expires=180"
+            headers = (
+                self._contact(),
+                ("Event", event),
+                ("Subscription-State", state),
+                ("Content-Type", f"{SIPFRAG};version=2.0"),
+            )
+            body = f"SIP/2.0 {progress.status} {progress.reason}\r\n".encode()
+            self._ask("NOTIFY", headers, lambda _: None, body)
+
+        self.on_refer(Referral(target, respond, notify))
+
     # --- signs of life ---------------------------------------------------------------------------------------------
 
     def learn(self, message: SipMessage) -> None:
@@ -386,6 +481,8 @@ class Dialog:
         if self.is_over:
             return
         self.session.stop()
+        for transfer in self._transfers.values():
+            transfer.abandon()
         self._ended.set_result(DialogEnd(by, reason))
         self._stack.dialogs.pop(self.state.id, None)
         for success in self._successes.values():

@@ -18,11 +18,11 @@ from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.transaction import MAGIC_COOKIE, Failure
 from dialnexa.live.sip.transport import Transport
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "REFER", "NOTIFY")
 """What we understand; goes into Allow."""
 ALLOW = ("Allow", ", ".join(METHODS))
 ACCEPT = ("Accept", "application/sdp")
-EXTENSIONS = ("timer",)
+EXTENSIONS = ("timer", "replaces")
 """Option tags we support (RFC 3261 §19.2)."""
 SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 
