@@ -62,3 +62,16 @@ def test_late_finals_of_one_turn_come_as_one() -> None:
     turn = ear.take(2000)
     assert ear.update(FinalHeard(2100, "one")) == LateFinal("", turn)
     assert ear.update(FinalHeard(2200, "two")) == LateFinal("one two", turn)
+
+
+def test_a_guess_that_comes_after_its_turn_was_closed_is_no_new_turn() -> None:
+    """A slow recogniser guesses "hello" once more, then says it for good: the record has it already."""
+    ear = Hearing()
+    ear.update(VoiceStarted(740, since=544))
+    ear.update(PartialHeard(900, "hello"))
+    ear.update(VoiceStopped(1220, until=1024))
+    assert ear.take(1540).text == "hello"
+    ear.update(PartialHeard(1560, "hello"))
+    ear.update(FinalHeard(1600, "hello"))
+    assert not ear.pending
+    assert ear.take(1700).text == ""

@@ -132,6 +132,17 @@ async def test_a_call_screening_assistant_is_told_who_calls() -> None:
         assert call.transcript[-1] == ("agent", "Hello, this is Mia from the clinic.")
 
 
+async def test_a_screening_assistant_is_heard_out_before_it_is_told() -> None:
+    async with story(OUTBOUND) as call:
+        await call.says("The person you are calling is using a call assistant.", seconds=3.0)
+        await call.line.run(0.4)
+        await call.says("Please say your name and why you are calling.", seconds=2.0)
+        assert not call.line.utterances, "it had not finished"
+        await call.agent_is_done()
+        assert [role for role, _ in call.transcript] == ["user", "agent"]
+        assert call.transcript[-1] == ("agent", "Hello, this is Mia from the clinic.")
+
+
 async def test_a_menu_is_heard_to_its_end_and_answered_by_keys() -> None:
     reply = [ToolCall("1", "press_digits", '{"digits": "2"}')]
     async with story(OUTBOUND, replies=[reply, [TextDelta("Done.")]]) as call:

@@ -95,6 +95,8 @@ class Hearing:
                 self.ended = event.until
                 self._voiced += max(0, event.until - self._since)
                 self.awaiting += 0 if self.deaf else 1
+            case PartialHeard() if self._owes(event.at):
+                pass  # a guess that comes late as well: the turn it belongs to is closed
             case PartialHeard():
                 self.partial = event.text.strip()
                 self._partial_since = self._since
@@ -142,9 +144,7 @@ class Hearing:
 
     def _final(self, event: FinalHeard) -> LateFinal | None:
         text = event.text.strip()
-        while self._owed and self._owed[0].until < event.at:
-            self._owed.popleft()
-        if self._owed:
+        if self._owes(event.at):
             return self._late_final(text)
         self.awaiting = max(0, self.awaiting - 1)
         self.partial = ""
@@ -160,6 +160,12 @@ class Hearing:
         if event.confidence is not None:
             self._confidence = min(event.confidence, 1.0 if self._confidence is None else self._confidence)
         return None
+
+    def _owes(self, at: int) -> bool:
+        """Tell whether what the recogniser says now is still about a turn that was closed without it."""
+        while self._owed and self._owed[0].until < at:
+            self._owed.popleft()
+        return bool(self._owed)
 
     def _late_final(self, text: str) -> LateFinal:
         """Return all the words of a closed turn at once, when the last of them came; none before."""

@@ -62,7 +62,7 @@ from dialnexa.live.conversation.keypad import Keypad
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import Reply, State, Timer
 from dialnexa.live.conversation.voicemail import Judgement, Screening, Verdict
-from dialnexa.live.conversation.words import is_backchannel, is_greeting, looks_unfinished, real_words
+from dialnexa.live.conversation.words import is_backchannel, is_greeting, real_words
 from dialnexa.live.plan import Ending, EndReason
 
 
@@ -78,7 +78,8 @@ class TurnMachine(AgentFloor):
         self._opened = False
         self._aside: HeardTurn | None = None
         self._inaudible = 0
-        self._menu = False
+        self._least_patience_ms = 0
+        """Machines that speak in several sentences are heard to their end."""
         self.deadline: int | None = None
         """The next moment (ms) at which ``TickReached`` matters; ``None``: no timer runs."""
 
@@ -169,6 +170,7 @@ class TurnMachine(AgentFloor):
     def _open(self) -> None:
         """Say the first words; what the person said before is on the record and before the model's eyes."""
         self._opened = True
+        self._least_patience_ms = 0
         self._disarm(Timer.OPENING, Timer.COMMIT)
         turn = self._ear.take(self._now)
         if turn.text:
@@ -189,7 +191,10 @@ class TurnMachine(AgentFloor):
         elif judgement.verdict is Verdict.IVR:
             self._menu_answered(judgement.evidence)
         elif self.state is State.OPENING and not self._opened:
-            self._open()
+            if judgement.verdict is Verdict.SCREENER:
+                self._screener_answered()
+            else:
+                self._open()
         elif self.state in {State.OPENING, State.ENDPOINTING}:
             self._endpoint()
         elif self.state is State.SPEAKING and self._ear.pending:
@@ -202,6 +207,12 @@ class TurnMachine(AgentFloor):
         elif self._ear.text:
             self._set_aside()
 
+    def _screener_answered(self) -> None:
+        """Its words gave it away in mid-speech; the end of its speech opens."""
+        self._least_patience_ms = self.settings.commit_screener_ms
+        if not self._ear.speaking:
+            self._arm_commit()
+
     def _take_back_opening(self) -> None:
         """Their "hello" and our first word began together: hear theirs out, as people do, then open anew."""
         self._drop_reply()
@@ -209,7 +220,7 @@ class TurnMachine(AgentFloor):
         self.state = State.OPENING
 
     def _menu_answered(self, evidence: str) -> None:
-        self._menu = True
+        self._least_patience_ms = self.settings.commit_menu_ms
         self._screening = None
         self._opened = True
         self._disarm(Timer.OPENING)
@@ -348,24 +359,13 @@ class TurnMachine(AgentFloor):
         self._arm_commit()
 
     def _arm_commit(self) -> None:
-        due = self._ear.ended + self._patience()
+        ear = self._ear
+        patience = self.settings.patience_ms(ear.text, settled=ear.settled, matched=ear.matched)
+        due = ear.ended + max(patience, self._least_patience_ms)
         if due <= self._now:
             self._commit_due()
         else:
             self._timers[Timer.COMMIT] = due
-
-    def _patience(self) -> int:
-        """Return how long after the last voice the turn is over."""
-        settings, ear = self.settings, self._ear
-        if not ear.settled:
-            return settings.commit_unfinished_ms if ear.text else settings.commit_unheard_ms
-        if ear.text and ear.matched:
-            least = settings.commit_matched_ms
-        elif looks_unfinished(ear.text):
-            least = settings.commit_unfinished_ms
-        else:
-            least = settings.commit_ms
-        return max(least, settings.commit_menu_ms) if self._menu else least
 
     def _commit_due(self) -> None:
         self._disarm(Timer.COMMIT)
@@ -489,11 +489,7 @@ class TurnMachine(AgentFloor):
             self._hold(self._now)
             self.state = State.DECIDING
 
-    def _on_reply(
-        self,
-        reply: Reply,
-        event: ReplyEvent,
-    ) -> None:
+    def _on_reply(self, reply: Reply, event: ReplyEvent) -> None:
         match event:
             case ReplyStarted():
                 pass  # a token is no word yet: the caller still waits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dialnexa.live.conversation.words import Phrases, phrases
+from dialnexa.live.conversation.words import Phrases, looks_unfinished, phrases
 from dialnexa.live.plan import CallPlan
 
 
@@ -27,6 +27,8 @@ class TurnSettings:
     """The same when the recogniser has said nothing yet."""
     commit_menu_ms: int = 1500
     """The least of the above once a menu speaks: it shall be heard to its end."""
+    commit_screener_ms: int = 900
+    """The least before an assistant that screens the call is told who calls: it speaks in several sentences."""
     inaudible_ms: int = 400
     """Voice at least this long without words is answered ("sorry?"), shorter is noise."""
     inaudible_count: int = 2
@@ -81,6 +83,14 @@ class TurnSettings:
     """After the last sample, so that the far end's jitter buffer plays it."""
 
     phrases: Phrases = field(default_factory=lambda: phrases("en"))
+
+    def patience_ms(self, text: str, *, settled: bool, matched: bool) -> int:
+        """Return how long after the caller's last voice their turn is over, by what is known of its words."""
+        if not settled:
+            return self.commit_unfinished_ms if text else self.commit_unheard_ms
+        if text and matched:
+            return self.commit_matched_ms
+        return self.commit_unfinished_ms if looks_unfinished(text) else self.commit_ms
 
     @classmethod
     def of(cls, plan: CallPlan) -> TurnSettings:
