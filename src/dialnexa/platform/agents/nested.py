@@ -80,6 +80,8 @@ _OTHER_SPELLINGS: dict[str, str] = {
     "llm.fallback.fall_back_llm_id": "llm_fallback_model",
     "agent_functions": "agent_functions",
 }
+_OLDER_WORDS: dict[tuple[str, object], str] = {("conversation_start_type", "agent"): "agent_defined"}
+"""Values that clients of the nested form send, and what they are called today."""
 _DESCRIPTIONS = {"language.details", "telephony.inbound.details", "telephony.outbound.details"}
 """Parts of our own answers that say nothing new when a client sends them back."""
 _NESTED_TO_FLAT = {path: name for name, path in FLAT_TO_NESTED.items()} | _OTHER_SPELLINGS
@@ -108,12 +110,17 @@ def _walk(body: Mapping[str, object], prefix: str, flat: dict[str, object], unkn
     for key, value in body.items():
         path = f"{prefix}{key}"
         if path in _NESTED_TO_FLAT:
-            flat[_NESTED_TO_FLAT[path]] = value
+            name = _NESTED_TO_FLAT[path]
+            flat[name] = _today(name, value)
         elif path in _DESCRIPTIONS:
             continue
         elif isinstance(value, Mapping) and any(known.startswith(f"{path}.") for known in _NESTED_TO_FLAT):
             _walk(cast(Mapping[str, object], value), f"{path}.", flat, unknown)
         elif not prefix:
-            flat[key] = value
+            flat[key] = _today(key, cast(object, value))
         else:
             unknown.append(path)
+
+
+def _today(name: str, value: object) -> object:
+    return _OLDER_WORDS.get((name, value), value) if isinstance(value, str) else value

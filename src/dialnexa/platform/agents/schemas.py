@@ -219,6 +219,7 @@ class NestedAgentOut(AgentHead):
         current = {
             **nest(state.shown.config),
             **VersionHead.model_validate(_version_head(state, state.shown)).model_dump(),
+            "title": state.shown.config["title"],  # here clients of the nested form look for the agent's name
         }
         versions = [VersionHead.model_validate(_version_head(state, version)) for version in state.versions]
         return cls.model_validate(
