@@ -235,7 +235,7 @@ async def test_a_flow_agent_needs_its_graph_only_to_be_published(world: World) -
     refused = await world.http.post(f"/v1/agents/{agent['id']}/publish")
     assert refused.status_code == 400
     assert "flow should not be empty" in refused.json()["message"][0]
-    flow = {"nodes": [{"id": "start", "anything": [1, {"kept": True}]}], "edges": []}
+    flow = {"nodes": [{"id": "start", "type": "start", "anything": [1, {"kept": True}]}], "edges": []}
     await world.http.patch(f"/v1/agents/{agent['id']}", json={"flow": flow})
     published = await world.http.post(f"/v1/agents/{agent['id']}/publish")
     assert published.json()["flow"] == flow

@@ -12,5 +12,5 @@ def flow_problems(flow: Mapping[str, object]) -> list[str]:
     try:
         graph.parse(flow)
     except graph.GraphError as error:
-        return error.problems
+        return list(error.problems)
     return []

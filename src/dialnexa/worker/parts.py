@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dialnexa.kit.clock import Clock
+from dialnexa.kit.outgoing import Outgoing
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.rtp.ports import PortRange
@@ -28,6 +29,10 @@ class Parts:
     media: MediaEngine
     ports: PortRange
     endpoint: SipEndpoint
+    loopback: SipEndpoint
+    """For calls to the sandbox, which never leave the machine, whatever address carriers are told."""
     sandbox: Sandbox
     speech: Providers
     scribe: Scribe
+    outgoing: Outgoing
+    """The guard that custom functions go through."""

@@ -23,7 +23,8 @@ from dialnexa.live.plan import (
     VoicemailHandling,
 )
 from dialnexa.live.speech.embedded.flow import graph
-from dialnexa.platform.agents.config import AgentConfig, AgentFunction
+from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.agents.functions import AgentFunction
 from dialnexa.platform.calls.records import ClaimedCall
 from dialnexa.platform.catalogue.service import language_code
 
@@ -157,14 +158,15 @@ def _turn_taking(config: AgentConfig) -> TurnTaking:
 
 
 def _function(function: AgentFunction, render: _Renderer) -> FunctionSpec:
-    """Name a function the way models like it: the display name in snake case, else its type."""
-    spoken = function.display_name or function.type
-    name = "".join(letter if letter.isalnum() else "_" for letter in spoken.strip().lower()).strip("_")
+    """Describe a function to the model; what is said while it runs is rendered, its request only when it is made."""
     schema = function.config.get("parameters") or function.config.get("json_schema")
+    config = dict(function.config)
+    if isinstance(holding := config.get("holding_message"), str):
+        config["holding_message"] = render(holding)
     return FunctionSpec(
-        name=name or function.type,
+        name=function.tool_name,
         kind=function.type,
         description=render(function.description),
         parameters=cast(Mapping[str, object], schema) if isinstance(schema, dict) else {},
-        config=function.config,
+        config=config,
     )

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, AliasChoices, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
-from dialnexa.kit import templates
+from dialnexa.platform.agents.functions import AgentFunction, Template, clashes
 from dialnexa.platform.wire import Body
 
 AgentType = Literal["Single_Prompt_Agent", "Conversational_Flow_Agent"]
 PipelineType = Literal["Cascaded", "Speech_To_Speech"]
-FunctionType = Literal[
-    "end_call", "call_transfer", "custom", "check_calendar_availability", "book_calendar", "integration", "sms"
-]
 _KEYTERMS, _KEYTERM_LENGTH, _KEYTERMS_LENGTH = 100, 50, 2000
 _SILENCE_MARGIN_S = 5
 _S2S_MAX_CALL_S = 3600
 
 
-def _template(text: str) -> str:
-    templates.check(text)
-    return text
-
-
-Template = Annotated[str, Field(max_length=100_000), AfterValidator(_template)]
-"""Text with ``{{variables}}``."""
 Ratio = Annotated[float, Field(ge=0, le=1)]
-
-
-class AgentFunction(Body):
-    """Something the agent can do beside talking (C.5)."""
-
-    display_name: str = Field(
-        default="", max_length=100, validation_alias=AliasChoices("display_name", "displayName", "name")
-    )
-    type: FunctionType
-    description: str = Field(default="", max_length=5000)
-    config: dict[str, object] = Field(default_factory=dict[str, object])
 
 
 class AgentConfig(Body):
@@ -47,7 +26,7 @@ class AgentConfig(Body):
     title: Annotated[str, Field(min_length=1, max_length=70)] = "Agent"
     version_title: Annotated[str, Field(max_length=35)] | None = None
     description: str | None = None
-    timezone: str | None = None
+    timezone: Annotated[str, Field(max_length=64)] | None = None
     webhook_id: str | None = None
     agent_type: AgentType = "Single_Prompt_Agent"
     pipeline_type: PipelineType | None = "Cascaded"
@@ -187,7 +166,7 @@ def contradictions(config: AgentConfig) -> list[str]:
         found.append(f"max_call_duration_sec must be at most {_S2S_MAX_CALL_S} for speech-to-speech agents")
     if config.fallback_stt_enabled and config.stt_fallback_transcriber_id in {None, config.transcriber_id}:
         found.append("stt_fallback_transcriber_id must name a transcriber other than transcriber_id")
-    return found
+    return found + clashes(config.agent_functions)
 
 
 def obstacles(config: AgentConfig) -> list[str]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from fastapi import Body as FromBody
+from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.agents import repository, service
-from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.agents.judging import Judge
 from dialnexa.platform.agents.nested import FLAT_TO_NESTED
 from dialnexa.platform.agents.schemas import (
     AgentDraft,
@@ -30,8 +31,6 @@ from dialnexa.platform.agents.schemas import (
     head_of_version,
 )
 from dialnexa.platform.agents.service import AgentState
-from dialnexa.platform.catalogue.routes import Known
-from dialnexa.platform.catalogue.service import Catalogue
 from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, listing
 from dialnexa.platform.numbers import service as numbers
 from dialnexa.platform.tenancy.schemas import Done
@@ -39,6 +38,13 @@ from dialnexa.platform.wire import sentences
 
 router = Router(tags=["Agents"])
 
+
+def _judge(request: Request) -> Judge:
+    state = request.app.state
+    return Judge(state.catalogue, state.outgoing, state.flow_problems)
+
+
+Judges = Annotated[Judge, Depends(_judge)]
 Reader = Annotated[Principal, Requires("agents:read")]
 Writer = Annotated[Principal, Requires("agents:write")]
 M = TypeVar("M", bound=BaseModel)
@@ -48,9 +54,9 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @router.post("/agents", status_code=201, summary="Make an agent")
-async def create_agent(body: AgentDraft, who: Writer, database: Db, now: Now, catalogue: Known) -> AgentOut:
+async def create_agent(body: AgentDraft, who: Writer, database: Db, now: Now, judge: Judges) -> AgentOut:
     """Make an agent with a draft version 1. Publish it before it can take calls."""
-    _refuse_unknown(catalogue, body)
+    judge.refuse_impossible(body)
     async with database.write() as session:
         return AgentOut.of(await _create(session, who, body, now, publish=body.is_published))
 
@@ -72,11 +78,9 @@ async def get_agent(agent_id: str, who: Reader, database: Db) -> AgentOut:
 
 
 @router.patch("/agents/{agent_id}", summary="Change an agent")
-async def change_agent(
-    agent_id: str, body: AgentPatch, who: Writer, database: Db, now: Now, catalogue: Known
-) -> AgentOut:
+async def change_agent(agent_id: str, body: AgentPatch, who: Writer, database: Db, now: Now, judge: Judges) -> AgentOut:
     """Change a draft. `is_published: true` publishes it as well. A published version is locked: 400."""
-    _refuse_unknown(catalogue, body)
+    judge.refuse_impossible(body)
     async with database.write() as session:
         return AgentOut.of(await _change(session, who, agent_id, body, now))
 
@@ -85,12 +89,10 @@ async def change_agent(
 
 
 @router.post("/agents2", status_code=201, summary="Make an agent (nested form)")
-async def create_nested_agent(
-    body: NestedBody, who: Writer, database: Db, now: Now, catalogue: Known
-) -> NestedAgentOut:
+async def create_nested_agent(body: NestedBody, who: Writer, database: Db, now: Now, judge: Judges) -> NestedAgentOut:
     """Make an agent with a draft version 1, from the nested form."""
     draft = _read(NestedDraft, body.flat())
-    _refuse_unknown(catalogue, draft, FLAT_TO_NESTED)
+    judge.refuse_impossible(draft, FLAT_TO_NESTED)
     async with database.write() as session:
         return NestedAgentOut.of(await _create(session, who, draft, now, publish=draft.is_published))
 
@@ -113,11 +115,11 @@ async def get_nested_agent(agent_id: str, who: Reader, database: Db) -> NestedAg
 
 @router.patch("/agents2/{agent_id}", summary="Change an agent (nested form)")
 async def change_nested_agent(
-    agent_id: str, body: NestedBody, who: Writer, database: Db, now: Now, catalogue: Known
+    agent_id: str, body: NestedBody, who: Writer, database: Db, now: Now, judge: Judges
 ) -> NestedAgentOut:
     """Change a draft with the nested form; parts left out stay as they are."""
     patch = _read(AgentPatch, body.flat())
-    _refuse_unknown(catalogue, patch, FLAT_TO_NESTED)
+    judge.refuse_impossible(patch, FLAT_TO_NESTED)
     async with database.write() as session:
         return NestedAgentOut.of(await _change(session, who, agent_id, patch, now))
 
@@ -157,7 +159,9 @@ async def list_versions(agent_id: str, who: Reader, database: Db, page: Pages) -
 
 @router.get("/agents/{agent_id}/versions/{number}", summary="Get a version")
 @router.get("/agents2/{agent_id}/versions/{number}", include_in_schema=False)
-async def get_version(agent_id: str, number: int, who: Reader, database: Db) -> VersionOut:
+async def get_version(
+    agent_id: str, number: Annotated[int, Path(ge=0, le=2**31 - 1)], who: Reader, database: Db
+) -> VersionOut:
     """Return one version with all its fields."""
     async with database.read() as session:
         state = await service.get_version(session, who.workspace_id, agent_id, number)
@@ -183,13 +187,6 @@ def _read(model: type[M], flat: Mapping[str, object]) -> M:
         return model.model_validate(flat)
     except ValidationError as error:
         raise BadRequest(sentences(error.errors(), FLAT_TO_NESTED)) from error
-
-
-def _refuse_unknown(catalogue: Catalogue, body: AgentConfig, spelling: Mapping[str, str] | None = None) -> None:
-    """Refuse ids the installation does not have; only those that were sent, so an old draft can still be mended."""
-    mistakes = catalogue.mistakes(body.model_dump(include=body.model_fields_set), spelling or {})
-    if mistakes:
-        raise BadRequest(mistakes)
 
 
 async def _create(

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dialnexa.kit.clock import iso
-from dialnexa.platform.agents.config import AgentConfig, Template
+from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.agents.functions import Template
 from dialnexa.platform.agents.models import AgentVersion
 from dialnexa.platform.agents.nested import flatten, nest
 from dialnexa.platform.agents.service import AgentState
@@ -17,7 +18,7 @@ from dialnexa.platform.wire import Body, report_ignored
 class Routing(Body):
     """What belongs to an agent's place in the workspace rather than to a version."""
 
-    folder_id: str | None = None
+    folder_id: Annotated[str, Field(max_length=255)] | None = None
     inbound_phone_number_id: str | None = None
     """Claimed when the version is published; an empty string detaches."""
     outbound_phone_number_id: str | None = None
@@ -53,7 +54,7 @@ class AgentDraft(AgentConfig, Routing):
 class AgentPatch(AgentConfig, Routing):
     """Changes to a draft; fields left out stay as they are. `version_number` names the version, else the open draft."""
 
-    version_number: Annotated[int, Field(ge=0)] | None = None
+    version_number: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     is_published: bool | None = None
     """True publishes the version, with these changes."""
 
@@ -102,13 +103,13 @@ class NestedBody(BaseModel):
 class RollbackIn(Body):
     """Which published version goes live again."""
 
-    version_number: Annotated[int, Field(ge=0)]
+    version_number: Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class PublishIn(Body):
     """Which draft to publish; by default the open one."""
 
-    version_number: Annotated[int, Field(ge=0)] | None = None
+    version_number: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     inbound_phone_number_id: str | None = None
     outbound_phone_number_id: str | None = None
 

@@ -12,11 +12,13 @@ from dialnexa.kit.errors import BadRequest, Forbidden, NotFound
 from dialnexa.kit.ids import new_id
 from dialnexa.platform.agents import repository
 from dialnexa.platform.agents.config import AgentConfig, contradictions, obstacles
+from dialnexa.platform.agents.functions import AgentFunction
 from dialnexa.platform.agents.models import Agent, AgentVersion
 from dialnexa.platform.agents.repository import CallableVersion
 from dialnexa.platform.tenancy.principal import Principal
 
 FIRST_VERSION = 1
+_END_CALL = "End the call when everything is said, or when the person wants to hang up. Say goodbye first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ async def create(
     session: AsyncSession, who: Principal, config: AgentConfig, *, now: datetime, folder_id: str | None = None
 ) -> AgentState:
     """Make an agent with its first draft."""
+    config = _with_a_way_out(config)
     _refuse(contradictions(config))
     agent = Agent(
         id=new_id("agent"),
@@ -266,6 +269,14 @@ def _draft(agent: Agent, number: int, config: AgentConfig, now: datetime) -> Age
 def _stored(config: AgentConfig) -> dict[str, object]:
     """Return the fields of a version, without what a request's body may carry beside them."""
     return config.model_dump(mode="json", include=set(AgentConfig.model_fields))
+
+
+def _with_a_way_out(config: AgentConfig) -> AgentConfig:
+    """Give a speech-to-speech agent the function that ends the call, unless it says which it wants (C.1)."""
+    if config.pipeline_type != "Speech_To_Speech" or "agent_functions" in config.model_fields_set:
+        return config
+    end_call = AgentFunction(display_name="end_call", type="end_call", description=_END_CALL)
+    return config.model_copy(update={"agent_functions": [end_call]})
 
 
 def _version_title(config: AgentConfig, number: int) -> str:

@@ -124,6 +124,7 @@ class Dialogue:
         if self._waiting:
             if self._node.kind == "function":
                 self._memory.keep(self._node.slot, results.answer(result))
+                self._memory.learn(results.variables(result))
             self._leave("failure" if results.failed(result) else "success")
         return self._reply()
 

@@ -28,6 +28,10 @@ class Memory:
         self._slots[slot] = answer
         self._texts |= {slot: answer.spoken, **_parts(slot, answer)}
 
+    def learn(self, variables: Mapping[str, str]) -> None:
+        """Take over what a function told; a slot of the same name is hidden by it."""
+        self._texts |= variables
+
     def forget(self, slot: str) -> None:
         """Empty a slot, before its question is asked anew; a variable of that name shows again."""
         answer = self._slots.pop(slot, None)

@@ -25,6 +25,12 @@ def answer(result: str) -> Answer:
     )
 
 
+def variables(result: str) -> dict[str, str]:
+    """Return what the function taught the call: the texts under ``variables``, by the names messages use."""
+    told = mapping(mapping(_json(result)).get("variables"))
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
+
+
 def _json(result: str) -> object:
     try:
         return json.loads(result)
