@@ -15,7 +15,7 @@ from dialnexa.api.app import create_app
 from dialnexa.cli.options import Data, DrainSeconds, HttpPort, ReadyFile, SipPort, settings_with
 from dialnexa.cli.supervisor import write_ready_file
 from dialnexa.kit.logging import configure_logging
-from dialnexa.kit.process import die_with_parent
+from dialnexa.kit.process import die_with_parent, go_first
 from dialnexa.live.media.engine import favour_the_clock
 from dialnexa.settings import Settings
 from dialnexa.worker.node import Worker
@@ -81,7 +81,8 @@ async def _serve_worker(settings: Settings, ready_file: Path | None) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with Worker.open(settings) as node:
         favour_the_clock()
-        log.info("worker is up", sip=node.sip_uri, node=node.id)
+        preferred = go_first()
+        log.info("worker is up", sip=node.sip_uri, node=node.id, preferred=preferred)
         if ready_file:
             write_ready_file(ready_file, {"sip_uri": node.sip_uri, "node": node.id, "pid": os.getpid()})
         lost = asyncio.create_task(node.lost())

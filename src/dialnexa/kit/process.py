@@ -76,3 +76,17 @@ def hold(folder: Path) -> Generator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def go_first(nice: int = -5) -> bool:
+    """Let the system prefer all present threads of this process; return whether it was allowed to (root, Linux).
+
+    All, not only the one in a hurry: it waits for the interpreter lock, and a holder whom the system has suspended
+    for somebody else keeps it waiting. Measured with a database thread as the holder: 70 ms.
+    """
+    try:
+        for thread in Path("/proc/self/task").iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
+    except OSError:  # no privilege, another system, or a thread that ended meanwhile
+        return False
+    return True

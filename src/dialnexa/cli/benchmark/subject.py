@@ -20,6 +20,7 @@ from dialnexa.cli.benchmark.sampling import Sampler
 from dialnexa.cli.benchmark.watch import WatchedClock
 from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.ids import new_id
+from dialnexa.kit.process import go_first
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine, favour_the_clock
@@ -137,6 +138,7 @@ async def run(record: bool) -> None:
 
             on_invite = take
             favour_the_clock()
+            go_first()
             _say({"port": endpoint.address[1]})
             await _obey(subject)
 

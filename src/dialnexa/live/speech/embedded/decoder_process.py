@@ -160,7 +160,7 @@ def main() -> None:
     # A Ctrl-C or a service manager's SIGTERM reaches the whole group; the worker drains first, then closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(_NICE)
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)  # absolute: the worker may have raised its own
     # The grammar parser echoes what it cannot read to standard output; only our own messages may go there.
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

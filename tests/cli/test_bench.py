@@ -1,0 +1,115 @@
+"""The arithmetic of the bench: figures from arrivals made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from dialnexa.cli.benchmark.figures import GOALS, Measurement, Run
+from dialnexa.cli.benchmark.hearing import Heard
+from dialnexa.cli.benchmark.watch import WatchedClock
+from dialnexa.live.media.clock import PHASE_S
+
+
+def call(frames: int, *, first_stamp: int = 0, voiced: range = range(0), late: dict[int, float] | None = None) -> Heard:
+    """Return what a caller heard of a stream that began at second 100, packet by packet."""
+    heard = Heard()
+    for number in range(frames):
+        arrived = 100 + number * 0.02 + (late or {}).get(number, 0.0)
+        heard.note(arrived, (first_stamp + number * 160) % 2**32, number in voiced)
+    return heard
+
+
+def test_a_steady_stream_is_on_its_grid_even_when_the_timestamps_wrap():
+    assert call(100, first_stamp=2**32 - 320).pacing().max() == pytest.approx(0, abs=1e-6)
+
+
+def test_one_late_packet_is_off_the_grid_and_moves_no_other():
+    pacing = call(100, late={50: 0.007}).pacing()
+    assert pacing[50] == pytest.approx(0.007, abs=1e-6)
+    assert sum(pacing > 0.001) == 1
+
+
+def test_frames_that_a_stall_skipped_are_counted_and_are_no_deviation():
+    heard = Heard()
+    for number in [*range(10), *range(15, 30)]:
+        heard.note(100 + number * 0.02, number * 160, voiced=False)
+    assert heard.missing() == 5
+    assert heard.pacing().max() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_reply_is_timed_from_the_last_word_to_the_first_voiced_packet():
+    heard = call(200, voiced=range(60, 100))
+    heard.stopped.append(100.5)
+    assert heard.replies() == [pytest.approx(0.7)]
+
+
+def test_an_agent_that_still_talks_when_the_caller_stops_has_not_replied():
+    heard = call(200, voiced=range(20, 100))
+    heard.stopped.append(100.5)
+    assert heard.replies() == []
+
+
+def test_stepping_back_is_timed_from_the_callers_first_word_to_the_first_silent_packet():
+    heard = call(200, voiced=range(20, 100))
+    heard.started.append(101.5)
+    assert heard.holds() == [pytest.approx(0.5)]
+
+
+def test_what_begins_in_one_turn_of_the_caller_is_not_looked_for_in_the_next():
+    heard = call(200, voiced=range(150, 200))
+    heard.stopped.extend((100.5, 101.5))
+    assert heard.replies() == [pytest.approx(1.5)]
+
+
+def measured(**changes: object) -> Measurement:
+    """Return a quiet subject."""
+    quiet: dict[str, object] = {
+        "cpu_s": 0.0, "clock_thread_s": 0.0, "waited_s": 0.0, "rss_kb": 100_000, "legs": 0, "tasks": 3, "files": 20,
+        "late": [], "own_late": [], "turns": 0, "waterfalls": [], "profile": [],
+    }  # fmt: skip
+    return {**quiet, **changes}  # type: ignore[typeddict-item]
+
+
+def run_of(end: Measurement, after: Measurement) -> Run:
+    return Run(100, 10.0, measured(), measured(), end, after, [0.002], [call(100)], [0.0], 1.0)
+
+
+def test_cpu_memory_and_lateness_are_shared_out():
+    end = measured(
+        cpu_s=3.0, clock_thread_s=2.7, waited_s=1.0, rss_kb=151_200, late=[0.0] * 99 + [0.02], own_late=[0.0]
+    )
+    facts = run_of(end, measured()).facts()
+    assert facts["cpu_percent_per_call"] == 0.3
+    assert facts["calls_per_core"] == 333
+    assert facts["cpu_beside_the_clock_percent"] == 10
+    assert facts["core_taken_by_others_percent"] == 10
+    assert facts["memory_mb_per_call"] == 0.5
+    assert facts["late_ticks_percent"] == 1
+    assert facts["late_ticks_of_our_own_percent"] == 0
+
+
+def test_what_is_left_after_hang_up_misses_a_goal():
+    facts = run_of(measured(cpu_s=1.0), measured(legs=1, files=22)).facts()
+    assert facts["left_over"] == {"legs": 1, "tasks": 0, "files": 2}
+    missed = [goal.name for goal in GOALS if goal.met(facts) is False]
+    assert missed == ["legs left after hang-up", "files left after hang-up"]
+
+
+def test_a_figure_that_was_not_measured_is_neither_met_nor_missed():
+    facts = run_of(measured(), measured()).facts()
+    assert {goal.met(facts) for goal in GOALS if goal.figure == "reply_ms"} == {None}
+
+
+async def test_lateness_while_others_had_the_core_is_not_our_own(monkeypatch: pytest.MonkeyPatch):
+    """30 ms late after 25 ms of waiting for a core; the beat after it is still late by what the first left over."""
+    clock = WatchedClock()
+    waited, now = 0.0, 1000.0
+    monkeypatch.setattr(clock._waiting, "seconds", lambda: waited)
+    monkeypatch.setattr("dialnexa.cli.benchmark.watch.time.monotonic", lambda: now)
+    clock._waited = 0.0
+    waited, now = 0.025, 1000.03
+    await clock.sleep_until(1000.0)
+    now = 1000.03 + 0.001
+    await clock.sleep_until(1000.0 + PHASE_S)
+    assert list(clock.late) == [pytest.approx(0.03), pytest.approx(0.031 - PHASE_S)]
+    assert list(clock.own) == [pytest.approx(0.005), pytest.approx(0.006)]
