@@ -20,6 +20,7 @@ from dialnexa.live.sip.incoming import IncomingCall
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
 from dialnexa.live.sip.outgoing import OutgoingCall
+from dialnexa.live.sip.registration import Registration, RegistrationState, RegistrationStatus
 from dialnexa.live.sip.screening import screen
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
 from dialnexa.live.sip.session import Dialog, refuse_sdp
@@ -43,6 +44,9 @@ __all__ = [
     "OutgoingCall",
     "Progress",
     "Referral",
+    "Registration",
+    "RegistrationState",
+    "RegistrationStatus",
     "SipEndpoint",
     "TlsSettings",
     "TransferProgress",
@@ -216,6 +220,28 @@ class SipEndpoint:
         TLS the peer must show a certificate for ``host``.
         """
         return OutgoingCall(self._stack, to, from_user, host, port, self._known(transport), offer, credentials, headers)
+
+    def register(
+        self,
+        user: str,
+        *,
+        host: str,
+        port: int,
+        credentials: Credentials | None = None,
+        transport: str = "udp",
+        lifetime_s: int = 600,
+        on_change: Callable[[Registration], None] = lambda _: None,
+    ) -> Registration:
+        """Register ``user`` at a trunk and keep it registered until ``Registration.end``, or until the endpoint closes.
+
+        Failures are tried again by themselves, later each time (5 s to 5 min). ``on_change`` hears every change of
+        ``Registration.status``. Raises ``ValueError`` for a transport the endpoint was not opened with.
+        """
+        made = Registration(
+            self._stack, user, host, port, self._known(transport), credentials, lifetime_s, lambda _: on_change(made)
+        )
+        made.start()
+        return made
 
     def _known(self, transport: str) -> str:
         name = transport.upper()

@@ -1,0 +1,240 @@
+"""REGISTER at a trunk that wants to know where we are (RFC 3261 §10.2): kept fresh, and tried again when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+from dialnexa.live.plan import Credentials
+from dialnexa.live.sip.agenda import Appointment
+from dialnexa.live.sip.digest import DigestError, Login
+from dialnexa.live.sip.errors import CallRejected
+from dialnexa.live.sip.fields import FieldError, NameAddr, Uri, bracket
+from dialnexa.live.sip.hop import Hop
+from dialnexa.live.sip.message import Request, Response
+from dialnexa.live.sip.resolve import resolve
+from dialnexa.live.sip.stack import Stack, new_tag, quote_user, uri_transport
+from dialnexa.live.sip.transaction import Failure
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_S = 86_400
+_FIRST_RETRY_S = 5.0
+_LAST_RETRY_S = 300.0
+_MAX_TRIES = 4
+"""REGISTERs per refresh: plain, with login, with a fresh nonce, with a longer lifetime."""
+
+
+class RegistrationState(StrEnum):
+    """Whether the trunk knows where to find us."""
+
+    TRYING = "trying"
+    REGISTERED = "registered"
+    FAILED = "failed"
+    """Not now; it is tried again by itself."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationStatus:
+    """Where a registration stands, for operators."""
+
+    state: RegistrationState
+    reason: str = ""
+    """Why it failed: a sentence."""
+    expires_at: float = 0.0
+    """When the trunk forgets us unless refreshed, in seconds of the endpoint's clock; 0 when it does not know us."""
+    next_try_at: float = 0.0
+    """When the next REGISTER goes out, in the same seconds."""
+
+
+class Registration:
+    """One binding at one registrar. It lives from ``start`` until ``end`` or until the endpoint closes."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        user: str,
+        host: str,
+        port: int,
+        transport: str,
+        credentials: Credentials | None,
+        lifetime_s: int,
+        on_change: Callable[[RegistrationStatus], None],
+    ) -> None:
+        self.status = RegistrationStatus(RegistrationState.TRYING)
+        self._stack = stack
+        self._user, self._host, self._port, self._transport = user, host, port, transport
+        self._credentials = credentials
+        self._login = Login(credentials)
+        self._lifetime_s = lifetime_s
+        self._on_change = on_change
+        self._call_id = f"{new_tag()}@{stack.advertised[0]}"
+        self._tag = new_tag()
+        self._cseq = self._tries = 0
+        self._failures = 0
+        self._ending = False
+        self._hop = Hop(host, port, transport)
+        self._appointment: Appointment | None = None
+        self._resolving: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+
+    def start(self) -> None:
+        """Register, and keep registered."""
+        self._stack.pending.add(self)
+        self._refresh()
+
+    async def end(self) -> None:
+        """Take the binding back; returns once the registrar answered, or after 64*T1 without an answer."""
+        if not self._ending:
+            self._ending = True
+            self._cancel_timers()
+            if self.status.expires_at:
+                self._tries = 0
+                self._register()
+            else:
+                self._finish()
+        await self._ended.wait()
+
+    def close(self) -> None:
+        """End at once: the endpoint goes away. The binding is taken back without waiting for the answer."""
+        if not self._ending and self.status.expires_at:
+            self._ending = True
+            self._tries = 0
+            self._register()
+        self._finish()
+
+    # --- one refresh -----------------------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        self._tries = 0
+        self._login = Login(self._credentials) if self._failures else self._login
+        self._resolving = asyncio.ensure_future(self._resolve_and_register())
+
+    async def _resolve_and_register(self) -> None:
+        try:
+            address, port = await resolve(self._host, self._port)
+        except CallRejected as failure:
+            self._fail(failure.detail, None)
+            return
+        self._hop = Hop(address, port, self._transport, self._host.strip("[]"))
+        if not self._ending:
+            self._register()
+
+    def _register(self) -> None:
+        self._tries += 1
+        self._cseq += 1
+        registrar = f"sip:{bracket(self._host)}:{self._port}{uri_transport(self._transport)}"
+        record = f"<sip:{quote_user(self._user)}{bracket(self._host)}>"
+        request = Request(method="REGISTER", uri=registrar)
+        headers = request.headers
+        headers.set("Max-Forwards", "70")
+        headers.set("From", f"{record};tag={self._tag}")
+        headers.set("To", record)
+        headers.set("Call-ID", self._call_id)
+        headers.set("CSeq", f"{self._cseq} REGISTER")
+        headers.set("Contact", self._stack.contact(self._user, self._transport))
+        headers.set("Expires", str(0 if self._ending else self._lifetime_s))
+        self._login.sign(request)
+        self._stack.ask(request, self._hop, lambda event: self._on_event(event, request))
+
+    def _on_event(self, event: Response | Failure, request: Request) -> None:
+        if self._ended.is_set():
+            return
+        if isinstance(event, Failure):
+            self._fail(f"{self._host}:{self._port} does not answer", None)
+        elif event.status < 200:
+            return
+        elif event.status < 300:
+            self._succeed(event)
+        elif event.status in (401, 407):
+            self._on_challenge(event, request)
+        elif event.status == 423 and self._tries < _MAX_TRIES and (least := _seconds(event, "Min-Expires")):
+            self._lifetime_s = min(max(least, self._lifetime_s), _LONGEST_S)
+            self._register()
+        else:
+            self._fail(f"{event.status} {event.reason}"[:200], _seconds(event, "Retry-After"))
+
+    def _on_challenge(self, response: Response, request: Request) -> None:
+        try:
+            self._login.learn(response, request)
+        except DigestError as error:
+            self._fail(f"{response.status} {response.reason}: {error}"[:200], None)
+            return
+        if self._tries >= _MAX_TRIES:
+            self._fail("the far end keeps asking for a login", None)
+        else:
+            self._register()
+
+    # --- what comes of it ------------------------------------------------------------------------------------------
+
+    def _succeed(self, response: Response) -> None:
+        if self._ending:
+            self._finish()
+            return
+        self._failures = 0
+        now, lifetime = self._stack.agenda.now(), self._granted(response)
+        # Early enough for the refresh to be repeated and refused once; a short lifetime is halved.
+        again = now + max(lifetime - 32.0, lifetime / 2)
+        self._set(RegistrationStatus(RegistrationState.REGISTERED, "", now + lifetime, again))
+        self._arrange(again)
+
+    def _granted(self, response: Response) -> int:
+        """Return how long the registrar keeps us: said with our Contact, else in Expires, else as asked (§10.2.4)."""
+        ours = Uri.parse(NameAddr.parse(self._stack.contact(self._user, self._transport)).uri)
+        for item in response.headers.items_of("Contact"):
+            try:
+                contact = NameAddr.parse(item)
+                uri = Uri.parse(contact.uri)
+            except FieldError:
+                continue
+            expires = _number(contact.params.get("expires") or "")
+            if expires and (uri.user, uri.host, uri.port) == (ours.user, ours.host, ours.port):
+                return min(expires, _LONGEST_S)
+        return min(_seconds(response, "Expires") or self._lifetime_s, _LONGEST_S)
+
+    def _fail(self, reason: str, retry_after: int | None) -> None:
+        """Try again later: sooner at first, and never before the registrar wants us to."""
+        if self._ending:
+            self._finish()
+            return
+        self._failures += 1
+        now = self._stack.agenda.now()
+        wait = max(min(_FIRST_RETRY_S * 2 ** min(self._failures - 1, 10), _LAST_RETRY_S), retry_after or 0)
+        expires_at = self.status.expires_at if self.status.expires_at > now else 0.0
+        log.warning("sip registration failed", host=self._host, user=self._user, reason=reason, retry_s=wait)
+        self._set(RegistrationStatus(RegistrationState.FAILED, reason, expires_at, now + wait))
+        self._arrange(now + wait)
+
+    def _finish(self) -> None:
+        if self._ended.is_set():
+            return
+        self._cancel_timers()
+        self._stack.pending.discard(self)
+        self._ended.set()
+        self._set(RegistrationStatus(RegistrationState.ENDED))
+
+    def _set(self, status: RegistrationStatus) -> None:
+        self.status = status
+        self._on_change(status)
+
+    def _arrange(self, at: float) -> None:
+        self._cancel_timers()
+        self._appointment = self._stack.agenda.call_at(at, self._refresh)
+
+    def _cancel_timers(self) -> None:
+        if self._appointment is not None:
+            self._appointment.cancel()
+
+
+def _seconds(response: Response, name: str) -> int | None:
+    return _number(response.headers.first(name).partition(" ")[0].partition(";")[0].partition("(")[0])
+
+
+def _number(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
