@@ -111,7 +111,7 @@ class TurnMachine(AgentFloor):
 
     def _react(self, event: Event) -> None:
         late = self._ear.update(event)
-        if self._screening is not None and (judgement := self._screening.handle(event)):
+        if self._screening and (judgement := self._screening.handle(event)):
             self._judged(judgement)
         if late is not None:
             self._late_final(late)
@@ -191,10 +191,7 @@ class TurnMachine(AgentFloor):
         elif judgement.verdict is Verdict.IVR:
             self._menu_answered(judgement.evidence)
         elif self.state is State.OPENING and not self._opened:
-            if judgement.verdict is Verdict.SCREENER:
-                self._screener_answered()
-            else:
-                self._open()
+            self._screener_answered() if judgement.verdict is Verdict.SCREENER else self._open()
         elif self.state in {State.OPENING, State.ENDPOINTING}:
             self._endpoint()
         elif self.state is State.SPEAKING and self._ear.pending:
@@ -210,8 +207,7 @@ class TurnMachine(AgentFloor):
     def _screener_answered(self) -> None:
         """Its words gave it away in mid-speech; the end of its speech opens."""
         self._least_patience_ms = self.settings.commit_screener_ms
-        if not self._ear.speaking:
-            self._arm_commit()
+        self._opening_due()
 
     def _take_back_opening(self) -> None:
         """Their "hello" and our first word began together: hear theirs out, as people do, then open anew."""
@@ -576,10 +572,10 @@ class TurnMachine(AgentFloor):
         turn = self._ear.take_all(self._now)
         if turn.text:
             self._commit(turn)
-        decided = self._farewell and (self.state is State.CLOSING or self._farewell.ending is not Ending.COMPLETED)
-        self._hang_up(
-            self._farewell if self._farewell and decided else HangUp(Ending.COMPLETED, EndReason.USER_DISCONNECTED)
-        )
+        how = HangUp(Ending.COMPLETED, EndReason.USER_DISCONNECTED)
+        if self._farewell and (self.state is State.CLOSING or self._farewell.ending is not Ending.COMPLETED):
+            how = self._farewell
+        self._hang_up(how)
 
     # --- timers -------------------------------------------------------------------------------------------------------
 
