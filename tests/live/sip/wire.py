@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
+from dialnexa.live.sip.endpoint import Gate, IncomingCall, RequestBudget, SipEndpoint
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.message import Request, Response, parse
 from dialnexa.live.sip.sdp import make_offer
@@ -36,8 +36,12 @@ class Wire:
         host: str,
         on_invite: Callable[[IncomingCall], None] = lambda call: call.reject(486),
         accepting: Callable[[], bool] = lambda: True,
+        budget: RequestBudget | None = None,
+        gate: Gate | None = None,
     ) -> SipEndpoint:
-        endpoint = SipEndpoint(on_invite=on_invite, now=lambda: self.now, timers=Timers(), accepting=accepting)
+        endpoint = SipEndpoint(
+            on_invite=on_invite, now=lambda: self.now, timers=Timers(), accepting=accepting, budget=budget, gate=gate
+        )
         endpoint.attach(_Plug(self, (host, 5060)), host)
         self._receivers[host, 5060] = endpoint.receive
         self._endpoints.append(endpoint)

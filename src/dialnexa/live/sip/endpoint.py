@@ -13,18 +13,20 @@ from dataclasses import dataclass
 import structlog
 
 from dialnexa.live.plan import Credentials
+from dialnexa.live.sip.defence import RequestBudget, SourceLimiter, SourceRecord
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
 from dialnexa.live.sip.fields import FieldError
-from dialnexa.live.sip.hop import TLS, Address, Hop
+from dialnexa.live.sip.hop import TLS, Address, Hop, is_loopback
 from dialnexa.live.sip.incoming import IncomingCall
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
 from dialnexa.live.sip.outgoing import OutgoingCall
+from dialnexa.live.sip.policy import Gate, Passage
 from dialnexa.live.sip.registration import Registration, RegistrationState, RegistrationStatus
 from dialnexa.live.sip.screening import screen
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
 from dialnexa.live.sip.session import Dialog, refuse_sdp
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack, new_tag
 from dialnexa.live.sip.stream import StreamTransport
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.tls import TlsSettings
@@ -40,6 +42,7 @@ __all__ = [
     "DialogEnd",
     "EndedBy",
     "EndpointCounts",
+    "Gate",
     "IncomingCall",
     "OutgoingCall",
     "Progress",
@@ -47,7 +50,9 @@ __all__ = [
     "Registration",
     "RegistrationState",
     "RegistrationStatus",
+    "RequestBudget",
     "SipEndpoint",
+    "SourceRecord",
     "TlsSettings",
     "TransferProgress",
 ]
@@ -79,6 +84,8 @@ class EndpointCounts:
     malformed: int
     malformed_by_source: dict[str, int]
     """Malformed datagrams per IP address, for the sources seen last."""
+    dropped: int
+    """Requests of sources over their budget."""
     faults: int
     """Messages that hit a bug of ours; always 0."""
 
@@ -95,6 +102,8 @@ class SipEndpoint:
         accepting: Callable[[], bool] = lambda: True,
         timers: Timers | None = None,
         on_message: MessageHook | None = None,
+        budget: RequestBudget | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Make an endpoint without a wire; ``attach`` gives it one. ``now``: seconds that never go back."""
         self.on_message = on_message
@@ -102,6 +111,8 @@ class SipEndpoint:
         self._accepting = accepting
         self._stack = Stack(now, timers or Timers(), self._transmit, self._on_request)
         self._stack.user_agent = user_agent
+        self._limiter = SourceLimiter(budget or RequestBudget())
+        self._gate = gate or Gate()
         self._received = self._sent = self._malformed = self._faults = 0
         self._malformed_by_source: OrderedDict[str, int] = OrderedDict()
 
@@ -120,11 +131,14 @@ class SipEndpoint:
         on_message: MessageHook | None = None,
         tcp: bool = False,
         tls: TlsSettings | None = None,
+        budget: RequestBudget | None = None,
+        gate: Gate | None = None,
     ) -> AsyncGenerator[SipEndpoint]:
         """Bind a UDP socket and answer on it. Port 0 takes a free one; raises ``OSError`` when the port is taken.
 
         ``tcp`` listens on the same port over TCP as well, ``tls`` on the port it names; both can then be dialled.
-        Unusable certificate files raise ``OSError`` (``ssl.SSLError`` is one).
+        Unusable certificate files raise ``OSError`` (``ssl.SSLError`` is one). ``budget`` limits what one source may
+        ask outside calls, loopback excepted; ``gate`` decides what unknown sources get (by default all may call).
 
         ``on_invite`` gets each new call and must return at once. ``accepting`` decides what OPTIONS says: 200, or 503
         while draining. ``advertised_host`` goes into Via, Contact and SDP when the bound address is not the public one.
@@ -137,6 +151,8 @@ class SipEndpoint:
             accepting=accepting,
             timers=timers,
             on_message=on_message,
+            budget=budget,
+            gate=gate,
         )
         alarm = _Alarm(loop, endpoint)
         endpoint._stack.agenda.on_earlier = alarm.set
@@ -283,6 +299,7 @@ class SipEndpoint:
             self._sent,
             self._malformed,
             dict(self._malformed_by_source),
+            self._limiter.dropped,
             self._faults,
         )
 
@@ -326,12 +343,36 @@ class SipEndpoint:
                 self.on_message("in", source.address, message)
             if isinstance(message, Request):
                 message.stamp(source.address)
-                self._stack.layer.receive_request(message, source)
+                if self._may_ask(message, source):
+                    self._stack.layer.receive_request(message, source)
             else:
                 self._stack.layer.receive_response(message)
         except Exception:
             self._faults += 1
             log.exception("sip message hit a bug", source=source.host, size=len(data))
+
+    def _may_ask(self, request: Request, source: Hop) -> bool:
+        """Whether a request is looked at at all: those outside calls have a budget, and unknown sources a gate."""
+        if request.recipient.tag or request.method in ("ACK", "CANCEL") or self._stack.layer.knows(request):
+            return True
+        now = self._stack.agenda.now()
+        if not is_loopback(source.host) and not self._limiter.admits(source.host, now):
+            return False
+        if request.method != "INVITE":
+            return True
+        passage, headers = self._gate.judge(request, source.host, now)
+        if passage is Passage.OPEN:
+            return True
+        self._limiter.note_refused(source.host, now)
+        if passage is Passage.CHALLENGED:
+            # Without a transaction, like every answer to strangers: nothing is kept, and nothing is repeated.
+            reply = request.reply(401, to_tag=new_tag(), headers=[*headers, *self._stack.server_header()])
+            self._transmit(reply, source if source.is_reliable else Hop(*request.via.reply_to))
+        return False
+
+    def suspects(self) -> dict[str, SourceRecord]:
+        """Return the sources that asked too much or were turned away, the one heard last first."""
+        return dict(self._limiter.suspects())
 
     def _transmit(self, message: SipMessage, to: Hop) -> None:
         wire = self._stack.wires.get(to.transport)

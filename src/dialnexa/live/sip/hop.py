@@ -47,3 +47,9 @@ def ip_version(host: str) -> int:
         return ipaddress.ip_address(host).version
     except ValueError:
         return 0
+
+
+@lru_cache(4096)
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    return ip_version(host) != 0 and ipaddress.ip_address(host).is_loopback

@@ -187,6 +187,10 @@ class TransactionLayer:
         else:
             self._begin(key, request, source)
 
+    def knows(self, request: Request) -> bool:
+        """Whether this repeats a request that is being dealt with."""
+        return server_key(request) in self.servers
+
     def find_invite(self, cancel: Request) -> Exchange | None:
         """Return the INVITE that a CANCEL is for."""
         return self.servers.get(invite_key(cancel))
