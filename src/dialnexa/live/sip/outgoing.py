@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.client_transaction import cancel
 from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, Progress
-from dialnexa.live.sip.fields import bracket
+from dialnexa.live.sip.fields import FieldError, NameAddr, Uri, bracket
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.layer import Inquiry
 from dialnexa.live.sip.message import Request, Response, reason_phrase
@@ -22,7 +23,9 @@ from dialnexa.live.sip.stack import ALLOW, SUPPORTED, Stack, new_tag, quote_user
 from dialnexa.live.sip.transaction import Failure, State
 
 _MAX_LOGINS = 3
-"""INVITEs per call: the first, one with a login, one more if the server calls the nonce stale."""
+"""INVITEs per target: the first, one with a login, one more if the server calls the nonce stale."""
+MAX_REDIRECTS = 5
+"""Redirections followed per call (3xx)."""
 
 
 class OutgoingCall:
@@ -43,6 +46,7 @@ class OutgoingCall:
         self.call_id = f"{new_tag()}@{stack.advertised[0]}"
         self._stack = stack
         self._uri = f"sip:{quote_user(to)}{bracket(host)}:{port}{uri_transport(transport)}"
+        self._to = f"<{self._uri}>"
         self._host, self._port, self._transport = host, port, transport
         self._from_user = from_user
         self._from = f"{stack.address_of_record(from_user)};tag={new_tag()}"
@@ -50,7 +54,10 @@ class OutgoingCall:
         self._headers = tuple(headers)
         self._login = Login(credentials)
         self._session_s = stack.session_s
-        self._cseq = 0
+        self._cseq = self._invites = 0
+        self._tried = {self._uri}
+        """Where we were sent, so that two servers that point at each other do not keep us busy."""
+        self._redirecting: asyncio.Task[None] | None = None
         self._destination = Hop(host, port, transport)
         self._inquiry: Inquiry | None = None
         self._abandoned = False
@@ -91,11 +98,12 @@ class OutgoingCall:
 
     def _invite(self) -> None:
         self._cseq += 1
+        self._invites += 1
         invite = Request(method="INVITE", uri=self._uri, body=self._offer.encode())
         headers = invite.headers
         headers.set("Max-Forwards", "70")
         headers.set("From", self._from)
-        headers.set("To", f"<{self._uri}>")
+        headers.set("To", self._to)
         headers.set("Call-ID", self.call_id)
         headers.set("CSeq", f"{self._cseq} INVITE")
         headers.set("Contact", self._stack.contact(self._from_user, self._transport))
@@ -124,6 +132,8 @@ class OutgoingCall:
         elif event.status == 422 and wanted_minimum(event, self._session_s) > self._session_s and not self._abandoned:
             self._session_s = wanted_minimum(event, self._session_s)
             self._invite()
+        elif event.status < 400 and (target := self._redirection(event)) is not None:
+            self._redirecting = asyncio.ensure_future(self._redirect(target, event))
         else:
             self._fail(_rejection(event))
 
@@ -144,9 +154,39 @@ class OutgoingCall:
         except DigestError as error:
             self._fail(_rejection(response, str(error)))
             return
-        if self._cseq >= _MAX_LOGINS:
+        if self._invites >= _MAX_LOGINS:
             self._fail(_rejection(response, "the far end keeps asking for a login"))
             return
+        self._invite()
+
+    def _redirection(self, response: Response) -> Uri | None:
+        """Return the first Contact of a 3xx that can be called and was not tried yet (§8.1.3.4)."""
+        if self._abandoned or len(self._tried) > MAX_REDIRECTS:
+            return None
+        for item in response.headers.items_of("Contact"):
+            try:
+                uri = replace(Uri.parse(NameAddr.parse(item).uri), headers="")
+            except FieldError:
+                continue
+            if uri.host and uri.transport in self._stack.wires and str(uri) not in self._tried:
+                return uri
+        return None
+
+    async def _redirect(self, target: Uri, response: Response) -> None:
+        hop = target.hop
+        try:
+            address, port = await resolve(hop.host, hop.port)
+        except CallRejected as failure:
+            self._fail(_rejection(response, failure.detail))
+            return
+        if self._abandoned:
+            return
+        if hop.host != self._host.strip("[]").lower():
+            self._login = Login(None)  # the login is for the trunk, not for whoever it sends us to
+        self._uri, self._host, self._port, self._transport = str(target), hop.host, hop.port, hop.transport
+        self._tried.add(self._uri)
+        self._invites = 0
+        self._destination = Hop(address, port, hop.transport, hop.host)
         self._invite()
 
     def _early_media(self, response: Response) -> SessionDescription | None:
