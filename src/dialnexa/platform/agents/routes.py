@@ -20,6 +20,7 @@ from dialnexa.platform.agents.schemas import (
     AgentOut,
     AgentPatch,
     AgentsOut,
+    DuplicateIn,
     NestedAgentOut,
     NestedBody,
     NestedDraft,
@@ -145,6 +146,20 @@ async def roll_back_agent(agent_id: str, body: RollbackIn, who: Writer, database
     """Make an older published version the live one. The next publishing ends that."""
     async with database.write() as session:
         return AgentOut.of(await service.roll_back(session, who.workspace_id, agent_id, body.version_number, now=now))
+
+
+@router.post("/agents/{agent_id}/duplicate", status_code=201, summary="Duplicate an agent")
+@router.post("/agents2/{agent_id}/duplicate", status_code=201, include_in_schema=False)
+async def duplicate_agent(
+    agent_id: str, who: Writer, database: Db, now: Now, body: Annotated[DuplicateIn | None, FromBody()] = None
+) -> AgentOut:
+    """Make a new agent from this one's open draft, or from the version named. The copy is a draft, off every number."""
+    wanted = body or DuplicateIn()
+    async with database.write() as session:
+        state = await service.duplicate(
+            session, who, agent_id, now=now, title=wanted.title, version_number=wanted.version_number
+        )
+        return AgentOut.of(state)
 
 
 @router.get("/agents/{agent_id}/versions", summary="List versions")

@@ -106,6 +106,13 @@ class RollbackIn(Body):
     version_number: Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
+class DuplicateIn(Body):
+    """What the copy is called, and which version it is made from; by default the open draft."""
+
+    title: Annotated[str, Field(min_length=1, max_length=70)] | None = None
+    version_number: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+
+
 class PublishIn(Body):
     """Which draft to publish; by default the open one."""
 

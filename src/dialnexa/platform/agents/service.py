@@ -18,6 +18,7 @@ from dialnexa.platform.agents.repository import CallableVersion
 from dialnexa.platform.tenancy.principal import Principal
 
 FIRST_VERSION = 1
+_LONGEST_TITLE, _COPY = 70, " (copy)"
 _END_CALL = "End the call when everything is said, or when the person wants to hang up. Say goodbye first."
 
 
@@ -96,6 +97,27 @@ async def change(
     agent.title, agent.timezone = config.title, config.timezone
     await session.flush()
     return await _state(session, agent, version)
+
+
+async def duplicate(
+    session: AsyncSession,
+    who: Principal,
+    agent_id: str,
+    *,
+    now: datetime,
+    title: str | None = None,
+    version_number: int | None = None,
+) -> AgentState:
+    """Make a new agent from a version of another, by default its open draft. It begins as a draft, off every number."""
+    original = await _agent(session, who.workspace_id, agent_id)
+    if version_number is None:
+        version = await repository.newest(session, who.workspace_id, agent_id)
+    else:
+        version = await _version(session, original, version_number)
+    copied = AgentConfig.model_validate(version.config)
+    named = title or f"{copied.title[: _LONGEST_TITLE - len(_COPY)]}{_COPY}"
+    config = copied.model_copy(update={"title": named, "version_title": None})
+    return await create(session, who, config, now=now, folder_id=original.folder_id)
 
 
 async def publish(
