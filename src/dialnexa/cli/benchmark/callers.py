@@ -58,8 +58,8 @@ class Caller:
         self.sequence += 1
         try:
             self.udp.sendto(head + cycle[place], self.target)
-        except BlockingIOError:
-            return  # our own buffer is full: counts as loss on the way
+        except OSError:
+            return  # our buffer is full, or an earlier packet came before its port was open: lost on the way
 
     def read(self) -> None:
         """Take what arrived since the last look."""

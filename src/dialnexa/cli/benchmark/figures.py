@@ -68,6 +68,7 @@ class Run:
         """Return every figure under the name it is printed with."""
         pacing = _joined([heard.pacing() for heard in self.heard])
         packets = sum(len(heard.arrivals) for heard in self.heard)
+        missing = sum(heard.missing() for heard in self.heard)
         turns = self.end["turns"] - self.start["turns"]
         return {
             "calls": self.calls,
@@ -84,7 +85,7 @@ class Run:
                 100 * (self.end["waited_s"] - self.start["waited_s"]) / self.seconds, 1
             ),
             "pacing_ms": _spread(pacing, 1000),
-            "frames_skipped_percent": round(100 * sum(heard.missing() for heard in self.heard) / max(1, packets), 3),
+            "frames_skipped_percent": round(100 * missing / max(1, packets + missing), 3),
             "callers_lateness_ms": _spread(self.callers_late_s, 1000),
             "setup_ms": _spread(self.setup_s, 1000),
             "reply_ms": _spread([reply for heard in self.heard for reply in heard.replies()], 1000),
