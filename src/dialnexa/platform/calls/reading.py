@@ -95,6 +95,8 @@ async def recording_of(session: AsyncSession, call_id: str) -> Recording:
     recording = (await repository.recordings(session, [call_id])).get(call_id)
     if recording is None:
         raise NotFound(f"Call {call_id} has no recording. One appears when an answered call has ended.")
+    if not recording.bytes:
+        raise NotFound(f"The recording of call {call_id} was lost: {recording.lost}")
     return recording
 
 
@@ -124,4 +126,4 @@ async def _turns(session: AsyncSession, call: Call) -> list[TurnOut]:
 
 
 def _url(recording: Recording | None, link: Link) -> str | None:
-    return None if recording is None else link(recording.call_id)
+    return link(recording.call_id) if recording is not None and recording.bytes else None

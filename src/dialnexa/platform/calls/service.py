@@ -256,7 +256,7 @@ async def _kept(session: AsyncSession, call: Call) -> dict[str, Any]:
     return {
         "turns": turns if turns or call.answered_at is not None else None,
         "recording_lost": None if recording is None else recording.lost,
-        **({} if recording is None else {"recorded": True}),
+        **({"recorded": True} if recording is not None and recording.bytes else {}),
     }
 
 
