@@ -20,6 +20,7 @@ from dialnexa.platform.migrations import downgrade, migrate, sync_url
 from dialnexa.platform.migrations.tables import METADATA
 from dialnexa.platform.tenancy import repository, service
 from dialnexa.platform.tenancy.bootstrap import bootstrap, read_home
+from dialnexa.platform.tenancy.principal import Principal
 
 NOW = datetime(2026, 5, 23, 12, tzinfo=UTC)
 
@@ -66,9 +67,11 @@ async def test_what_was_taken_away_is_furnished_again(blank_url: str) -> None:
     async with Database.open(blank_url) as database:
         first = await bootstrap(database, vault, now=NOW)
         async with database.write() as session:
+            account = await repository.default_account(session, first.workspace_id, livemode=True)
+            owner = Principal(first.workspace_id, account.id, "key_1", livemode=True, kind="secret")
             found = await repository.keys(session, first.workspace_id, Page(), "Secret key")
             for key in found.items:
-                await service.revoke_key(session, first.workspace_id, key.id, now=NOW)
+                await service.revoke_key(session, owner, key.id, now=NOW)
             agent = await session.get(Agent, first.agent_id)
             assert agent is not None
             agent.deleted_at = NOW

@@ -74,6 +74,8 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 async def _framework(request: Request, error: Exception) -> JSONResponse:
     """Answer what the framework itself refuses: unknown paths, wrong methods, unreadable bodies."""
     known = cast(HTTPException, error)
+    if isinstance(known.__cause__, DialNexaError):  # ours, wrapped by the framework while it read the body
+        return await _ours(request, known.__cause__)
     message = {
         404: f"Cannot {request.method} {request.url.path}. The reference of all routes is at /docs",
         405: f"{request.method} is not allowed on {request.url.path}",

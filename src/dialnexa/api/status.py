@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from dialnexa.kit.errors import NotFound
 from dialnexa.platform.http import Db
 
 router = APIRouter()
@@ -93,7 +94,9 @@ async def reference() -> Response:
 @router.get("/docs/{name}", include_in_schema=False)
 async def reference_part(name: str) -> Response:
     """Return a part of the reference page."""
-    return _page(name) if name in _PAGES else Response(status_code=404)
+    if name not in _PAGES:
+        raise NotFound(f"The reference has no part {name}. It begins at /docs")
+    return _page(name)
 
 
 def _page(name: str) -> Response:

@@ -11,10 +11,10 @@ A noun's routes look like this::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
@@ -62,6 +62,8 @@ __all__ = [
 
 MAX_BODY = 1_000_000
 """Bytes of a JSON body."""
+MAX_DEPTH = 64
+"""Levels of a JSON body; what writes it into the database and into answers goes down one call per level."""
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _BEARER = HTTPBearer(
     auto_error=False,
@@ -172,7 +174,8 @@ class _JsonRequest(Request):
     async def body(self) -> bytes:
         """Read the whole body; raise ``PayloadTooLarge`` past the limit, without reading on."""
         if not hasattr(self, "_body"):
-            if int(self.headers.get("content-length") or 0) > MAX_BODY:
+            announced = self.headers.get("content-length", "")
+            if announced.isdecimal() and int(announced) > MAX_BODY:
                 raise _too_large()
             chunks, size = list[bytes](), 0
             async for chunk in self.stream():
@@ -184,8 +187,27 @@ class _JsonRequest(Request):
         return self._body
 
     async def json(self) -> Any:
-        """Parse the body."""
-        return orjson.loads(await self.body())
+        """Parse the body; raise ``BadRequest`` when it is nested deeper than anybody needs."""
+        body = await self.body()
+        parsed = orjson.loads(body)
+        if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _deeper_than(MAX_DEPTH, parsed):
+            raise BadRequest(f"The body is nested deeper than {MAX_DEPTH} levels; flatten it.")
+        return parsed
+
+
+def _deeper_than(most: int, parsed: object) -> bool:
+    level = [parsed]
+    for _ in range(most):
+        level = [child for one in level for child in _inside(one)]
+        if not level:
+            return False
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _inside(parsed: object) -> Iterable[object]:
+    if isinstance(parsed, dict):
+        return cast(dict[str, object], parsed).values()
+    return cast(list[object], parsed) if isinstance(parsed, list) else ()
 
 
 def _too_large() -> PayloadTooLarge:

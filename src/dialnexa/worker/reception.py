@@ -65,8 +65,9 @@ class Reception:
         parts = self._parts
         to_number, from_number = _as_number(incoming.to_user), _as_number(incoming.from_user)
         source, now = incoming.source[0], parts.clock.now()
-        async with parts.database.write() as session:
+        async with parts.database.read() as session:  # may wait for name servers, so it must not hold the writer
             match = await find_inbound(session, to_number, source)
+        async with parts.database.write() as session:
             if isinstance(match, InboundMatch):
                 verdict = await service.admit_inbound(
                     session,

@@ -376,8 +376,18 @@ class TestRecording:
         expired = links.link("http://api.test", api.vault, call_id, house.now - timedelta(days=8))
         foreign = links.link("http://api.test", api.vault, "call_other", house.now).replace("call_other", call_id)
         forged = f"http://api.test/v1/calls/{call_id}/recording?token=abc"
-        for link in (expired, foreign, forged, f"http://api.test/v1/calls/{call_id}/recording"):
-            assert (await api.http.get(link)).status_code == 401
+        for link in (expired, foreign, forged):
+            refused = await api.http.get(link)
+            assert refused.status_code == 403
+            assert "fresh recording_url" in refused.json()["message"]
+        assert (await api.http.get(f"http://api.test/v1/calls/{call_id}/recording")).status_code == 401
+
+    async def test_players_may_ask_for_the_size_first(self, api: Api, house: House) -> None:
+        call_id = await finished(house, api.store)
+        link = (await api.get(f"/v1/calls/{call_id}")).json()["recording_url"]
+        head = await api.http.head(link)
+        assert head.status_code == 200
+        assert int(head.headers["content-length"]) == (api.store / f"{call_id}.wav").stat().st_size
 
     async def test_there_is_none(self, api: Api, house: House) -> None:
         call = await house.place()

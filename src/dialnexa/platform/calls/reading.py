@@ -18,6 +18,7 @@ from dialnexa.platform.calls.schemas import (
     TimelineLine,
     TurnOut,
     call_fields,
+    call_id_of,
     log_fields,
     transcript_text,
 )
@@ -44,7 +45,12 @@ class TimelinePart:
 
 
 async def find(session: AsyncSession, principal: Principal, call_id: str) -> Call:
-    """Return a call the principal may see; raise ``BadRequest`` for what is no id, ``NotFound`` for foreign ones."""
+    """Return a call the principal may see; raise ``BadRequest`` for what is no id, ``NotFound`` for foreign ones.
+
+    Its id in the Call History API (``log_…``) names it as well.
+    """
+    if call_id.startswith("log_"):
+        call_id = call_id_of(call_id)
     if not _ID.fullmatch(call_id):
         raise BadRequest("Invalid call ID format")
     call = await repository.get_of(session, principal.workspace_id, principal.livemode, call_id)

@@ -17,6 +17,8 @@ from dialnexa.platform.wire import Body
 TO_NAMES = ("to_number", "to_phone_number", "phone_number")
 FROM_NAMES = ("from_number", "from_phone_number")
 MAX_NOTES = 15
+MAX_INT = 2**31 - 1
+"""The largest number a version can have."""
 
 
 class RetryIn(BaseModel):
@@ -160,6 +162,8 @@ def _wrong_types(body: Mapping[str, object]) -> list[str]:
     number = body.get("agent_version_number")
     if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
         problems.append("agent_version_number must be an integer")
+    elif isinstance(number, int) and not 0 <= number <= MAX_INT:
+        problems.append(f"agent_version_number must be between 0 and {MAX_INT}")
     if "agent_id" in body and "agent_version_id" in body and not isinstance(body["agent_id"], str):
         problems.append("agent_id must be a string")
     return problems

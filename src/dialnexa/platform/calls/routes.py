@@ -11,7 +11,7 @@ from fastapi import Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from dialnexa.kit.clock import Clock
-from dialnexa.kit.errors import NotFound
+from dialnexa.kit.errors import Forbidden, NotFound
 from dialnexa.platform.calls import links, placing, reading, rejections, service
 from dialnexa.platform.calls.request import CallIn
 from dialnexa.platform.calls.schemas import (
@@ -73,7 +73,7 @@ def _filters(
     batch_call_id: str | None = None,
     campaign_id: str | None = None,
     agent_version_id: str | None = None,
-    agent_version_name: Annotated[str | None, Query(description="Part of the version's title.")] = None,
+    agent_version_name: Annotated[str | None, Query(max_length=100, description="Part of the version's title.")] = None,
     status: Annotated[str | None, Query(description="Comma list, in any documented vocabulary.")] = None,
     end_reason: Annotated[str | None, Query(description="Comma list.")] = None,
     type: Annotated[str | None, Query(description="`phone`, `web`.")] = None,
@@ -108,7 +108,7 @@ def _filters(
 
 
 _Wanted = Annotated[Filters, Depends(_filters)]
-_Bound = Annotated[float | None, Query(ge=0)]
+_Bound = Annotated[float | None, Query(ge=0, allow_inf_nan=False)]
 
 
 @router.post("/calls", status_code=201, summary="Place a call")
@@ -169,7 +169,7 @@ async def get_timeline(
     who: Reader,
     database: Db,
     clock: Time,
-    after: Annotated[int, Query(ge=0, description="Read on after this `seq`.")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**53, description="Read on after this `seq`.")] = 0,
     wait: Annotated[float, Query(ge=0, le=25, description="Seconds to wait for news, while the call goes on.")] = 0,
 ) -> TimelineOut:
     """Return what happened, in order. With `wait` the answer comes as soon as there is something new."""
@@ -196,18 +196,25 @@ async def _news(
     responses=_AUDIO,
     openapi_extra={"security": [{"HTTPBearer": []}, {}]},
 )
+@router.head("/calls/{call_id}/recording", include_in_schema=False)
 async def get_recording(
     call_id: str,
     request: Request,
     database: Db,
     vault: Secrets,
     now: Now,
-    token: Annotated[str | None, Query(description="From `recording_url`; replaces the key until it expires.")] = None,
+    token: Annotated[
+        str | None, Query(max_length=1000, description="From `recording_url`; replaces the key until it expires.")
+    ] = None,
 ) -> FileResponse:
     """Return the stereo recording (left: the person, right: the agent), whole or the part named by `Range`."""
     if token is None or not links.opens(vault, token, call_id, now):
-        if token is not None and "authorization" not in request.headers:
+        if token is not None and not request.headers.get("authorization"):
             count_stranger(request)
+            raise Forbidden(
+                "This link has expired or belongs to another recording. Get the call again for a fresh recording_url.",
+                code="link_expired",
+            )
         who = await _reads(request)
         async with database.read() as session:
             await reading.find(session, who, call_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,6 +21,9 @@ Order = Literal["asc", "desc"]
 
 _PHONE = re.compile(r"\+?\d{7,15}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MAX_INT = 2**31 - 1
+_MAX_WORDS = 200
+"""Alternatives in one comma list: as many calls as a page shows."""
 _ALMOST_A_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 
@@ -69,7 +73,9 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         "end_reason": Call.end_reason,
     }
     conditions: list[ColumnElement[bool]] = [
-        column.in_(_words(value)) for name, column in one_of.items() if (value := getattr(filters, name)) is not None
+        column.in_(_words(name, value))
+        for name, column in one_of.items()
+        if (value := getattr(filters, name)) is not None
     ]
     if filters.agent_version_name is not None:
         named = AgentVersion.title.icontains(filters.agent_version_name, autoescape=True)
@@ -126,10 +132,11 @@ def _amounts(filters: Filters) -> list[ColumnElement[bool]]:
     )
     conditions: list[ColumnElement[bool]] = []
     for column, least, most in bounds:
+        # The columns hold whole numbers of 32 bits, and PostgreSQL's driver takes nothing else for them.
         if least is not None:
-            conditions.append(column >= least)
+            conditions.append(column >= min(math.ceil(least), _MAX_INT))
         if most is not None:
-            conditions.append(column <= most)
+            conditions.append(column <= min(math.floor(most), _MAX_INT))
     return conditions
 
 
@@ -142,12 +149,15 @@ def _order(filters: Filters) -> list[UnaryExpression[Any]]:
     return [(lasted == 0).asc(), lasted.asc() if filters.duration == "asc" else lasted.desc(), birth]
 
 
-def _words(value: str) -> list[str]:
-    return [word.strip() for word in value.split(",") if word.strip()]
+def _words(name: str, value: str) -> list[str]:
+    words = list(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
+    if len(words) > _MAX_WORDS:
+        raise BadRequest(f"{name} may list at most {_MAX_WORDS} values (received {len(words)})")
+    return words
 
 
 def _among(name: str, value: str, allowed: tuple[str, ...]) -> list[str]:
-    words = [word.lower() for word in _words(value)]
+    words = [word.lower() for word in _words(name, value)]
     if any(word not in allowed for word in words):
         raise BadRequest(f"{name} must be one of: {', '.join(allowed)}")
     return words

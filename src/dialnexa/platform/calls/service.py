@@ -35,6 +35,8 @@ ENDED_AS = {
     CallState.NO_ANSWER: "call.no_answer",
 }
 """Final state → the event that tells of it (contract E.2); the payload's ``status`` has the exact word."""
+_LONGEST = 255
+"""What a column holds; callers choose their own names."""
 _WRITTEN_HERE = {"ringing", "call_started", "call_answered", "call_ended"}
 
 # --- dialling --------------------------------------------------------------------------------------------------------
@@ -115,9 +117,9 @@ async def admit_inbound(
         agent_version_id=inbound.agent_version_id,
         phone_number_id=inbound.phone_number_id,
         trunk_id=inbound.trunk_id,
-        from_number=inbound.from_number,
+        from_number=inbound.from_number[:_LONGEST],
         from_label=inbound.from_label,
-        to_number=inbound.to_number,
+        to_number=inbound.to_number[:_LONGEST],
         state=str(CallState.RINGING),
         node_id=node_id,
         variables={},

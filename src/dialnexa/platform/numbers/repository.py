@@ -74,6 +74,17 @@ async def by_e164(session: AsyncSession, e164: str) -> Sequence[PhoneNumber]:
     return (await session.scalars(query)).all()
 
 
+async def with_trunks(session: AsyncSession, e164: str) -> list[tuple[PhoneNumber, SipTrunk]]:
+    """Return this number with its trunk, in every workspace and mode, live before test: for inbound calls only."""
+    query = (
+        select(PhoneNumber, SipTrunk)
+        .join(SipTrunk, (SipTrunk.workspace_id == PhoneNumber.workspace_id) & (SipTrunk.id == PhoneNumber.trunk_id))
+        .where(PhoneNumber.e164 == e164, PhoneNumber.deleted_at.is_(None), SipTrunk.deleted_at.is_(None))
+        .order_by(PhoneNumber.livemode.desc())
+    )
+    return [(row[0], row[1]) for row in await session.execute(query)]
+
+
 async def trunk(session: AsyncSession, workspace_id: str, trunk_id: str) -> SipTrunk | None:
     """Return a trunk of the workspace."""
     return await session.scalar(

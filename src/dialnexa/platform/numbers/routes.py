@@ -57,7 +57,7 @@ async def get_number(number_id: str, who: Reader, database: Db) -> NumberOut:
 async def change_number(number_id: str, body: NumberPatch, who: Writer, database: Db, now: Now) -> NumberOut:
     """Assign agents, name the number, or make it the default. Assignments count from the next call on."""
     async with database.write() as session:
-        number = await service.get(session, who.workspace_id, number_id)
+        number = await service.get_to_change(session, who, number_id)
         await _apply(session, number, body)
         number.updated_at = now
         await session.flush()
@@ -68,7 +68,7 @@ async def change_number(number_id: str, body: NumberPatch, who: Writer, database
 async def delete_number(number_id: str, who: Writer, database: Db, now: Now) -> Done:
     """Take a number away, and its trunk with the last number on it. Call records stay."""
     async with database.write() as session:
-        await service.delete(session, who.workspace_id, number_id, now=now)
+        await service.delete(session, who, number_id, now=now)
     return Done(message="Phone number deleted.", id=number_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -140,16 +141,16 @@ async def route_for(session: AsyncSession, vault: Vault, workspace_id: str, trun
 async def find_inbound(session: AsyncSession, to_number: str, source_ip: str) -> InboundMatch | NotRouted:
     """Return who answers a call to ``to_number`` (as the SIP URI has it) from this address, or why nobody does.
 
-    A number answers only calls that come over its own trunk, so nobody reaches an agent by knowing its number.
+    A number answers only calls that come over its own trunk, so nobody reaches an agent by knowing its number. May
+    wait for name servers, so never call it inside ``Database.write()``.
     """
-    sources = {trunk.id: trunk for trunk in await repository.trunks(session) if await comes_from(trunk, source_ip)}
-    if not sources:
-        return NotRouted.UNKNOWN_SOURCE
     e164 = phone.from_sip_user(to_number)
-    numbers = await repository.by_e164(session, e164) if e164 else ()
-    number = next((one for one in numbers if one.status == repository.ACTIVE and one.trunk_id in sources), None)
-    if number is None or number.trunk_id is None:
-        return NotRouted.UNKNOWN_NUMBER
+    found = await repository.with_trunks(session, e164) if e164 else []
+    reached = [(number, trunk) for number, trunk in found if await comes_from(trunk, source_ip)]
+    number, trunk = next((pair for pair in reached if pair[0].status == repository.ACTIVE), (None, None))
+    if number is None or trunk is None:
+        known = reached or await _any_comes_from(await repository.trunks(session), source_ip)
+        return NotRouted.UNKNOWN_NUMBER if known else NotRouted.UNKNOWN_SOURCE
     version = await _answering(session, number)
     if version is None:
         return NotRouted.NO_AGENT
@@ -158,8 +159,8 @@ async def find_inbound(session: AsyncSession, to_number: str, source_ip: str) ->
         account_id=number.account_id,
         phone_number_id=number.id,
         e164=number.e164,
-        trunk_id=number.trunk_id,
-        is_sandbox=sources[number.trunk_id].is_sandbox,
+        trunk_id=trunk.id,
+        is_sandbox=trunk.is_sandbox,
         livemode=number.livemode,
         version=version,
     )
@@ -269,9 +270,17 @@ async def detach_agent(session: AsyncSession, workspace_id: str, agent_id: str) 
     await repository.detach_outbound(session, workspace_id, agent_id)
 
 
-async def delete(session: AsyncSession, workspace_id: str, number_id: str, *, now: datetime) -> None:
+async def get_to_change(session: AsyncSession, who: Principal, number_id: str) -> PhoneNumber:
+    """Return a number that this key may change: a test key changes no live number."""
+    number = await get(session, who.workspace_id, number_id)
+    who.may_change(live=number.livemode, what="live phone numbers")
+    return number
+
+
+async def delete(session: AsyncSession, who: Principal, number_id: str, *, now: datetime) -> None:
     """Give a number up, and its trunk with the last number on it. The default number cannot go (409)."""
-    number = await get(session, workspace_id, number_id)
+    number = await get_to_change(session, who, number_id)
+    workspace_id = who.workspace_id
     if number.is_default:
         raise Conflict("This is the workspace's default number; make another one the default first.")
     number.deleted_at = number.updated_at = now
@@ -284,6 +293,11 @@ async def delete(session: AsyncSession, workspace_id: str, number_id: str, *, no
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
+
+
+async def _any_comes_from(trunks: Sequence[SipTrunk], source_ip: str) -> bool:
+    """Ask for all names at once: one silent name server must not hold up the answer for each trunk in turn."""
+    return any(await asyncio.gather(*(comes_from(trunk, source_ip) for trunk in trunks)))
 
 
 def _of_mode(numbers: Sequence[PhoneNumber], *, livemode: bool) -> list[PhoneNumber]:

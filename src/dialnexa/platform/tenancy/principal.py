@@ -28,6 +28,11 @@ class Principal:
     allowed_origins: frozenset[str] = frozenset()
     """For publishable keys: the web origins they may be used from; empty: all."""
 
+    def may_change(self, *, live: bool, what: str) -> None:
+        """Raise ``Forbidden`` when a test key wants to change what live calls depend on."""
+        if live and not self.livemode:
+            raise Forbidden(f"A test key cannot change {what}; use a live key.", code="test_key")
+
     def require(self, scope: str, *, publishable: bool = False) -> None:
         """Raise ``Forbidden``, saying what to use instead, unless this key may do ``scope``."""
         if self.kind == "secret":

@@ -49,6 +49,8 @@ class Verdict:
 
     def headers(self, now: datetime) -> dict[str, str]:
         """Return the rate-limit headers (contract B.2.4); ``Retry-After`` only for a refusal."""
+        if not self.limit:
+            return {}  # zeros would read as an empty bucket
         reset = math.ceil(now.timestamp() + self.full_in_s)
         headers = {
             "X-RateLimit-Limit": str(self.limit),

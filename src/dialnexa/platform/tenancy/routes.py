@@ -69,7 +69,7 @@ async def list_keys(
 async def revoke_key(key_id: str, who: KeyWriter, database: Db, now: Now) -> Done:
     """End a key at once. Calls that run are not cut."""
     async with database.write() as session:
-        await service.revoke_key(session, who.workspace_id, key_id, now=now)
+        await service.revoke_key(session, who, key_id, now=now)
     return Done(message="API key revoked.", id=key_id)
 
 
@@ -84,6 +84,7 @@ async def get_limits(who: Reader, database: Db, active: Active) -> LimitsOut:
 @workspace.patch("/workspace/limits", summary="Set limits")
 async def set_limits(body: LimitsIn, who: Writer, database: Db, active: Active) -> LimitsOut:
     """Set the concurrency limit. Calls that run are not cut when it sinks below their number."""
+    who.may_change(live=True, what="the limits of a workspace")
     async with database.write() as session:
         limit = await service.limit(session, who.workspace_id)
         limit.max_concurrent = body.concurrency_limit
@@ -100,7 +101,9 @@ async def get_telephony(who: Reader, database: Db) -> TelephonyOut:
 @workspace.patch("/telephony-config", summary="Set telephony rules")
 async def set_telephony(body: TelephonyIn, who: Writer, database: Db) -> TelephonyOut:
     """Set where the workspace may call. Premium numbers are closed until `allow_premium` opens them."""
+    who.may_change(live=True, what="where a workspace may call")
     async with database.write() as session:
+        await telephony.hold(session, who.workspace_id)
         known = await telephony.rules(session, who.workspace_id)
         wanted = TelephonyRules(
             known.blocked_prefixes if body.blocked_prefixes is None else tuple(body.blocked_prefixes),

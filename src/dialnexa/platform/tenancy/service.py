@@ -117,11 +117,12 @@ async def replace_previous(session: AsyncSession, new: ApiKey, *, expire_now: bo
         previous.expires_at = min(previous.expires_at or ends, ends)
 
 
-async def revoke_key(session: AsyncSession, workspace_id: str, key_id: str, *, now: datetime) -> None:
-    """End a key at once; calls that run go on. Revoking twice changes nothing."""
-    key = await repository.key(session, workspace_id, key_id)
+async def revoke_key(session: AsyncSession, who: Principal, key_id: str, *, now: datetime) -> None:
+    """End a key at once; calls that run go on. Revoking twice changes nothing. Test keys end test keys only."""
+    key = await repository.key(session, who.workspace_id, key_id)
     if key is None:
         raise NotFound(f"API key {key_id} not found.")
+    who.may_change(live=key.livemode, what="live keys")
     key.revoked_at = key.revoked_at or now
 
 

@@ -41,8 +41,8 @@ async def rules(session: AsyncSession, workspace_id: str) -> TelephonyRules:
 
 
 async def set_rules(session: AsyncSession, workspace_id: str, wanted: TelephonyRules) -> None:
-    """Replace the rules of a workspace."""
-    workspace = await _workspace(session, workspace_id)
+    """Replace the rules of a workspace. Hold it first (``hold``) when ``wanted`` was made from what it had."""
+    workspace = await hold(session, workspace_id)
     stored = {"blocked_prefixes": list(wanted.blocked_prefixes), "allow_premium": wanted.allow_premium}
     workspace.settings = {**workspace.settings, _SETTINGS_KEY: stored}
 
@@ -60,8 +60,9 @@ async def destination_allowed(session: AsyncSession, workspace_id: str, e164: st
     raise Forbidden(f"The destination {e164} is blocked by Telephony Config: {fix}", code="destination_forbidden")
 
 
-async def _workspace(session: AsyncSession, workspace_id: str) -> Workspace:
-    workspace = await session.get(Workspace, workspace_id)
+async def hold(session: AsyncSession, workspace_id: str) -> Workspace:
+    """Keep others from changing a workspace's settings until the transaction ends."""
+    workspace = await session.get(Workspace, workspace_id, with_for_update=True)
     if workspace is None:
         raise NotFound("Workspace not found.")
     return workspace
