@@ -54,3 +54,9 @@ async def test_the_reference_needs_no_other_server(world: World) -> None:
             if not part.endswith(".json"):
                 assert not re.search(r"https?://", answer.text)
         assert (await anyone.get("/docs/other.js")).status_code == 404
+
+
+async def test_the_reference_shows_no_key_and_sends_nothing_incomplete(world: World) -> None:
+    script = (await world.http.get("/docs/reference.js")).text
+    assert "Bearer $DIALNEXA_API_KEY" in script
+    assert 'one.required ? { required: "" }' in script

@@ -36,7 +36,7 @@ function resolve(schema) {
 function kindOf(schema) {
   const known = resolve(schema);
   const choices = known.anyOf || known.oneOf;
-  if (choices) return choices.map(kindOf).join(" or ");
+  if (choices) return choices.filter((choice) => choice.type !== "null").map(kindOf).join(" or ");
   if (known.const !== undefined) return JSON.stringify(known.const);
   if (known.enum) return known.enum.map((value) => JSON.stringify(value)).join(" | ");
   if (known.type === "array") return `array of ${kindOf(known.items)}`;
@@ -130,6 +130,11 @@ function example(schema, depth = 0) {
   return { string: "", integer: 0, number: 0, boolean: false, array: [], object: {} }[known.type] ?? null;
 }
 
+/** Show a header for the shell; the key stays off the screen, and out of screenshots. */
+function headerOf(name, value) {
+  return name === "Authorization" ? '-H "Authorization: Bearer $DIALNEXA_API_KEY"' : `-H ${quoted(`${name}: ${value}`)}`;
+}
+
 /** Quote a word for a POSIX shell. */
 function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
@@ -153,7 +158,7 @@ function requestOf(verb, path, parameters, form, body) {
 
 function curlOf({ url, options }) {
   const lines = [`curl -X ${options.method} ${quoted(url.href)}`];
-  for (const [name, value] of Object.entries(options.headers)) lines.push(`-H ${quoted(`${name}: ${value}`)}`);
+  for (const [name, value] of Object.entries(options.headers)) lines.push(headerOf(name, value));
   if (options.body !== undefined) lines.push(`-d ${quoted(options.body)}`);
   return lines.join(" \\\n  ");
 }
@@ -175,7 +180,9 @@ function tryForm(verb, path, operation) {
   const area = schema ? make("textarea", { spellcheck: "false", "aria-label": "Body" }) : null;
   if (area) area.value = JSON.stringify(example(schema), null, 2);
   const fields = parameters.map((one) =>
-    make("label", { class: "field" }, one.name, make("input", { name: `${one.in}:${one.name}`, autocomplete: "off" })));
+    make("label", { class: "field" }, one.name, make("input", {
+      name: `${one.in}:${one.name}`, autocomplete: "off", ...(one.required ? { required: "" } : {}),
+    })));
   const shown = make("div", { "aria-live": "polite" });
   const send = async (event) => {
     event.preventDefault();
