@@ -18,7 +18,7 @@ import httpx
 
 COMMAND = str(Path(sys.executable).with_name("dialnexa"))
 FINAL = {"completed", "failed", "no_answer", "busy", "voicemail", "cancelled"}
-READY_S = 60
+READY_S = 150
 POLL_S = 0.4
 
 

@@ -17,7 +17,7 @@ from dialnexa.cli.running import ready_file
 
 log = structlog.get_logger(__name__)
 
-_READY_WITHIN_S = 60.0
+_READY_WITHIN_S = 120.0
 _POLL_S = 0.05
 _RESTART_AFTER_S = 0.5
 
