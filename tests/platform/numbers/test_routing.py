@@ -165,3 +165,17 @@ async def test_a_trunk_of_an_agent_s_version_needs_a_config_that_can_be_read(off
         version = await agents.resolve_for_call(session, office.home.workspace_id, agent_id=office.home.agent_id)
     assert isinstance(version.config, AgentConfig)
     assert version.config.flow is not None
+
+
+async def test_only_the_number_s_own_trunk_is_looked_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await office.number("+14155550301", "192.0.2.7")
+    await office.number("+14155550302", "sip.slow.example")
+    asked: list[str] = []
+
+    async def noting(trunk: SipTrunk, source_ip: str) -> bool:
+        asked.append(trunk.host)
+        return await comes_from(trunk, source_ip)
+
+    monkeypatch.setattr(service, "comes_from", noting)
+    assert await office.inbound("+14155550301", "192.0.2.7") is NotRouted.NO_AGENT
+    assert asked == ["192.0.2.7"]
