@@ -33,7 +33,8 @@ def call_in(
         return subprocess.run(
             [SIPP, f"127.0.0.1:{sip_port}", "-s", number, "-i", host, "-p", str(_port(host)),
              "-mp", str(_media_port(host)), "-m", str(calls), "-l", str(calls), "-r", str(calls),
-             "-d", str(talk_ms), "-rtp_echo", "-nostdin", "-timeout", "60", "-timeout_error", "-trace_err", *(more or ("-sn", "uac"))],
+             "-d", str(talk_ms), "-rtp_echo", "-nostdin", "-timeout", "60", "-timeout_error",
+             "-trace_err", *(more or ("-sn", "uac"))],
             cwd=folder, capture_output=True, text=True, timeout=90, check=False,
         )  # fmt: skip
 

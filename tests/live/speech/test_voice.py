@@ -177,8 +177,8 @@ def test_the_cache_lets_the_least_used_go() -> None:
     assert cache.get("huge") is None
 
 
-@pytest.mark.skipif(not flite.is_installed("rms"), reason="the machine has no flite; the recordings prove recognition")
 def test_the_recogniser_understands_the_voice_over_a_telephone() -> None:
+    assert flite.is_installed("rms"), "tools/install_peers.sh installs flite"
     text = "Tomorrow at three PM."
     sentence = for_telephone(engine_for("builtin/flite/rms").synthesise("tomorrow at three P M", Style()), text, 0.4)
     grammar = grammar_for(Expectation("datetime"))
