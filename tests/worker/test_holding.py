@@ -110,3 +110,23 @@ async def test_an_end_the_database_refuses_for_good_does_not_keep_the_worker_bus
     with pytest.raises(IntegrityError):
         await held.dial("call_1")
     assert held.live == 0
+
+
+async def test_a_trunk_that_was_removed_in_the_meantime_is_the_reason(
+    ends: list[Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a call goes nowhere, least of all to the sandbox's people."""
+
+    class Readable(Database):
+        @asynccontextmanager
+        async def read(self) -> AsyncGenerator[None]:
+            yield None
+
+    async def gone(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(holding, "route_for", gone)
+    await holder(Readable()).dial("call_1")
+    (end,) = ends
+    assert end.state == "failed"
+    assert "trunk" in end.detail

@@ -33,7 +33,7 @@ _MakeLine = Callable[[CallPlan], Line]
 
 
 class _NotRunnable(Exception):
-    """The stored version cannot be run; says why."""
+    """The call cannot be dialled as it stands; the message says why."""
 
 
 class CallHolder:
@@ -100,7 +100,7 @@ class CallHolder:
         try:
             return await self._talk(call, make_line, control)
         except _NotRunnable as error:
-            return self._broken(f"The agent version cannot be run: {error}")
+            return self._broken(str(error))
         except Exception as error:  # a bug must cost its own call only, and must be on its record
             log.exception("call_crashed")
             return self._broken(
@@ -130,7 +130,7 @@ class CallHolder:
         try:
             return build_plan(call, route, recording, models=models, no_audio_s=settings.no_audio_seconds)
         except (TemplateError, ValueError) as error:
-            raise _NotRunnable(str(error)) from error
+            raise _NotRunnable(f"The agent version cannot be run: {error}") from error
 
     async def _finish(self, call_id: str, result: Result) -> None:
         """Write the end; a database that is away is waited for, because an end must not be lost.
@@ -164,7 +164,9 @@ class CallHolder:
             return to_sandbox
         async with self._parts.database.read() as session:
             trunk = await route_for(session, self._parts.vault, call.workspace_id, call.trunk_id)
-        if trunk is None or trunk.is_sandbox:
+        if trunk is None:
+            raise _NotRunnable("The trunk this call was to go out through was removed after the call was placed.")
+        if trunk.is_sandbox:
             return to_sandbox
         credentials = Credentials(trunk.username, trunk.password or "") if trunk.username else None
         return SipRoute(trunk.host, trunk.port, credentials, trunk.trunk_id)
