@@ -107,6 +107,8 @@ def test_ctrl_c_hangs_up(own: Installation) -> None:
         stdout=subprocess.PIPE,
         text=True,
         env={**PLAIN, "PYTHONUNBUFFERED": "1"},
+        # As in a person's shell: tests that were started in the background would hand on an ignored Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     with process.stdout as screen:

@@ -27,8 +27,9 @@ def test_twenty_calls_at_once_are_answered_with_media_both_ways(home: Installati
     assert {(r["status"], r["end_reason"]) for r in records} == {("completed", "user_disconnected")}
     for record in records:
         full = home.call(record["id"])
-        assert full["transcript_turns"][0]["role"] == "agent"
-        assert full["transcript_turns"][0]["start"] < 5, "the agent greets soon after the answer"
+        # SIPp's echo may come first on the record: to the agent it is a caller who speaks at the same time.
+        greeting = next(turn for turn in full["transcript_turns"] if turn["role"] == "agent")
+        assert greeting["start"] < 5, "the agent greets soon after the answer"
     levels = [_levels(home, record["id"]) for record in records]
     assert all(agent > 300 for _, agent in levels), "the agent is heard on its channel"
     assert all(caller > 300 for caller, _ in levels), "SIPp echoes what it hears, so our audio went out and came back"
