@@ -24,14 +24,37 @@ class Credentials:
     password: str = field(repr=False)
 
 
+class Encryption(StrEnum):
+    """What a trunk makes of encrypted audio (SDES-SRTP, RFC 4568)."""
+
+    NEVER = "never"
+    OFFERED = "offered"
+    """Encrypted when the far end can, else plain."""
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, slots=True)
 class SipRoute:
-    """Where an outbound call goes: ``sip:<number>@host:port`` through one trunk."""
+    """Where an outbound call goes: ``sip:<number>@host:port`` through one trunk, and the trunk's habits."""
 
     host: str
     port: int
+    """0: wherever the name's NAPTR and SRV records say, else the transport's usual port (RFC 3263)."""
     credentials: Credentials | None = None
     trunk_id: str = ""
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    proxy: str = ""
+    """An outbound proxy as ``host[:port]``: requests go there first, with a Route (RFC 3261 §8.1.2). Empty: none."""
+    from_user: str = ""
+    """Shown in From instead of the caller id, for trunks that want their account there; the caller id then goes into
+    P-Asserted-Identity (RFC 3325)."""
+    from_domain: str = ""
+    """Host part of From and P-Asserted-Identity; empty: our own address."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers of the INVITE."""
+    codecs: tuple[str, ...] = ()
+    """Codec names in order of preference, such as ``("PCMA", "G722")``; empty: all of ours in our order."""
+    encryption: Encryption = Encryption.NEVER
 
 
 @dataclass(frozen=True, slots=True)

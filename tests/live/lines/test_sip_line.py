@@ -107,8 +107,7 @@ async def test_silence_on_hold_is_not_held_against_who_comes_back(media: MediaEn
     async with line_for(caller, media, PortRange(31232, 31240)) as line:
         await line.connect(lambda status: None)
         assert caller.answered is not None
-        leg = line._leg
-        assert leg is not None
+        leg = line._audio.leg
         resumed, on_hold = make_offer(HOST, 40000), make_offer(HOST, 40000, direction=Direction.SENDONLY)
         caller.answered.on_offer(on_hold)
         for cycle in range(1, 2000):

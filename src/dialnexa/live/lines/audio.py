@@ -1,0 +1,122 @@
+"""The audio of one SIP call: its RTP session and its media leg, as the two session descriptions agreed on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dialnexa.live.line import LineListener, NotConnected
+from dialnexa.live.media.engine import MediaEngine
+from dialnexa.live.media.g711 import Codec as G711
+from dialnexa.live.media.leg import Leg
+from dialnexa.live.plan import Ending, EndReason, RecordingResult
+from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
+from dialnexa.live.rtp.session import RtpSession
+from dialnexa.live.sip.sdp import SessionDescription, make_answer, make_offer, narrowed
+
+
+class CallAudio:
+    """What a call hears and says. ``open`` before the INVITE or its answer, ``start`` once both sides have spoken."""
+
+    def __init__(
+        self, media: MediaEngine, ports: PortRange, *, bind: str, advertised: str, recording: Path | None
+    ) -> None:
+        """Take the address to bind to, and the one peers are told."""
+        self._media = media
+        self._ports = ports
+        self._bind = bind
+        self._advertised = advertised
+        self._recording = recording
+        self._listener: LineListener | None = None
+        self._rtp: RtpSession | None = None
+        self._leg: Leg | None = None
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Take a port. Raises ``NotConnected`` when there is none: a lack of them is an outcome, not a crash."""
+        try:
+            self._rtp = await RtpSession.open(self._bind, self._ports)
+        except NoPortsLeft as error:
+            words = f"No RTP port is free ({error}). Widen DIALNEXA_RTP_PORTS or lower DIALNEXA_CAPACITY."
+            raise NotConnected(Ending.FAILED, EndReason.SYSTEM_AT_CAPACITY, words) from error
+        except OSError as error:
+            words = f"This machine gave no socket for audio ({error}). Check its limit of open files (ulimit -n)."
+            raise NotConnected(Ending.FAILED, EndReason.SYSTEM_AT_CAPACITY, words) from error
+
+    def start(self, remote: SessionDescription) -> None:
+        """Begin: the call is answered, and ``remote`` is what the far end said, narrowed to what we speak.
+
+        Raises ``NotConnected`` when that leaves no codec.
+        """
+        rtp = self._session
+        if remote.audio is None:
+            raise NotConnected(
+                Ending.FAILED, EndReason.ERROR, "The far end answered without an audio codec of ours.", 488
+            )
+        leg = self._leg = self._media.open_leg(
+            rtp, codec=G711(remote.audio.name.upper()), listener=self._listener, recording=self._recording
+        )
+        rtp.attach(leg)
+        self._aim(remote)
+
+    def release(self) -> None:
+        """Give the port back at once; idempotent."""
+        if self._rtp:
+            self._rtp.close()
+
+    async def close(self) -> RecordingResult | None:
+        """Leave the media clock and finish the recording; ``None`` when there is none."""
+        self.release()
+        return await self._leg.close() if self._leg else None
+
+    # --- what is agreed with the far end ------------------------------------------------------------------------------
+
+    def offer(self) -> SessionDescription:
+        """Return what we offer."""
+        return make_offer(self._advertised, self._session.port)
+
+    def answer(self, offer: SessionDescription, previous: SessionDescription | None = None) -> SessionDescription:
+        """Return our answer; ``previous`` is what we said last in the same call. Raises ``SdpError``."""
+        return make_answer(offer, self._advertised, self._session.port, previous=previous)
+
+    def renegotiate(self, offer: SessionDescription, previous: SessionDescription) -> SessionDescription:
+        """Answer a re-INVITE and follow it: hold, resume, another address or codec. Raises ``SdpError``."""
+        answer = self.answer(offer, previous)
+        self._aim(narrowed(offer, answer))
+        return answer
+
+    def _aim(self, remote: SessionDescription) -> None:
+        """Send audio where the far end wants it, or hold."""
+        rtp, leg = self._session, self.leg
+        audio, event = remote.audio, remote.telephone_event
+        if leg.held and not remote.on_hold:
+            leg.on_alive()  # nobody sends while on hold: the silence that counts begins now
+        leg.held = remote.on_hold
+        if audio and not remote.on_hold:
+            leg.set_codec(G711(audio.name.upper()))
+            rtp.connect(
+                (remote.address, remote.port),
+                payload_type=audio.payload_type,
+                event_payload_type=event.payload_type if event else None,
+            )
+
+    # --- for the line -------------------------------------------------------------------------------------------------
+
+    @property
+    def leg(self) -> Leg:
+        """The leg in the media engine, once started."""
+        if self._leg is None:
+            raise RuntimeError("the call's audio is used before it was started")
+        return self._leg
+
+    def listen(self, listener: LineListener) -> None:
+        """Send everything heard to this listener."""
+        self._listener = listener
+        if self._leg:
+            self._leg.listen(listener)
+
+    @property
+    def _session(self) -> RtpSession:
+        if self._rtp is None:
+            raise RuntimeError("the call's audio is used before it was opened")
+        return self._rtp

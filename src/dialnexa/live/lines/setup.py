@@ -1,0 +1,103 @@
+"""The two ways a SIP call comes up: dialled, or answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from dialnexa.live.line import NotConnected
+from dialnexa.live.lines.audio import CallAudio
+from dialnexa.live.lines.refusals import nobody_picked_up, refused, unreachable
+from dialnexa.live.plan import Ending, EndReason, SipRoute
+from dialnexa.live.sip import errors as sip
+from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
+from dialnexa.live.sip.sdp import SdpError
+
+
+class Setup(Protocol):
+    """The way a call comes up."""
+
+    async def establish(self, audio: CallAudio, on_ringing: Callable[[int], None]) -> Dialog:
+        """Bring the dialog up with this audio, which is open by now; raises ``NotConnected``."""
+        ...
+
+    def give_up(self) -> None:
+        """Leave nobody waiting for an answer that will not come; nothing happens when there was one."""
+        ...
+
+
+class Dialling:
+    """Calls ``to`` through a trunk, showing ``from_user`` as the caller."""
+
+    def __init__(self, endpoint: SipEndpoint, to: str, from_user: str, route: SipRoute, ring_s: float) -> None:
+        self._endpoint = endpoint
+        self._to = to
+        self._from_user = from_user
+        self._route = route
+        self._ring_s = ring_s
+
+    async def establish(self, audio: CallAudio, on_ringing: Callable[[int], None]) -> Dialog:
+        """Send the INVITE and wait for its answer, at most the ring time."""
+        rang = False
+
+        def progress(step: sip.Progress) -> None:
+            nonlocal rang
+            if step.status >= 180 and not rang:
+                rang = True
+                on_ringing(step.status)
+
+        call = self._endpoint.dial(
+            self._to,
+            from_user=self._from_user,
+            host=self._route.host,
+            port=self._route.port,
+            offer=audio.offer(),
+            credentials=self._route.credentials,
+        )
+        try:
+            async with asyncio.timeout(self._ring_s):
+                return await call.answered(progress)
+        except TimeoutError:
+            raise (
+                nobody_picked_up(self._ring_s) if rang else unreachable(self._route.host, self._route.port)
+            ) from None
+        except sip.CallRejected as refusal:
+            raise refused(refusal) from refusal
+        except sip.CallTimedOut:
+            raise unreachable(self._route.host, self._route.port) from None
+
+    def give_up(self) -> None:
+        """Do nothing: cancelling ``establish`` has cancelled the INVITE."""
+
+
+class Answering:
+    """Answers a call that came in."""
+
+    def __init__(self, incoming: IncomingCall) -> None:
+        self._incoming = incoming
+
+    async def establish(self, audio: CallAudio, on_ringing: Callable[[int], None]) -> Dialog:
+        """Ring, then accept with the first codec both speak; refuses with 488 when there is none."""
+        self._incoming.ring()
+        on_ringing(180)
+        offer = self._incoming.offer
+        try:
+            return await self._incoming.accept(audio.answer(offer) if offer else audio.offer())
+        except SdpError as error:
+            self._incoming.reject(488)
+            raise NotConnected(Ending.FAILED, EndReason.ERROR, f"{error}; answered 488.", 488) from error
+        except sip.CallRejected as refusal:
+            raise refused(refusal) from refusal
+        except sip.CallCancelled:
+            raise NotConnected(
+                Ending.CANCELLED, EndReason.USER_DISCONNECTED, "The caller hung up before the answer.", 487
+            ) from None
+        except sip.CallTimedOut:
+            raise NotConnected(
+                Ending.FAILED, EndReason.NETWORK_FAILURE, "The caller never acknowledged our answer (no ACK)."
+            ) from None
+
+    def give_up(self) -> None:
+        """Refuse a caller who was not answered: something of ours was missing, so 503."""
+        self._incoming.reject(503, "Service Unavailable")
