@@ -13,17 +13,26 @@ from jsonschema import Draft202012Validator
 VERBS = ("get", "post", "put", "patch", "delete")
 
 
-@cache
+_documents: list[dict[str, Any]] = []
+
+
 def document(app: FastAPI) -> dict[str, Any]:
-    return app.openapi()
+    """Return the document; every application of a process has the same routes, so one is made for all of them."""
+    if not _documents:
+        _documents.append(app.openapi())
+    return _documents[0]
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)))
 
 
 def operation_for(app: FastAPI, method: str, path: str) -> dict[str, Any] | None:
     """Return the operation a request belongs to; the unversioned routes are those of /v1."""
     for known in (path, f"/v1{path}", path.replace("/phone-numbers", "/organization-phone-numbers")):
         for template, operations in document(app)["paths"].items():
-            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
-            if re.fullmatch(pattern, known) and method.lower() in operations:
+            if _pattern(template).fullmatch(known) and method.lower() in operations:
                 return operations[method.lower()]
     return None
 
