@@ -6,7 +6,14 @@ import asyncio
 
 import pytest
 
-from dialnexa.live.sip.endpoint import CallRejected, CallTimedOut, EndedBy, Referral, TransferProgress
+from dialnexa.live.sip.endpoint import (
+    CallRejected,
+    CallTimedOut,
+    EndedBy,
+    Referral,
+    TransferProgress,
+    TransferUnconfirmed,
+)
 from dialnexa.live.sip.message import Response
 from tests.live.sip.test_calls import Two
 from tests.live.sip.wire import SDP, Wire, request
@@ -60,9 +67,16 @@ class TestTransfer:
         waiting = asyncio.ensure_future(near.transfer(TARGET))
         await two.wire.settle()
         far.send_bye()
-        with pytest.raises(CallTimedOut, match="before the far end said"):
+        with pytest.raises(TransferUnconfirmed, match="before the far end said"):
             await two.wire.until(waiting)
         await two.is_clean()
+
+    async def test_a_far_end_that_hangs_up_instead_of_agreeing_has_not_agreed(self, two: Two) -> None:
+        near, far = await two.up()
+        far.on_refer = lambda _: far.send_bye()
+        with pytest.raises(CallTimedOut) as failure:
+            await two.wire.until(near.transfer(TARGET))
+        assert not isinstance(failure.value, TransferUnconfirmed)
 
     async def test_a_refer_that_names_nobody_is_a_bad_request(self, two: Two) -> None:
         near, far = await two.up()

@@ -31,7 +31,7 @@ from dialnexa.live.sip.stream import StreamTransport
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.tls import TlsSettings
 from dialnexa.live.sip.transaction import Failure
-from dialnexa.live.sip.transfer import Referral, TransferProgress, replaced_dialog
+from dialnexa.live.sip.transfer import Referral, TransferProgress, TransferUnconfirmed, replaced_dialog
 from dialnexa.live.sip.transport import Transport, UdpTransport
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "SourceRecord",
     "TlsSettings",
     "TransferProgress",
+    "TransferUnconfirmed",
 ]
 
 log = structlog.get_logger(__name__)

@@ -11,15 +11,15 @@ from dialnexa.live.sip.agenda import Appointment
 from dialnexa.live.sip.dialog import DialogState, SuccessRetransmission
 from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy
-from dialnexa.live.sip.fields import FieldError
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.layer import Exchange, Inquiry
 from dialnexa.live.sip.message import Request, Response, SipMessage, reason_phrase
+from dialnexa.live.sip.referring import Transfers, Voice
 from dialnexa.live.sip.sdp import NotAcceptable, SdpError, SessionDescription, make_answer, narrowed, parse_sdp
 from dialnexa.live.sip.session_timer import SHORTEST_S, SessionClock, agree_as_callee, agree_as_caller, too_brief
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack, warning
 from dialnexa.live.sip.transaction import Fail, Failure, Send
-from dialnexa.live.sip.transfer import SIPFRAG, Referral, Transfer, TransferProgress, read_refer_to, refer_to
+from dialnexa.live.sip.transfer import Referral, TransferProgress
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +59,7 @@ class Dialog:
         """What the peer says it understands (Allow)."""
         self.session = SessionClock(stack.agenda, self._refresh, self._expire)
         self._refreshing: asyncio.Task[None] | None = None
-        self._transfers: dict[int, Transfer] = {}
-        """By the CSeq of our REFER."""
+        self._transfers = Transfers(Voice(stack, state, self._contact, self._ask, self._retry, lambda: self.is_over))
         self._ended: asyncio.Future[DialogEnd] = asyncio.get_running_loop().create_future()
         stack.dialogs[state.id] = self
 
@@ -226,9 +225,9 @@ class Dialog:
         elif request.method == "INFO":
             self._receive_info(exchange)
         elif request.method == "REFER":
-            self._receive_refer(exchange)
+            self._transfers.receive_refer(exchange, self.on_refer)
         elif request.method == "NOTIFY":
-            self._receive_notify(exchange)
+            self._transfers.receive_notify(exchange)
         elif request.method == "OPTIONS":
             self._stack.answer(exchange, 200, headers=[ALLOW, ACCEPT])
         else:
@@ -347,78 +346,12 @@ class Dialog:
 
         ``replaces``: another call of ours whose place the new one takes (attended). This call stays up: hang it up once
         the transfer succeeded. There is no limit of its own. Raises ``CallRejected`` when the far end will not,
-        ``CallTimedOut`` when it does not answer, or ends the call without saying how it went.
+        ``CallTimedOut`` when it does not answer, and ``TransferUnconfirmed`` (one of those) when it agreed and then
+        ended the call without saying how it went.
         """
         if self.is_over:
             raise CallTimedOut("the call is over")
-        accepted: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        refer = refer_to(target, replaces.state if replaces else None)
-        headers = (self._contact(), ("Refer-To", refer), ("Referred-By", f"<{self.state.local.uri}>"))
-        transfer = Transfer(on_progress)
-        asked: list[Inquiry] = []
-
-        def on_response(event: Response | Failure) -> None:
-            if isinstance(event, Failure):
-                _fail(accepted, CallTimedOut("the far end did not answer our REFER"))
-            elif 200 <= event.status < 300:
-                if not accepted.done():
-                    accepted.set_result(event)
-            elif event.status >= 300:
-                if self._retry(event, asked[-1].request, headers, on_response):
-                    self._transfers[self.state.local_cseq] = transfer
-                else:
-                    _fail(accepted, CallRejected(event.status, event.reason))
-
-        asked.append(self._ask("REFER", headers, on_response))
-        self._transfers[self.state.local_cseq] = transfer  # a NOTIFY may overtake the 202
-        try:
-            await accepted
-            return await transfer.outcome()
-        finally:
-            self._transfers = {cseq: each for cseq, each in self._transfers.items() if each is not transfer}
-
-    def _receive_notify(self, exchange: Exchange) -> None:
-        event, _, params = exchange.request.headers.first("Event").partition(";")
-        named = params.partition("id=")[2].partition(";")[0].strip()
-        transfer = self._transfers.get(int(named)) if named.isdecimal() and len(named) < 11 else None
-        if transfer is None and not named and self._transfers:
-            transfer = next(reversed(self._transfers.values()))
-        if event.strip().lower() != "refer":
-            self._stack.answer(exchange, 489)
-        elif transfer is None:
-            self._stack.answer(exchange, 481)
-        else:
-            self._stack.answer(exchange, 200)
-            transfer.take(exchange.request)
-
-    def _receive_refer(self, exchange: Exchange) -> None:
-        if self.on_refer is None:
-            self._stack.answer(exchange, 603)
-            return
-        try:
-            target = read_refer_to(exchange.request)
-        except FieldError as error:
-            self._stack.answer(exchange, 400, "Bad Refer-To", headers=[_warning(str(error))])
-            return
-        event = f"refer;id={exchange.request.cseq.number}"
-
-        def respond(status: int) -> None:
-            self._stack.answer(exchange, status, headers=[self._contact()])
-
-        def notify(progress: TransferProgress) -> None:
-            if self.is_over:
-                return
-            state = "terminated;reason=noresource" if progress.is_final else "active;expires=180"
-            headers = (
-                self._contact(),
-                ("Event", event),
-                ("Subscription-State", state),
-                ("Content-Type", f"{SIPFRAG};version=2.0"),
-            )
-            body = f"SIP/2.0 {progress.status} {progress.reason}\r\n".encode()
-            self._ask("NOTIFY", headers, lambda _: None, body)
-
-        self.on_refer(Referral(target, respond, notify))
+        return await self._transfers.ask(target, replaces.state if replaces else None, on_progress)
 
     # --- signs of life ---------------------------------------------------------------------------------------------
 
@@ -481,8 +414,7 @@ class Dialog:
         if self.is_over:
             return
         self.session.stop()
-        for transfer in self._transfers.values():
-            transfer.abandon()
+        self._transfers.abandon()
         self._ended.set_result(DialogEnd(by, reason))
         self._stack.dialogs.pop(self.state.id, None)
         for success in self._successes.values():
@@ -539,13 +471,7 @@ def answer_in(body: bytes, offer: SessionDescription) -> SessionDescription:
 def refuse_sdp(stack: Stack, exchange: Exchange, error: SdpError) -> None:
     """Refuse an offer: 488 when we merely cannot do it, 400 when it is nonsense."""
     status, reason = (488, "") if isinstance(error, NotAcceptable) else (400, "Bad Session Description")
-    stack.answer(exchange, status, reason, headers=[_warning(str(error))])
-
-
-def _warning(text: str) -> tuple[str, str]:
-    """Say in a Warning header what is wrong with a description (RFC 3261 §20.43)."""
-    safe = "".join(char if char.isprintable() and char not in '"\\' else "?" for char in text)
-    return "Warning", f'399 dialnexa "{safe}"'
+    stack.answer(exchange, status, reason, headers=[warning(str(error))])
 
 
 def _fail(outcome: asyncio.Future[Response], error: Exception) -> None:

@@ -215,3 +215,9 @@ def quote_user(user: str) -> str:
 def uri_transport(transport: str) -> str:
     """Return the URI parameter that asks for a transport; UDP needs none."""
     return "" if transport == UDP else f";transport={transport.lower()}"
+
+
+def warning(text: str) -> tuple[str, str]:
+    """Say in a Warning header what is wrong with a request (RFC 3261 §20.43)."""
+    safe = "".join(char if char.isprintable() and char not in '"\\' else "?" for char in text)
+    return "Warning", f'399 dialnexa "{safe}"'

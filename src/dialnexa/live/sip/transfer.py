@@ -30,15 +30,22 @@ class TransferProgress:
         return self.status >= 200
 
 
+class TransferUnconfirmed(CallTimedOut):
+    """The far end agreed to a transfer and ended the call without a final word, as many carriers do when it worked."""
+
+
 class Transfer:
     """A transfer that we asked the far end to make."""
 
     def __init__(self, on_progress: Callable[[TransferProgress], None]) -> None:
         self._on_progress = on_progress
         self._end: asyncio.Future[TransferProgress] = asyncio.get_running_loop().create_future()
+        self.accepted = False
+        """Whether the far end said that it tries."""
 
     async def outcome(self) -> TransferProgress:
-        """Wait for the final word. Raises ``CallTimedOut`` when the call ended without one."""
+        """Wait for the final word. Raises ``CallTimedOut`` when the call ended without one, ``TransferUnconfirmed``
+        when the far end had said that it tries."""
         return await self._end
 
     def take(self, notify: Request) -> None:
@@ -60,7 +67,8 @@ class Transfer:
     def abandon(self) -> None:
         """The call ended: nothing more will be heard."""
         if not self._end.done():
-            self._end.set_exception(CallTimedOut("the call ended before the far end said how the transfer went"))
+            words = "the call ended before the far end said how the transfer went"
+            self._end.set_exception(TransferUnconfirmed(words) if self.accepted else CallTimedOut(words))
             self._end.exception()  # whoever still waits hears it; if nobody does, that is no mistake
 
 
