@@ -133,7 +133,7 @@ def _catalogue(settings: Settings) -> Catalogue:
 def _routes() -> APIRouter:
     """Collect the routes of every noun, at ``/v1`` and at ``/``.
 
-    Made once per process: FastAPI takes a quarter of a second to work them out, and they hold no state of an application.
+    Made once per process: FastAPI takes a quarter of a second to work them out, and no application changes them.
     """
     api, served = APIRouter(), APIRouter()
     nouns = (calls.router, calls.logs, agents.router, numbers.router, tenancy.workspace, tenancy.keys)
