@@ -168,6 +168,8 @@ class FakeLine:
     """Digits the agent sent."""
     utterances: list[FakeUtterance] = field(default_factory=list)
     hung_up: bool = False
+    held: bool = False
+    """The far end has us on hold: nothing of what is said leaves."""
     result: RecordingResult | None = None
     _listener: LineListener | None = None
     _queue: deque[FakeUtterance] = field(default_factory=deque)
@@ -296,6 +298,8 @@ class FakeLine:
         listener.on_tick(at)
 
     def _next_frame(self, at: int) -> Samples:
+        if self.held:
+            return np.zeros(FRAME_SAMPLES, np.int16)
         while self._queue and self._queue[0].done:
             self._queue.popleft()
         return self._queue[0].take(at) if self._queue else np.zeros(FRAME_SAMPLES, np.int16)

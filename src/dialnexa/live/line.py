@@ -155,6 +155,11 @@ class Line(Protocol):
         """Open the next utterance; it plays once the ones before it are done."""
         ...
 
+    @property
+    def held(self) -> bool:
+        """Whether the far end has us on hold: it hears nothing, and what it sends is music."""
+        ...
+
     def press(self, digits: str) -> None:
         """Send keypad digits to the far end (RFC 4733)."""
         ...

@@ -12,7 +12,7 @@ from tests.live.conversation.stories import END_CALL, Story, plan, story
 from tests.live.fakes import Scripted, Stall
 
 from dialnexa.live.conversation.events import from_record, to_records
-from dialnexa.live.conversation.machine import replay
+from dialnexa.live.conversation.replay import replay
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.plan import FunctionSpec, TurnTaking, VoicemailHandling
 from dialnexa.live.speech.ports import SpeechError, TextDelta, ToolCall

@@ -38,7 +38,8 @@ from dialnexa.live.conversation.events import (
     from_record,
     to_records,
 )
-from dialnexa.live.conversation.machine import TurnMachine, replay
+from dialnexa.live.conversation.machine import TurnMachine
+from dialnexa.live.conversation.replay import replay
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import State
 from dialnexa.live.plan import EndReason, TurnTaking

@@ -102,19 +102,26 @@ async def test_an_answered_caller_is_not_refused_and_everything_is_given_back(me
     assert (ports.free, media.legs) == (free, 0)
 
 
-async def test_silence_on_hold_is_not_held_against_who_comes_back(media: MediaEngine) -> None:
+@pytest.mark.parametrize(
+    ("direction", "held"), [(Direction.SENDONLY, True), (Direction.INACTIVE, True), (Direction.RECVONLY, False)]
+)
+async def test_silence_on_hold_is_not_held_against_who_comes_back(
+    media: MediaEngine, direction: Direction, held: bool
+) -> None:
     caller = Caller()
     async with line_for(caller, media, PortRange(31232, 31240)) as line:
         await line.connect(lambda status: None)
         assert caller.answered is not None
         leg = line._audio.leg
-        resumed, on_hold = make_offer(HOST, 40000), make_offer(HOST, 40000, direction=Direction.SENDONLY)
+        resumed, on_hold = make_offer(HOST, 40000), make_offer(HOST, 40000, direction=direction)
         caller.answered.on_offer(on_hold)
         for cycle in range(1, 2000):
             for phase in range(4):
                 media.tick(phase, cycle)
-        assert leg.held
+        assert line.held is held
         assert leg.silent_for_s > 30
+        assert not line._audio.expects_audio
         caller.answered.on_offer(resumed)
-        assert not leg.held
+        assert not line.held
+        assert line._audio.expects_audio
         assert leg.silent_for_s == 0

@@ -42,6 +42,8 @@ from dialnexa.live.conversation.events import (
     Began,
     DigitPressed,
     Event,
+    HoldBegan,
+    HoldEnded,
     LineEnded,
     TickReached,
     VoiceStarted,
@@ -135,6 +137,7 @@ class Conversation:
         )
         self._turn: AgentTurn | None = None
         self._now = 0
+        self._held = False
         self._events: deque[Event] = deque()
         self._telling = False
         self._group: asyncio.TaskGroup | None = None
@@ -188,14 +191,16 @@ class Conversation:
 
     def on_audio(self, samples: Samples, at: int) -> None:
         """Take 20 ms of the caller's audio."""
-        if self._over.is_set():
+        if self._over.is_set() or self._held:
             return
         self._ears.on_audio(samples, at)
         if self._beep is not None and self._machine.awaits_beep and self._beep.feed(samples):
             self._tell(BeepHeard((at + FRAME_SAMPLES) // _PER_MS))
 
     def on_voice(self, probability: float, at: int) -> None:
-        """Take the VAD's word on one window."""
+        """Take the VAD's word on one window; music on hold is no voice."""
+        if self._held:
+            return
         event = self._voice.feed(probability, at // _PER_MS)
         if event is not None:
             if isinstance(event, VoiceStarted):
@@ -204,19 +209,29 @@ class Conversation:
 
     def on_digit(self, digit: str, at: int) -> None:
         """Take one key press."""
-        self._tell(DigitPressed(at // _PER_MS, digit))
+        if not self._held:
+            self._tell(DigitPressed(at // _PER_MS, digit))
 
     def on_tick(self, at: int) -> None:
         """Follow the playout, and tell the machine the time when it asked for it."""
         if self._over.is_set():
             return
         self._now = now = (at + FRAME_SAMPLES) // _PER_MS
+        if self._line.held is not self._held:
+            self._follow_hold(now)
         self._mouth.on_tick(at)
         if self._voice.speaking and (stopped := self._voice.starve(now)):
             self._tell(stopped)
         deadline = self._machine.deadline
         if deadline is not None and now >= deadline:
             self._tell(TickReached(now))
+
+    def _follow_hold(self, now: int) -> None:
+        """Time on hold does not count: neither reminders nor watchdogs run, and nothing that is heard is the caller."""
+        self._held = self._line.held
+        if self._held and (stopped := self._voice.silence(now)):
+            self._tell(stopped)
+        self._tell(HoldBegan(now) if self._held else HoldEnded(now))
 
     # --- events in, actions out ---------------------------------------------------------------------------------------
 

@@ -32,6 +32,20 @@ class TickReached:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class HoldBegan:
+    """The far end put us on hold: it hears nothing, and what it sends is not the caller."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded:
+    """The caller is back."""
+
+    at: int
+
+
 # --- the caller ------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +241,8 @@ ReplyEvent = (
 Event = (
     Began
     | LineEnded
+    | HoldBegan
+    | HoldEnded
     | TickReached
     | VoiceStarted
     | VoiceLasted

@@ -20,6 +20,7 @@ from dialnexa.live.conversation.actions import (
 from dialnexa.live.conversation.events import ToolStarted
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import Reply, State, Timer
+from dialnexa.live.conversation.timers import Timers
 from dialnexa.live.plan import Ending, EndReason
 
 _MOUTH_FAILURES = 3
@@ -29,18 +30,16 @@ _BEEP_AGAIN_MS = 5000
 """A beep this soon after the message began: the machine was not ready, so the message starts over."""
 
 
-class AgentFloor:
+class AgentFloor(Timers):
     """What the turn machine knows and does about the agent; ``TurnMachine`` adds the caller."""
 
     def __init__(self, settings: TurnSettings) -> None:
+        super().__init__()
         self.settings = settings
         self.state = State.OPENING
-        self._now = 0
         self._out: list[Action] = []
-        self._timers: dict[Timer, int] = {}
         self._reply: Reply | None = None
         self._replies = 0
-        self._activity = 0
         self._reminders = 0
         self._mouth_failures = 0
         self._farewell: HangUp | None = None
@@ -246,21 +245,6 @@ class AgentFloor:
         self._out.append(Report(part, message))
 
     # --- timers -------------------------------------------------------------------------------------------------------
-
-    def _arm(self, timer: Timer, after_ms: int) -> None:
-        self._timers[timer] = self._now + after_ms
-
-    def _disarm(self, *timers: Timer) -> None:
-        for timer in timers:
-            self._timers.pop(timer, None)
-
-    def _fire_timers(self) -> None:
-        """Fire what is due, earliest first; one firing may cancel or re-arm another."""
-        due = sorted((at, timer) for timer, at in self._timers.items() if at <= self._now)
-        for at, timer in due:
-            if self._timers.get(timer) == at:
-                del self._timers[timer]
-                self._fire(timer)
 
     def _fire(self, timer: Timer) -> None:
         match timer:

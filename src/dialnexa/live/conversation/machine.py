@@ -1,6 +1,6 @@
 """The turn machine: who speaks when. Pure: events go in, actions come out, and time is what the events say it is.
 
-Every event is appended to ``log``; ``replay`` of a log gives the same actions. The states::
+Every event is appended to ``log``; ``replay.replay`` of a log gives the same actions. The states::
 
     OPENING ──► LISTENING ◄──► CALLER_SPEAKING ──► ENDPOINTING ──► THINKING ──► SPEAKING ──► LISTENING
                                      ▲                                 │            │
@@ -12,8 +12,6 @@ timer armed, or has audio flowing, whose end or stall the line reports.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from dialnexa.live.conversation.actions import (
     Action,
@@ -37,6 +35,8 @@ from dialnexa.live.conversation.events import (
     EndRequested,
     Event,
     FinalHeard,
+    HoldBegan,
+    HoldEnded,
     LineEnded,
     MouthFailed,
     PartialHeard,
@@ -103,8 +103,8 @@ class TurnMachine(AgentFloor):
             self._fire_timers()
         elif self.state is not State.ENDED:
             self._react(event)
-        due = list(self._timers.values())
-        if self._screening is not None and self._screening.deadline is not None:
+        due = self._due()
+        if self._screening is not None and self._screening.deadline is not None and self._on_hold_since is None:
             due.append(self._screening.deadline)
         self.deadline = min(due, default=None)
         return tuple(self._out)
@@ -136,6 +136,10 @@ class TurnMachine(AgentFloor):
                 self._on_digit(event.digit)
             case BeepHeard():
                 self._on_beep()
+            case HoldBegan():
+                self._hold_began()
+            case HoldEnded():
+                self._hold_ended()
             case MouthFailed():
                 self._on_mouth_failed(event.detail)
             case _:
@@ -592,9 +596,3 @@ class TurnMachine(AgentFloor):
                     self._close_turn()
             case _:
                 super()._fire(timer)
-
-
-def replay(settings: TurnSettings, log: Iterable[Event]) -> list[tuple[Action, ...]]:
-    """Run a recorded log through a fresh machine and return what it did at each event."""
-    machine = TurnMachine(settings)
-    return [machine.handle(event) for event in log]

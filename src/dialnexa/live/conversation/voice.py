@@ -64,6 +64,11 @@ class VoiceDetector:
             return self._stopped(at)
         return None
 
+    def silence(self, at: int) -> VoiceStopped | None:
+        """Say that no more of this voice will come: what follows is somebody, or something, else."""
+        self._since = self._since if self.speaking else None
+        return self._stopped(at) if self.speaking else None
+
     def _grown(self, since: int, at: int) -> VoiceStarted | VoiceLasted | None:
         voiced = at - since
         if not self.speaking:

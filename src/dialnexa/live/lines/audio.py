@@ -11,7 +11,7 @@ from dialnexa.live.media.leg import Leg
 from dialnexa.live.plan import Ending, EndReason, RecordingResult
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.rtp.session import RtpSession
-from dialnexa.live.sip.sdp import SessionDescription, make_answer, make_offer, narrowed
+from dialnexa.live.sip.sdp import Direction, SessionDescription, make_answer, make_offer, narrowed
 
 
 class CallAudio:
@@ -29,6 +29,8 @@ class CallAudio:
         self._listener: LineListener | None = None
         self._rtp: RtpSession | None = None
         self._leg: Leg | None = None
+        self.expects_audio = True
+        """Whether the far end has to send something: not while it has us on hold, or is muted (recvonly)."""
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -89,8 +91,10 @@ class CallAudio:
         """Send audio where the far end wants it, or hold."""
         rtp, leg = self._session, self.leg
         audio, event = remote.audio, remote.telephone_event
-        if leg.held and not remote.on_hold:
-            leg.on_alive()  # nobody sends while on hold: the silence that counts begins now
+        expects = not remote.on_hold and remote.direction is not Direction.RECVONLY
+        if expects and not self.expects_audio:
+            leg.on_alive()  # nobody sends while on hold or muted: the silence that counts begins now
+        self.expects_audio = expects
         leg.held = remote.on_hold
         if audio and not remote.on_hold:
             leg.set_codec(G711(audio.name.upper()))

@@ -107,6 +107,11 @@ class SipLine:
         """Open the next utterance."""
         return self._audio.leg.say()
 
+    @property
+    def held(self) -> bool:
+        """Whether the far end has us on hold."""
+        return self._audio.leg.held
+
     def press(self, digits: str) -> None:
         """Send keypad digits (RFC 4733)."""
         self._audio.leg.press(digits)
@@ -139,7 +144,7 @@ class SipLine:
                 elif loop.time() >= deadline:
                     self._settle(LineEnd(EndedBy.CAP, f"The call reached its cap of {self._limits.duration_s:g} s."))
                     await dialog.hang_up()
-                elif leg.silent_for_s >= self._limits.no_audio_s and not leg.held:
+                elif leg.silent_for_s >= self._limits.no_audio_s and self._audio.expects_audio:
                     self._settle(LineEnd(EndedBy.LOST, _no_audio(self._limits.no_audio_s)))
                     await dialog.hang_up()
         finally:
