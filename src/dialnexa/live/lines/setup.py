@@ -54,6 +54,7 @@ class Dialling:
             port=self._route.port,
             offer=audio.offer(),
             credentials=self._route.credentials,
+            transport=self._route.transport,
         )
         try:
             async with asyncio.timeout(self._ring_s):
