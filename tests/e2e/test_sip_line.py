@@ -85,8 +85,7 @@ class Stage:
 
 
 def _leg(line: SipLine) -> Leg:
-    assert line._leg
-    return line._leg
+    return line._audio.leg
 
 
 @pytest.fixture
