@@ -16,6 +16,7 @@ from dialnexa.live.rtp.event import build as build_event
 from dialnexa.live.rtp.packet import RtpPacket, build, parse
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.rtp.session import RtpSession
+from dialnexa.live.rtp.srtp import Srtp, SrtpKeys
 
 HOST = "127.0.0.1"
 
@@ -242,3 +243,30 @@ def test_ports_are_used_in_turn_and_run_out():
     ports.release(first)
     ports.release(second)
     assert (ports.take(), ports.take()) == (first, second)
+
+
+async def test_an_encrypted_call_sends_hears_and_counts_only_what_proves_its_key(session, phone):
+    ours, theirs = bytes(range(30)), bytes(range(30, 60))
+    call = Call(session, phone)
+    session.secure(SrtpKeys("AES_CM_128_HMAC_SHA1_80", ours, theirs))
+    far = Srtp(SrtpKeys("AES_CM_128_HMAC_SHA1_80", theirs, ours))
+    sound = encode(Codec.PCMU, tone((440,), 0.02))
+    sealed = [far.seal(build(RtpPacket(0, n, n * 160, 7, sound))) for n in range(4)]
+    phone.sends(session, sealed[0], sealed[1], sealed[1], sealed[2][:-1] + b"x", RtpPacket(0, 3, 480, 7, sound))
+    call.ticks(4)
+    assert session.suite == "AES_CM_128_HMAC_SHA1_80"
+    assert (session.statistics.received, session.statistics.undecipherable) == (2, 3)
+    assert max(int(samples.max()) for samples in call.diary.audio) > 10000
+    packet = far.open(phone.udp.recv(2048))
+    assert packet is not None
+    assert packet[12:] == SILENCE[Codec.PCMU]
+
+
+async def test_a_call_goes_from_clear_to_encrypted_and_back(session, phone):
+    call = Call(session, phone)
+    keys = SrtpKeys("AEAD_AES_128_GCM", bytes(28), bytes(range(28)))
+    for each in (None, keys, None):
+        session.secure(each)
+        call.ticks()
+    lengths = [len(phone.udp.recv(2048)) for _ in range(3)]
+    assert lengths == [172, 188, 172]

@@ -5,20 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from dialnexa.live.line import LineListener, NotConnected
+from dialnexa.live.lines.encryption import KeyAgreement
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.g711 import Codec as G711
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import Ending, EndReason, RecordingResult
+from dialnexa.live.plan import Encryption, Ending, EndReason, RecordingResult
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.rtp.session import RtpSession
-from dialnexa.live.sip.sdp import Direction, SessionDescription, make_answer, make_offer, narrowed
+from dialnexa.live.sip.sdp import Direction, NotAcceptable, SessionDescription, make_answer, make_offer, narrowed
 
 
 class CallAudio:
     """What a call hears and says. ``open`` before the INVITE or its answer, ``start`` once both sides have spoken."""
 
     def __init__(
-        self, media: MediaEngine, ports: PortRange, *, bind: str, advertised: str, recording: Path | None
+        self,
+        media: MediaEngine,
+        ports: PortRange,
+        *,
+        bind: str,
+        advertised: str,
+        recording: Path | None,
+        encryption: Encryption,
     ) -> None:
         """Take the address to bind to, and the one peers are told."""
         self._media = media
@@ -26,6 +34,7 @@ class CallAudio:
         self._bind = bind
         self._advertised = advertised
         self._recording = recording
+        self._keys = KeyAgreement(encryption)
         self._listener: LineListener | None = None
         self._rtp: RtpSession | None = None
         self._leg: Leg | None = None
@@ -45,10 +54,10 @@ class CallAudio:
             words = f"This machine gave no socket for audio ({error}). Check its limit of open files (ulimit -n)."
             raise NotConnected(Ending.FAILED, EndReason.SYSTEM_AT_CAPACITY, words) from error
 
-    def start(self, remote: SessionDescription) -> None:
-        """Begin: the call is answered, and ``remote`` is what the far end said, narrowed to what we speak.
+    def start(self, local: SessionDescription, remote: SessionDescription) -> None:
+        """Begin: the call is answered; ``local`` is what we said, ``remote`` the far end, narrowed to what we speak.
 
-        Raises ``NotConnected`` when that leaves no codec.
+        Raises ``NotConnected`` when that leaves no codec, or no key where one is required.
         """
         rtp = self._session
         if remote.audio is None:
@@ -59,7 +68,10 @@ class CallAudio:
             rtp, codec=G711(remote.audio.name.upper()), listener=self._listener, recording=self._recording
         )
         rtp.attach(leg)
-        self._aim(remote)
+        try:
+            self._aim(local, remote)
+        except NotAcceptable as error:
+            raise NotConnected(Ending.FAILED, EndReason.ERROR, f"No call without encryption: {error}.", 488) from error
 
     def release(self) -> None:
         """Give the port back at once; idempotent."""
@@ -75,21 +87,23 @@ class CallAudio:
 
     def offer(self) -> SessionDescription:
         """Return what we offer."""
-        return make_offer(self._advertised, self._session.port)
+        return self._keys.offered(make_offer(self._advertised, self._session.port))
 
     def answer(self, offer: SessionDescription, previous: SessionDescription | None = None) -> SessionDescription:
         """Return our answer; ``previous`` is what we said last in the same call. Raises ``SdpError``."""
-        return make_answer(offer, self._advertised, self._session.port, previous=previous)
+        offer, crypto = self._keys.choose(offer)
+        return make_answer(offer, self._advertised, self._session.port, previous=previous, crypto=crypto)
 
     def renegotiate(self, offer: SessionDescription, previous: SessionDescription) -> SessionDescription:
         """Answer a re-INVITE and follow it: hold, resume, another address or codec. Raises ``SdpError``."""
         answer = self.answer(offer, previous)
-        self._aim(narrowed(offer, answer))
+        self._aim(answer, narrowed(offer, answer))
         return answer
 
-    def _aim(self, remote: SessionDescription) -> None:
-        """Send audio where the far end wants it, or hold."""
+    def _aim(self, local: SessionDescription, remote: SessionDescription) -> None:
+        """Send audio where the far end wants it and encrypted as agreed, or hold. Raises ``NotAcceptable``."""
         rtp, leg = self._session, self.leg
+        rtp.secure(self._keys.agreed(local, remote))
         audio, event = remote.audio, remote.telephone_event
         expects = not remote.on_hold and remote.direction is not Direction.RECVONLY
         if expects and not self.expects_audio:

@@ -14,7 +14,7 @@ from dialnexa.live.lines.info_digits import digits_of
 from dialnexa.live.lines.setup import Answering, Dialling, Setup
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import CallLimits, RecordingResult, SipRoute
+from dialnexa.live.plan import CallLimits, Encryption, RecordingResult, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
@@ -52,7 +52,7 @@ class SipLine:
     ) -> SipLine:
         """Return a line that will call ``to`` through a trunk, showing ``from_user`` as the caller."""
         setup = Dialling(endpoint, to, from_user, route, limits.ring_s)
-        return cls(setup, _audio(endpoint, media, ports, recording), limits)
+        return cls(setup, _audio(endpoint, media, ports, recording, route.encryption), limits)
 
     @classmethod
     def answering(
@@ -63,9 +63,10 @@ class SipLine:
         ports: PortRange,
         limits: CallLimits,
         recording: Path | None = None,
+        encryption: Encryption = Encryption.OFFERED,
     ) -> SipLine:
-        """Return a line that will answer this call."""
-        return cls(Answering(incoming), _audio(endpoint, media, ports, recording), limits)
+        """Return a line that will answer this call, encrypted as its trunk wants it."""
+        return cls(Answering(incoming), _audio(endpoint, media, ports, recording, encryption), limits)
 
     async def __aenter__(self) -> Self:
         """Take nothing yet: ports are taken when connecting, so that a lack of them is an outcome, not a crash."""
@@ -90,7 +91,7 @@ class SipLine:
         await self._audio.open()
         dialog = self._dialog = await self._setup.establish(self._audio, on_ringing)
         try:
-            self._audio.start(dialog.remote_sdp)
+            self._audio.start(dialog.local_sdp, dialog.remote_sdp)
         except NotConnected:
             await dialog.hang_up()
             raise
@@ -167,8 +168,17 @@ class SipLine:
                 self._listener.on_digit(digit, self._audio.leg.at)
 
 
-def _audio(endpoint: SipEndpoint, media: MediaEngine, ports: PortRange, recording: Path | None) -> CallAudio:
-    return CallAudio(media, ports, bind=endpoint.address[0], advertised=endpoint.advertised[0], recording=recording)
+def _audio(
+    endpoint: SipEndpoint, media: MediaEngine, ports: PortRange, recording: Path | None, encryption: Encryption
+) -> CallAudio:
+    return CallAudio(
+        media,
+        ports,
+        bind=endpoint.address[0],
+        advertised=endpoint.advertised[0],
+        recording=recording,
+        encryption=encryption,
+    )
 
 
 def _no_audio(seconds: float) -> str:

@@ -17,6 +17,7 @@ from dialnexa.live.rtp import event, packet
 from dialnexa.live.rtp.latch import Address, Latch
 from dialnexa.live.rtp.packet import RtpPacket
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
+from dialnexa.live.rtp.srtp import Srtp, SrtpKeys
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,8 @@ class RtpStatistics:
     """Packets that belonged to the call."""
     refused: int = 0
     """Packets that were not RTP, not of a known payload type, or not from the far end."""
+    undecipherable: int = 0
+    """Encrypted packets that were tampered with, replayed, in clear, or under a key not agreed on."""
     unsent: int = 0
     """Packets the network would not take."""
 
@@ -51,11 +54,14 @@ class RtpSession:
         self.statistics = RtpStatistics()
         self._leg: Leg | None = None
         self._latch: Latch | None = None
+        self._srtp: Srtp | None = None
         self._payload_type = 0
         self._event_type: int | None = None
         self._understood = frozenset((*_STATIC_CODECS, _COMFORT_NOISE))
         self._ssrc = secrets.randbits(32)
-        self._sequence = secrets.randbits(16)
+        self._sequence = secrets.randbits(
+            15
+        )  # far from its wrap, whose loss would cost SRTP its counter (RFC 3711 §3.3.1)
         self._clock_start = secrets.randbits(32)
         self._keys = event.KeyReceiver()
         self._mute = False
@@ -111,6 +117,20 @@ class RtpSession:
         if self._latch is None or self._latch.signalled != remote:
             self._latch = Latch(remote)
 
+    def secure(self, keys: SrtpKeys | None) -> None:
+        """Encrypt with these keys from now on and take only what is encrypted with them; ``None``: in clear."""
+        if keys is None:
+            self._srtp = None
+        elif self._srtp is None:
+            self._srtp = Srtp(keys)
+        else:
+            self._srtp.rekey(keys)
+
+    @property
+    def suite(self) -> str:
+        """How the call is encrypted, by its suite's name in SDP; empty: in clear."""
+        return self._srtp.suite if self._srtp else ""
+
     def attach(self, leg: Leg) -> None:
         """Give everything that arrives from now on to this leg; what came before the answer is thrown away."""
         with contextlib.suppress(OSError):
@@ -124,11 +144,18 @@ class RtpSession:
         if leg is None or latch is None or self._closed:
             return
         latch.tick()
+        srtp = self._srtp
         for _ in range(_MOST_PER_POLL):
             try:
                 data, source = self._socket.recvfrom(_RECEIVE_BYTES)
             except OSError:  # nothing more to read, or an ICMP error about an earlier packet
                 return
+            if srtp is not None:
+                opened = srtp.open(data)
+                if opened is None:
+                    self.statistics.undecipherable += 1
+                    continue
+                data = opened
             parsed = packet.parse(data)
             if parsed is None or parsed.payload_type not in self._understood:
                 self.statistics.refused += 1
@@ -167,7 +194,8 @@ class RtpSession:
             return
         self._sequence = (self._sequence + 1) & 0xFFFF
         try:
-            self._socket.sendto(head + body, self._latch.target)
+            data = head + body
+            self._socket.sendto(self._srtp.seal(data) if self._srtp else data, self._latch.target)
             self.statistics.sent += 1
         except OSError as error:  # buffer full or no route: like a packet lost on the way, but worth one line
             if not self.statistics.unsent:

@@ -1,7 +1,7 @@
 """Session descriptions for audio: reading, writing, offering and answering (RFC 4566, RFC 3264).
 
-Only what a call needs: one audio stream over RTP/AVP. Other streams of an offer are kept as lines and declined in the
-answer, as RFC 3264 §6 demands.
+Only what a call needs: one audio stream over RTP/AVP, or over RTP/SAVP with keys in the description (``sdes``). Other
+streams of an offer are kept as lines and declined in the answer, as RFC 3264 §6 demands.
 """
 
 from __future__ import annotations
@@ -12,10 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from dialnexa.live.sip.sdes import Crypto, parse_cryptos
+
 MAX_BYTES = 16_384
 """Longest description read."""
 _MAX_LINES = 500
 _MAX_STREAMS = 16
+PLAIN = frozenset(("RTP/AVP", "RTP/AVPF"))
+"""Profiles of audio in clear; the F allows RTCP feedback (RFC 4585), of which we send none."""
+SECURE = frozenset(("RTP/SAVP", "RTP/SAVPF"))
+"""Profiles of encrypted audio (RFC 3711, RFC 5124)."""
 
 
 class SdpError(ValueError):
@@ -99,6 +105,14 @@ class SessionDescription:
     session_id: int = 1
     version: int = 1
     profile: str = "RTP/AVP"
+    cryptos: tuple[Crypto, ...] = ()
+    """The keys this side may send with, best first; beside RTP/AVP they mean: encrypted, if you can."""
+    rtcp_mux: bool = False
+    """Whether RTCP may share the RTP port (RFC 5761)."""
+    rtcp_port: int | None = None
+    """Where RTCP is wanted instead of the port after RTP's (RFC 3605)."""
+    alternatives: tuple[SessionDescription, ...] = ()
+    """The same description with another of its audio streams chosen: some peers offer one in clear, one encrypted."""
     declined_before: tuple[str, ...] = ()
     """Values of the m-lines before the audio line that we do not speak, such as ``video 0 RTP/AVP 96``."""
     declined_after: tuple[str, ...] = ()
@@ -107,6 +121,11 @@ class SessionDescription:
     def on_hold(self) -> bool:
         """Whether this side asks the other to stop sending: sendonly, inactive, or the old 0.0.0.0 way."""
         return self.direction in (Direction.SENDONLY, Direction.INACTIVE) or self.address in ("0.0.0.0", "::")
+
+    @property
+    def secure(self) -> bool:
+        """Whether the profile demands encryption."""
+        return self.profile in SECURE
 
     @property
     def rejected(self) -> bool:
@@ -143,8 +162,11 @@ class SessionDescription:
         lines += [f"m={stream}" for stream in self.declined_before]
         lines.append(f"m=audio {self.port} {self.profile} {' '.join(str(codec.payload_type) for codec in self.codecs)}")
         lines += _codec_lines(self.codecs)
+        lines += [f"a={crypto.encode()}" for crypto in self.cryptos]
         if self.ptime is not None:
             lines.append(f"a=ptime:{self.ptime}")
+        if self.rtcp_mux:
+            lines.append("a=rtcp-mux")
         lines.append(f"a={self.direction.value}")
         lines += [f"m={stream}" for stream in self.declined_after]
         return ("\r\n".join(lines) + "\r\n").encode()
@@ -179,14 +201,18 @@ def make_answer(
     *,
     codecs: Sequence[Codec] = DEFAULT_CODECS,
     previous: SessionDescription | None = None,
+    crypto: Crypto | None = None,
 ) -> SessionDescription:
     """Answer with the first offered codec we speak, telephone-event beside it, under the offerer's numbers.
 
-    ``previous`` is our last description of the same call, so that the origin stays and the version grows.
-    Raises ``NoCommonCodec`` when nothing fits, the audio line is refused, or its profile is not RTP/AVP.
+    ``previous`` is our last description of the same call, so that the origin stays and the version grows; ``crypto``
+    our key, under the tag of the offered line it takes. Raises ``NoCommonCodec`` when nothing fits, the audio line is
+    refused, or its profile is neither in clear nor one we have a key for.
     """
-    if offer.profile != "RTP/AVP" or offer.rejected:
-        raise NoCommonCodec(f"cannot answer {offer.profile} on port {offer.port}; RTP/AVP is spoken here")
+    if offer.rejected or not (offer.profile in PLAIN or (offer.secure and crypto)):
+        raise NoCommonCodec(
+            f"cannot answer {offer.profile} on port {offer.port}; RTP/AVP is spoken here, and RTP/SAVP with keys"
+        )
     spoken = [codec for codec in offer.codecs if any(codec.same_format(ours) for ours in codecs)]
     audio = next((codec for codec in spoken if not codec.is_event), None)
     if audio is None:
@@ -202,15 +228,22 @@ def make_answer(
         20,
         session_id,
         version,
+        offer.profile,
+        (crypto,) if crypto else (),
         declined_before=tuple(_declined(stream) for stream in offer.declined_before),
         declined_after=tuple(_declined(stream) for stream in offer.declined_after),
     )
 
 
 def narrowed(remote: SessionDescription, local: SessionDescription) -> SessionDescription:
-    """Return ``remote`` with only the formats that ``local`` names too, so that ``audio`` is the codec to send with."""
+    """Return ``remote`` with only the formats that ``local`` names too, so that ``audio`` is the codec to send with.
+
+    Of several audio streams of ``remote`` it is the one that ``local`` speaks of, by its place.
+    """
+    place = len(local.declined_before)
+    remote = next((other for other in remote.alternatives if len(other.declined_before) == place), remote)
     common = tuple(codec for codec in remote.codecs if any(codec.same_format(ours) for ours in local.codecs))
-    return replace(remote, codecs=common)
+    return replace(remote, codecs=common, alternatives=())
 
 
 def _declined(stream: str) -> str:
@@ -233,7 +266,11 @@ class _Section:
 def parse_sdp(body: bytes) -> SessionDescription:
     """Read the first usable audio stream of a description. Raises ``SdpError`` only."""
     session, streams = _sections(body)
-    chosen = _choose(streams)
+    first, *others = (_describe(body, session, streams, chosen) for chosen in _usable(streams))
+    return replace(first, alternatives=tuple(others)) if others else first
+
+
+def _describe(body: bytes, session: _Section, streams: Sequence[_Section], chosen: int) -> SessionDescription:
     stream = streams[chosen]
     port, profile, formats = _media_line(stream.media)
     connection = stream.connection if stream.connection is not None else session.connection
@@ -248,6 +285,9 @@ def parse_sdp(body: bytes) -> SessionDescription:
         _ptime(attributes),
         *_origin(body),
         profile=profile,
+        cryptos=parse_cryptos(attributes),
+        rtcp_mux="rtcp-mux" in attributes,
+        rtcp_port=_rtcp_port(attributes),
         declined_before=tuple(other.media for other in streams[:chosen]),
         declined_after=tuple(other.media for other in streams[chosen + 1 :]),
     )
@@ -280,15 +320,13 @@ def _sections(body: bytes) -> tuple[_Section, list[_Section]]:
     return session, streams
 
 
-def _choose(streams: Sequence[_Section]) -> int:
+def _usable(streams: Sequence[_Section]) -> list[int]:
+    """Return the places of the audio streams we might speak, or of the first there is."""
     audio = [index for index, stream in enumerate(streams) if stream.media.split(" ")[0] == "audio"]
     if not audio:
         raise NotAcceptable("the description has no audio stream")
-    for index in audio:
-        port, profile, _ = _media_line(streams[index].media)
-        if port and profile == "RTP/AVP":
-            return index
-    return audio[0]
+    lines = {index: _media_line(streams[index].media) for index in audio}
+    return [index for index, (port, profile, _) in lines.items() if port and profile in PLAIN | SECURE] or audio[:1]
 
 
 def _media_line(media: str) -> tuple[int, str, list[str]]:
@@ -354,6 +392,13 @@ def _direction(attributes: Sequence[str]) -> Direction | None:
 def _ptime(attributes: Sequence[str]) -> int | None:
     values = [attribute[6:].strip() for attribute in attributes if attribute.startswith("ptime:")]
     return int(values[0]) if values and _is_number(values[0], 1000) and int(values[0]) else None
+
+
+def _rtcp_port(attributes: Sequence[str]) -> int | None:
+    """Return the port of an ``rtcp`` attribute; its address is not asked for: RTCP comes from where RTP does."""
+    values = [attribute[5:].split() for attribute in attributes if attribute.startswith("rtcp:")]
+    port = values[0][0] if values and values[0] else ""
+    return int(port) if _is_number(port, 65535) and int(port) else None
 
 
 def _origin(body: bytes) -> tuple[int, int]:
