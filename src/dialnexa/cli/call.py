@@ -17,7 +17,7 @@ from dialnexa.cli.installation import Installation, NotPrepared, read
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.cli.running import running_api
 from dialnexa.kit.phone import to_e164
-from dialnexa.live.sandbox.sandbox import TEST_NUMBERS
+from dialnexa.live.sandbox.scripts import TEST_NUMBERS
 from dialnexa.settings import Settings
 
 _PEOPLE = "\n".join(f"{number}  {who}" for number, who in sorted(TEST_NUMBERS.items()))

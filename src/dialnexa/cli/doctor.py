@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
+from dialnexa.cli.explaining import explain
 from dialnexa.cli.installation import trunks
-from dialnexa.cli.mistakes import explain
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.cli.running import running_api, running_sip
 from dialnexa.kit.process import port_is_free

@@ -1,20 +1,16 @@
-"""The installation in a data folder: prepared at the first start, read again by every other command."""
+"""The installation in a data folder, as every command but the first finds it."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from dialnexa import engine
-from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.database import Database
-from dialnexa.platform.migrations import migrate
 from dialnexa.platform.numbers import repository as numbers
-from dialnexa.platform.tenancy.bootstrap import Home, bootstrap, read_home
+from dialnexa.platform.tenancy.bootstrap import Home, read_home
 from dialnexa.settings import Settings
 
 
@@ -44,30 +40,13 @@ class Installation:
         return asdict(self)
 
 
-async def prepare(settings: Settings) -> Installation:
-    """Bring the database to this version's schema and make the first workspace, or find it again."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    await asyncio.to_thread(migrate_all, settings)
-    async with Database.open(settings.resolved_database_url) as database:
-        home = await bootstrap(
-            database, _vault(settings), now=SystemClock().now(), concurrency_limit=settings.concurrency_limit
-        )
-    return Installation.of(home)
-
-
-def migrate_all(settings: Settings) -> None:
-    """Bring our tables and the engine's to this version's schema. Blocking."""
-    migrate(settings.resolved_database_url)
-    engine.migrate(settings.resolved_database_url)
-
-
 async def read(settings: Settings) -> Installation | None:
     """Return the installation of a data folder, ``None`` when there is none; changes nothing."""
     if not settings.database_url and not (settings.data / "dialnexa.db").exists():
         return None
     try:
         async with Database.open(settings.resolved_database_url) as database:
-            home = await read_home(database, _vault(settings))
+            home = await read_home(database, vault_of(settings))
     except SQLAlchemyError as error:
         raise NotPrepared(f"The database of {settings.data} cannot be read: {type(error).__name__}. "
                           "Run `dialnexa migrate`, or `dialnexa up`.") from error  # fmt: skip
@@ -85,5 +64,6 @@ async def trunks(settings: Settings) -> list[tuple[str, str, int]]:
         return [(one.name, one.host, one.port) for one in await numbers.trunks(session) if not one.is_sandbox]
 
 
-def _vault(settings: Settings) -> Vault:
+def vault_of(settings: Settings) -> Vault:
+    """Return the vault of this machine's master key."""
     return Vault.from_file(settings.data / "master.key")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from dialnexa.cli.installation import migrate_all
 from dialnexa.cli.options import Data, settings_with
+from dialnexa.cli.preparing import migrate_all
 
 
 def migrate(data: Data = None) -> None:

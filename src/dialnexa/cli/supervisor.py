@@ -116,11 +116,3 @@ class Role:
         """What the child said last; of a stack trace only what it came to."""
         lines = self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
         return " | ".join(line for line in lines[-3:] if line.strip() and not line.startswith(" ")) or "nothing"
-
-
-def write_ready_file(path: Path, facts: Mapping[str, object]) -> None:
-    """Write facts as JSON so that a reader sees either nothing or all of it."""
-    part = path.with_suffix(path.suffix + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part.write_text(json.dumps(facts, indent=2))
-    part.replace(path)

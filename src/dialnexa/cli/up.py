@@ -19,12 +19,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from dialnexa.cli.follow import ApiRefused, follow_call, place_call
-from dialnexa.cli.installation import Installation, prepare
+from dialnexa.cli.installation import Installation
 from dialnexa.cli.mistakes import Mistake
 from dialnexa.cli.options import Data, DrainSeconds, HttpPort, ReadyFile, SipPort, settings_with
-from dialnexa.cli.supervisor import Role, RoleFailed, write_ready_file
+from dialnexa.cli.preparing import prepare
+from dialnexa.cli.role import write_ready_file
+from dialnexa.cli.supervisor import Role, RoleFailed
 from dialnexa.kit.process import AlreadyRunning, free_port, hold, port_is_free
-from dialnexa.live.sandbox.sandbox import TEST_NUMBERS
+from dialnexa.live.sandbox.scripts import TEST_NUMBERS
 from dialnexa.settings import Settings
 
 DEMO_NUMBER = "+16505550199"

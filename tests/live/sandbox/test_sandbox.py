@@ -18,7 +18,8 @@ from dialnexa.live.plan import CallLimits, Ending, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox import audio
 from dialnexa.live.sandbox.listener import TurnListener
-from dialnexa.live.sandbox.sandbox import TEST_NUMBERS, Sandbox, is_test_number
+from dialnexa.live.sandbox.sandbox import Sandbox, is_test_number
+from dialnexa.live.sandbox.scripts import TEST_NUMBERS
 from dialnexa.live.sip.endpoint import SipEndpoint
 
 PATIENCE_S = 40.0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 
 import structlog
 
@@ -18,9 +17,6 @@ from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox.person import perform
 from dialnexa.live.sandbox.scripts import PEOPLE, Answer, NoAnswer, Person, Refusal, Script
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
-
-TEST_NUMBERS: Mapping[str, str] = MappingProxyType({number: person.description for number, person in PEOPLE.items()})
-"""Each test number and who answers it."""
 
 _LONGEST_RINGING_S = 180.0
 """A caller who vanished without CANCEL does not leave the phone ringing for ever (RFC 3261 section 13.3.1.1)."""

@@ -202,3 +202,6 @@ PEOPLE: Mapping[str, Person] = MappingProxyType(
         "+16505550190": Person('says "mhm" while you speak, and interrupts', Answer(_INTERRUPTS)),
     }
 )
+
+TEST_NUMBERS: Mapping[str, str] = MappingProxyType({number: person.description for number, person in PEOPLE.items()})
+"""Each test number and who answers it."""

@@ -1,0 +1,27 @@
+"""What the process of a role does first, and how it tells whoever started it that it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dialnexa.kit.logging import configure_logging
+from dialnexa.kit.process import die_with_parent
+from dialnexa.settings import Settings
+
+
+def begin_role(settings: Settings) -> None:
+    """Write logs as the operator wants them, and end with the supervisor if there is one."""
+    configure_logging(level=settings.log_level, as_json=settings.log_json)
+    if supervisor := os.environ.get("DIALNEXA_SUPERVISOR"):
+        die_with_parent(int(supervisor))
+
+
+def write_ready_file(path: Path, facts: Mapping[str, object]) -> None:
+    """Write facts as JSON so that a reader sees either nothing or all of it."""
+    part = path.with_suffix(path.suffix + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.write_text(json.dumps(facts, indent=2))
+    part.replace(path)
