@@ -271,6 +271,7 @@ def _held(kind: socket.SocketKind) -> Generator[int]:
 # --- the bench -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_bench_gives_every_figure() -> None:
     ran = installed("bench", "--calls", "5", "--seconds", "2", "--json")
     assert ran.code == 0, ran.complaint

@@ -10,6 +10,7 @@ from typing import TypeVar
 from dialnexa.live.sip.endpoint import Gate, IncomingCall, RequestBudget, SipEndpoint
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.message import Request, Response, parse
+from dialnexa.live.sip.registrar import Registrar
 from dialnexa.live.sip.sdp import make_offer
 from dialnexa.live.sip.timers import Timers
 
@@ -38,9 +39,16 @@ class Wire:
         accepting: Callable[[], bool] = lambda: True,
         budget: RequestBudget | None = None,
         gate: Gate | None = None,
+        registrar: Registrar | None = None,
     ) -> SipEndpoint:
         endpoint = SipEndpoint(
-            on_invite=on_invite, now=lambda: self.now, timers=Timers(), accepting=accepting, budget=budget, gate=gate
+            on_invite=on_invite,
+            now=lambda: self.now,
+            timers=Timers(),
+            accepting=accepting,
+            budget=budget,
+            gate=gate,
+            registrar=registrar,
         )
         endpoint.attach(_Plug(self, (host, 5060)), host)
         self._receivers[host, 5060] = endpoint.receive

@@ -76,3 +76,42 @@ class SourceLimiter:
 
     def __len__(self) -> int:
         return len(self._records)
+
+
+class WrongLogins:
+    """Slows the guessing of passwords: a few tries at once, then one now and then.
+
+    Counted per source and user name, so that one phone with an old password does not lock out its neighbours behind
+    the same address, and more generously per source, so that trying many names is no way round.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        """Wrong logins ever."""
+        self._tries: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+
+    def may_try(self, host: str, username: str, now: float) -> bool:
+        """Whether a login is looked at; one that may not be tried now is dropped without a word."""
+        return all(self._left(key, burst, gap_s, now) >= 1 for key, burst, gap_s in _kept(host, username))
+
+    def note(self, host: str, username: str, now: float) -> None:
+        """Count a wrong one."""
+        self.total += 1
+        for key, burst, gap_s in _kept(host, username):
+            left = self._left(key, burst, gap_s, now)
+            self._tries.pop(key, None)
+            self._tries[key] = (left - 1, now)
+        while len(self._tries) > SOURCES_KEPT:
+            self._tries.popitem(last=False)
+
+    def _left(self, key: tuple[str, str], burst: int, gap_s: float, now: float) -> float:
+        left, counted_at = self._tries.get(key, (float(burst), now))
+        return min(burst, left + (now - counted_at) / gap_s)
+
+    def __len__(self) -> int:
+        return len(self._tries)
+
+
+def _kept(host: str, username: str) -> tuple[tuple[tuple[str, str], int, float], ...]:
+    """Return the counters of a login: key, tries at once, seconds until another one."""
+    return ((host, username[:100]), 5, 20.0), ((host, ""), 50, 2.0)

@@ -22,6 +22,7 @@ from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
 from dialnexa.live.sip.outgoing import OutgoingCall
 from dialnexa.live.sip.policy import Gate, Passage
+from dialnexa.live.sip.registrar import RegisterAnswer, RegisterRefused, Registrar, read_register
 from dialnexa.live.sip.registration import Registration, RegistrationState, RegistrationStatus
 from dialnexa.live.sip.screening import screen
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
@@ -87,6 +88,8 @@ class EndpointCounts:
     """Malformed datagrams per IP address, for the sources seen last."""
     dropped: int
     """Requests of sources over their budget."""
+    wrong_logins: int
+    """Logins with a wrong password, or of nobody."""
     faults: int
     """Messages that hit a bug of ours; always 0."""
 
@@ -105,6 +108,7 @@ class SipEndpoint:
         on_message: MessageHook | None = None,
         budget: RequestBudget | None = None,
         gate: Gate | None = None,
+        registrar: Registrar | None = None,
     ) -> None:
         """Make an endpoint without a wire; ``attach`` gives it one. ``now``: seconds that never go back."""
         self.on_message = on_message
@@ -114,6 +118,7 @@ class SipEndpoint:
         self._stack.user_agent = user_agent
         self._limiter = SourceLimiter(budget or RequestBudget())
         self._gate = gate or Gate()
+        self._registrar = registrar
         self._received = self._sent = self._malformed = self._faults = 0
         self._malformed_by_source: OrderedDict[str, int] = OrderedDict()
 
@@ -134,12 +139,14 @@ class SipEndpoint:
         tls: TlsSettings | None = None,
         budget: RequestBudget | None = None,
         gate: Gate | None = None,
+        registrar: Registrar | None = None,
     ) -> AsyncGenerator[SipEndpoint]:
         """Bind a UDP socket and answer on it. Port 0 takes a free one; raises ``OSError`` when the port is taken.
 
         ``tcp`` listens on the same port over TCP as well, ``tls`` on the port it names; both can then be dialled.
         Unusable certificate files raise ``OSError`` (``ssl.SSLError`` is one). ``budget`` limits what one source may
         ask outside calls, loopback excepted; ``gate`` decides what unknown sources get (by default all may call).
+        ``registrar`` keeps where phones are that register here; without one a REGISTER gets 405.
 
         ``on_invite`` gets each new call and must return at once. ``accepting`` decides what OPTIONS says: 200, or 503
         while draining. ``advertised_host`` goes into Via, Contact and SDP when the bound address is not the public one.
@@ -154,6 +161,7 @@ class SipEndpoint:
             on_message=on_message,
             budget=budget,
             gate=gate,
+            registrar=registrar,
         )
         alarm = _Alarm(loop, endpoint)
         endpoint._stack.agenda.on_earlier = alarm.set
@@ -301,6 +309,7 @@ class SipEndpoint:
             self._malformed,
             dict(self._malformed_by_source),
             self._limiter.dropped,
+            self._gate.wrong.total,
             self._faults,
         )
 
@@ -359,15 +368,19 @@ class SipEndpoint:
         now = self._stack.agenda.now()
         if not is_loopback(source.host) and not self._limiter.admits(source.host, now):
             return False
-        if request.method != "INVITE":
+        if request.method == "REGISTER" and self._registrar is not None and self._registrar.open:
+            judgement = self._gate.ask_login(request, source.host, now)
+        elif request.method == "INVITE":
+            judgement = self._gate.judge(request, source.host, now)
+        else:
             return True
-        passage, headers = self._gate.judge(request, source.host, now)
-        if passage is Passage.OPEN:
+        request.login = judgement.login
+        if judgement.passage is Passage.OPEN:
             return True
         self._limiter.note_refused(source.host, now)
-        if passage is Passage.CHALLENGED:
+        if judgement.passage is Passage.CHALLENGED:
             # Without a transaction, like every answer to strangers: nothing is kept, and nothing is repeated.
-            reply = request.reply(401, to_tag=new_tag(), headers=[*headers, *self._stack.server_header()])
+            reply = request.reply(401, to_tag=new_tag(), headers=[*judgement.headers, *self._stack.server_header()])
             self._transmit(reply, source if source.is_reliable else Hop(*request.via.reply_to))
         return False
 
@@ -426,6 +439,9 @@ class SipEndpoint:
             else:
                 dialog.receive(exchange)
             return
+        if request.method == "REGISTER" and request.login and self._registrar is not None:
+            self._on_register(exchange, self._registrar)
+            return
         refusal = screen(request)
         if refusal is not None:
             self._stack.answer(exchange, refusal.status, refusal.reason, headers=refusal.headers)
@@ -448,6 +464,22 @@ class SipEndpoint:
             self._stack.answer(exchange, 200, headers=[ALLOW, ACCEPT, SUPPORTED])
         else:
             self._stack.answer(exchange, 503, headers=[("Retry-After", _RETRY_AFTER_S)])
+
+    def _on_register(self, exchange: Exchange, registrar: Registrar) -> None:
+        """Hand a REGISTER to the registrar; nobody registers for another than the login it showed."""
+
+        def respond(answer: RegisterAnswer) -> None:
+            self._stack.answer(exchange, answer.status, answer.reason, headers=answer.headers)
+
+        try:
+            asked = read_register(exchange.request, exchange.source)
+        except RegisterRefused as refusal:
+            respond(RegisterAnswer(refusal.status, refusal.reason, refusal.headers))
+            return
+        if asked.user != exchange.request.login:
+            respond(RegisterAnswer(403, "Register Under Your Own User Name"))
+        else:
+            registrar.register(asked, respond)
 
     def _on_new_call(self, exchange: Exchange) -> None:
         body = exchange.request.body

@@ -33,6 +33,8 @@ class IncomingCall:
         """Address and port of the peer that sent the INVITE."""
         self.transport = exchange.source.transport
         """UDP, TCP or TLS."""
+        self.login = request.login
+        """The user name that the caller proved to be, when it was asked or said so unasked; empty: nobody's."""
         self.call_id = request.call_id
         self.from_user = request.sender.user
         self.to_user = _user_of(request)

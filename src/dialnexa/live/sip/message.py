@@ -193,6 +193,8 @@ class Request(SipMessage):
 
     method: str = ""
     uri: str = ""
+    login: str = field(default="", compare=False)
+    """The user name whose password it proves to know; set by the gate, never read from the wire."""
 
     @property
     def start_line(self) -> str:

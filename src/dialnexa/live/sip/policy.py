@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from dialnexa.live.plan import Credentials
+from dialnexa.live.sip.defence import WrongLogins
 from dialnexa.live.sip.digest import Challenge, Verdict, make_nonce, username_of, verify
 from dialnexa.live.sip.message import Request
 
@@ -30,6 +31,20 @@ class Passage(Enum):
     DROPPED = "dropped"
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The gate's word on one request."""
+
+    passage: Passage
+    headers: Sequence[tuple[str, str]] = ()
+    """Of the 401, when a login is wanted."""
+    login: str = ""
+    """The user name whose password the request proves to know; empty: it proves nothing."""
+
+
+_NOBODY = Credentials("", secrets.token_hex(16))
+
+
 def _treat_all_alike(request: Request, host: str) -> Treatment:
     return Treatment.ADMIT
 
@@ -47,28 +62,46 @@ class Gate:
     find_credentials: Callable[[str], Credentials | None] = _know_nobody
     """Returns the login of a user name, for challenges."""
     realm: str = "dialnexa"
+    wrong: WrongLogins = field(default_factory=WrongLogins)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
-    def judge(self, request: Request, host: str, now: float) -> tuple[Passage, list[tuple[str, str]]]:
-        """Return whether a request may pass; if it is challenged, the headers of the 401 (RFC 3261 §22.2)."""
+    def judge(self, request: Request, host: str, now: float) -> Judgement:
+        """Say whether a request may pass, and whom its login proves it to be from (RFC 3261 §22.2)."""
         treatment = self.treat(request, host)
-        if treatment is Treatment.ADMIT:
-            return Passage.OPEN, []
         if treatment is Treatment.DROP:
-            return Passage.DROPPED, []
-        verdict = self._verdict(request, now)
-        if verdict is Verdict.GOOD:
-            return Passage.OPEN, []
-        nonce = make_nonce(self._key, now)
+            return Judgement(Passage.DROPPED)
+        verdict, username = self._verdict(request, host, now)
+        if verdict is Verdict.GOOD or treatment is Treatment.ADMIT:
+            return Judgement(Passage.OPEN, login=username)
+        return self._challenge(verdict, now)
+
+    def ask_login(self, request: Request, host: str, now: float) -> Judgement:
+        """Let nobody pass without a login, wherever it comes from: for those who register."""
+        verdict, username = self._verdict(request, host, now)
+        return Judgement(Passage.OPEN, login=username) if verdict is Verdict.GOOD else self._challenge(verdict, now)
+
+    def _challenge(self, verdict: Verdict | None, now: float) -> Judgement:
+        """Ask for a login; whoever tried too many wrong ones hears nothing for a while."""
+        if verdict is None:
+            return Judgement(Passage.DROPPED)
         challenges = [
-            Challenge(self.realm, nonce, algorithm, ("auth",), stale=verdict is Verdict.STALE)
+            Challenge(self.realm, make_nonce(self._key, now), algorithm, ("auth",), stale=verdict is Verdict.STALE)
             for algorithm in ("SHA-256", "MD5")
         ]
-        return Passage.CHALLENGED, [("WWW-Authenticate", challenge.write()) for challenge in challenges]
+        return Judgement(Passage.CHALLENGED, [("WWW-Authenticate", challenge.write()) for challenge in challenges])
 
-    def _verdict(self, request: Request, now: float) -> Verdict:
+    def _verdict(self, request: Request, host: str, now: float) -> tuple[Verdict | None, str]:
+        """Judge the login of a request; ``None``: not even looked at, for too many before it were wrong."""
         for value in request.headers.all("Authorization"):
-            credentials = self.find_credentials(username_of(value))
-            if credentials is not None:
-                return verify(value, request.method, credentials, self.realm, self._key, now)
-        return Verdict.WRONG
+            username = username_of(value)
+            if not self.wrong.may_try(host, username, now):
+                return None, ""
+            # Whoever does not exist is checked as well, so that time tells nothing about who does.
+            credentials = self.find_credentials(username) or _NOBODY
+            verdict = verify(value, request.method, credentials, self.realm, self._key, now)
+            if verdict is Verdict.GOOD:
+                return verdict, username
+            if verdict is Verdict.STALE:
+                return verdict, ""
+            self.wrong.note(host, username, now)
+        return Verdict.WRONG, ""
