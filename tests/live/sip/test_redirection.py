@@ -38,6 +38,37 @@ class TestRedirection:
         caller.peer.send(caller.ok(body=SDP))
         assert not (await caller.wire.until(dialling)).is_over
 
+    async def test_the_preferred_contact_comes_first_and_the_others_when_it_refuses(self, caller: Caller) -> None:
+        dialling = await caller.dial()
+        contacts = ("Contact", "<sip:a@10.0.0.9>;q=0.2, <sip:b@10.0.0.9>;q=0.9, <sip:c@10.0.0.9>;q=0.5")
+        caller.peer.send(caller.invites()[0].reply(300, to_tag="t", headers=[contacts]))
+        await caller.wire.settle()
+        for user, status in (("b", 486), ("c", 404)):
+            assert caller.invites()[-1].uri == f"sip:{user}@10.0.0.9"
+            caller.peer.send(caller.invites()[-1].reply(status, to_tag="t"))
+            await caller.wire.settle()
+        caller.peer.send(caller.ok(body=SDP))
+        await caller.wire.until(dialling)
+        assert caller.invites()[-1].uri == "sip:a@10.0.0.9"
+
+    async def test_who_declines_everywhere_is_not_looked_for_elsewhere(self, caller: Caller) -> None:
+        dialling = await caller.dial()
+        contacts = ("Contact", "<sip:a@10.0.0.9>, <sip:b@10.0.0.9>")
+        caller.peer.send(caller.invites()[0].reply(302, to_tag="t", headers=[contacts]))
+        await caller.wire.settle()
+        caller.peer.send(caller.invites()[-1].reply(603, to_tag="t"))
+        with pytest.raises(CallRejected, match="603"):
+            await caller.wire.until(dialling)
+
+    @pytest.mark.parametrize("q", ["0.5", "nonsense", "1e9", "-1", ".", "", "0.5.5"])
+    async def test_an_odd_preference_costs_no_call(self, caller: Caller, q: str) -> None:
+        await caller.dial()
+        contacts = ("Contact", f"<sip:a@10.0.0.9>;q={q}")
+        caller.peer.send(caller.invites()[0].reply(302, to_tag="t", headers=[contacts]))
+        await caller.wire.settle()
+        assert caller.invites()[-1].uri == "sip:a@10.0.0.9"
+        assert caller.endpoint.counts().faults == 0
+
     async def test_that_runs_in_circles_ends(self, caller: Caller) -> None:
         dialling = await caller.dial()
         for number in range(MAX_REDIRECTS + 1):

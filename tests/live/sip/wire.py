@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dialnexa.live.sip.endpoint import Gate, IncomingCall, RequestBudget, SipEndpoint
-from dialnexa.live.sip.hop import Hop
+from dialnexa.live.sip.hop import Hop, ip_version
+from dialnexa.live.sip.locate import Locator
 from dialnexa.live.sip.message import Request, Response, parse
+from dialnexa.live.sip.names import LookupFailed, Names, Pointer, Records, Service
 from dialnexa.live.sip.registrar import Registrar
 from dialnexa.live.sip.sdp import make_offer
 from dialnexa.live.sip.timers import Timers
@@ -18,6 +22,34 @@ Address = tuple[str, int]
 T = TypeVar("T")
 
 OFFER = make_offer("10.0.0.1", 4000)
+
+
+@dataclass
+class Zone:
+    """Names as the test wants them; ``asked`` keeps every question."""
+
+    hosts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    srv: dict[str, list[Service]] = field(default_factory=dict[str, list[Service]])
+    naptr: dict[str, list[Pointer]] = field(default_factory=dict[str, list[Pointer]])
+    asked: list[str] = field(default_factory=list[str])
+    ttl: float = 60.0
+    dead: bool = False
+
+    async def addresses(self, name: str, version: int) -> Records[str]:
+        found = [each for each in self.hosts.get(name, []) if ip_version(each) == version]
+        return self._answer(f"{'A' if version == 4 else 'AAAA'} {name}", found)
+
+    async def services(self, name: str) -> Records[Service]:
+        return self._answer(f"SRV {name}", self.srv.get(name, []))
+
+    async def pointers(self, name: str) -> Records[Pointer]:
+        return self._answer(f"NAPTR {name}", self.naptr.get(name, []))
+
+    def _answer(self, question: str, found: list[T]) -> Records[T]:
+        self.asked.append(question)
+        if self.dead:
+            raise LookupFailed(f"no name server answers {question}")
+        return Records(tuple(found), self.ttl)
 
 
 class Wire:
@@ -40,6 +72,7 @@ class Wire:
         budget: RequestBudget | None = None,
         gate: Gate | None = None,
         registrar: Registrar | None = None,
+        names: Names | None = None,
     ) -> SipEndpoint:
         endpoint = SipEndpoint(
             on_invite=on_invite,
@@ -49,6 +82,7 @@ class Wire:
             budget=budget,
             gate=gate,
             registrar=registrar,
+            locator=Locator(lambda: self.now, names or Zone(), random.Random(1)),
         )
         endpoint.attach(_Plug(self, (host, 5060)), host)
         self._receivers[host, 5060] = endpoint.receive

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialnexa.live.line import NotConnected
-from dialnexa.live.plan import Ending, EndReason
+from dialnexa.live.plan import Ending, EndReason, SipRoute
 from dialnexa.live.sip.errors import CallRejected
 
 _MEANING: dict[int, tuple[Ending, EndReason]] = {
@@ -48,10 +48,12 @@ def nobody_picked_up(ring_s: float) -> NotConnected:
     )
 
 
-def unreachable(host: str, port: int) -> NotConnected:
-    """Not even a provisional answer came."""
+def unreachable(route: SipRoute, detail: str = "") -> NotConnected:
+    """Not even a provisional answer came; ``detail`` says what was tried."""
+    where = f"{route.host}:{route.port}" if route.port else route.host
+    words = detail or f"The trunk at {where} does not answer"
     return NotConnected(
         Ending.FAILED,
         EndReason.NETWORK_FAILURE,
-        f"The trunk at {host}:{port} does not answer. Check its address and the firewall; `dialnexa doctor` probes it.",
+        f"{words}. Check its address and the firewall; `dialnexa doctor` probes it.",
     )

@@ -11,7 +11,7 @@ from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.refusals import nobody_picked_up, refused, unreachable
 from dialnexa.live.plan import Ending, EndReason, SipRoute
 from dialnexa.live.sip import errors as sip
-from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
+from dialnexa.live.sip.endpoint import Dialog, IncomingCall, OutgoingCall, SipEndpoint
 from dialnexa.live.sip.sdp import SdpError
 
 
@@ -47,26 +47,37 @@ class Dialling:
                 rang = True
                 on_ringing(step.status)
 
-        call = self._endpoint.dial(
-            self._to,
-            from_user=self._from_user,
-            host=self._route.host,
-            port=self._route.port,
-            offer=audio.offer(),
-            credentials=self._route.credentials,
-            transport=self._route.transport,
-        )
+        call = self._call(audio)
         try:
             async with asyncio.timeout(self._ring_s):
                 return await call.answered(progress)
         except TimeoutError:
-            raise (
-                nobody_picked_up(self._ring_s) if rang else unreachable(self._route.host, self._route.port)
-            ) from None
+            raise (nobody_picked_up(self._ring_s) if rang else unreachable(self._route)) from None
         except sip.CallRejected as refusal:
             raise refused(refusal) from refusal
-        except sip.CallTimedOut:
-            raise unreachable(self._route.host, self._route.port) from None
+        except sip.CallTimedOut as silence:
+            raise unreachable(self._route, str(silence)) from None
+
+    def _call(self, audio: CallAudio) -> OutgoingCall:
+        """Prepare the call. Raises ``NotConnected`` when the trunk's settings cannot be followed."""
+        route = self._route
+        try:
+            return self._endpoint.dial(
+                self._to,
+                from_user=self._from_user,
+                host=route.host,
+                port=route.port,
+                offer=audio.offer(),
+                credentials=route.credentials,
+                headers=route.headers,
+                transport=route.transport,
+                proxy=route.proxy,
+                account=route.from_user,
+                from_domain=route.from_domain,
+            )
+        except ValueError as error:
+            words = f"The settings of the trunk cannot be followed: {error}."
+            raise NotConnected(Ending.FAILED, EndReason.ERROR, words) from error
 
     def give_up(self) -> None:
         """Do nothing: cancelling ``establish`` has cancelled the INVITE."""

@@ -29,6 +29,10 @@ class ClientTransaction(Transaction):
         """Take a response that belongs to this transaction."""
         raise NotImplementedError
 
+    def stop_repeating(self) -> None:
+        """Send the request no more, yet take what still answers it until the transaction gives up."""
+        self._deadlines.pop("retransmit", None)
+
     def _lingering(self, now: float, seconds: float) -> float:
         """Return when to stop absorbing retransmissions: at once where there can be none."""
         return now if self.reliable else now + seconds

@@ -18,8 +18,11 @@ from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, 
 from dialnexa.live.sip.fields import FieldError
 from dialnexa.live.sip.hop import TLS, Address, Hop, is_loopback
 from dialnexa.live.sip.incoming import IncomingCall
+from dialnexa.live.sip.invitation import Caller
 from dialnexa.live.sip.layer import Exchange
+from dialnexa.live.sip.locate import Locator
 from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
+from dialnexa.live.sip.options import ask_options
 from dialnexa.live.sip.outgoing import OutgoingCall
 from dialnexa.live.sip.policy import Gate, Passage
 from dialnexa.live.sip.registrar import RegisterAnswer, RegisterRefused, Registrar, read_register
@@ -29,9 +32,9 @@ from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
 from dialnexa.live.sip.session import Dialog, refuse_sdp
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack, new_tag
 from dialnexa.live.sip.stream import StreamTransport
+from dialnexa.live.sip.targets import Destination, Targets
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.tls import TlsSettings
-from dialnexa.live.sip.transaction import Failure
 from dialnexa.live.sip.transfer import Referral, TransferProgress, TransferUnconfirmed, replaced_dialog
 from dialnexa.live.sip.transport import Transport, UdpTransport
 
@@ -109,12 +112,13 @@ class SipEndpoint:
         budget: RequestBudget | None = None,
         gate: Gate | None = None,
         registrar: Registrar | None = None,
+        locator: Locator | None = None,
     ) -> None:
         """Make an endpoint without a wire; ``attach`` gives it one. ``now``: seconds that never go back."""
         self.on_message = on_message
         self._on_invite = on_invite
         self._accepting = accepting
-        self._stack = Stack(now, timers or Timers(), self._transmit, self._on_request)
+        self._stack = Stack(now, timers or Timers(), self._transmit, self._on_request, locator)
         self._stack.user_agent = user_agent
         self._limiter = SourceLimiter(budget or RequestBudget())
         self._gate = gate or Gate()
@@ -238,13 +242,21 @@ class SipEndpoint:
         credentials: Credentials | None = None,
         headers: Sequence[tuple[str, str]] = (),
         transport: str = "udp",
+        proxy: str = "",
+        account: str = "",
+        from_domain: str = "",
     ) -> OutgoingCall:
         """Prepare a call to the user ``to`` (``+1650…``) at a host; ``answered`` makes it.
 
-        ``transport``: ``udp``, ``tcp`` or ``tls``; raises ``ValueError`` for one the endpoint was not opened with. Over
-        TLS the peer must show a certificate for ``host``.
+        ``port`` 0 leaves port, and with ``udp`` the transport too, to the host's NAPTR and SRV records (RFC 3263).
+        ``transport``: ``udp``, ``tcp`` or ``tls``; over TLS the peer must show a certificate for ``host``. ``proxy``
+        (``host[:port]``) is where requests go first. ``account`` stands in From instead of ``from_user``, which then is
+        asserted (RFC 3325); ``from_domain`` is the host of both. Raises ``ValueError`` for a transport the endpoint
+        was not opened with, and for a header an INVITE cannot carry.
         """
-        return OutgoingCall(self._stack, to, from_user, host, port, self._known(transport), offer, credentials, headers)
+        destination = Destination(host, port, self._known(transport), proxy)
+        caller = Caller(from_user, account, from_domain)
+        return OutgoingCall(self._stack, to, caller, destination, offer, credentials, headers)
 
     def register(
         self,
@@ -254,17 +266,18 @@ class SipEndpoint:
         port: int,
         credentials: Credentials | None = None,
         transport: str = "udp",
+        proxy: str = "",
         lifetime_s: int = 600,
         on_change: Callable[[Registration], None] = lambda _: None,
     ) -> Registration:
         """Register ``user`` at a trunk and keep it registered until ``Registration.end``, or until the endpoint closes.
 
-        Failures are tried again by themselves, later each time (5 s to 5 min). ``on_change`` hears every change of
-        ``Registration.status``. Raises ``ValueError`` for a transport the endpoint was not opened with.
+        Failures are tried again by themselves, later each time (5 s to 5 min). ``port``, ``transport`` and ``proxy`` as
+        in ``dial``. ``on_change`` hears every change of ``Registration.status``. Raises ``ValueError`` for a transport
+        the endpoint was not opened with.
         """
-        made = Registration(
-            self._stack, user, host, port, self._known(transport), credentials, lifetime_s, lambda _: on_change(made)
-        )
+        registrar = Destination(host, port, self._known(transport), proxy)
+        made = Registration(self._stack, user, registrar, credentials, lifetime_s, lambda _: on_change(made))
         made.start()
         return made
 
@@ -279,21 +292,17 @@ class SipEndpoint:
 
         Raises ``TimeoutError`` after 64*T1 without an answer, ``ConnectionError`` when no connection comes about.
         """
-        to = Hop(*destination, self._known(transport), name)
-        outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        hop = Hop(*destination, self._known(transport), name)
+        asked = Destination(name or hop.host, hop.port, hop.transport)
+        return await ask_options(self._stack, Targets(self._stack, [hop]), asked)
 
-        def on_response(event: Response | Failure) -> None:
-            if outcome.done():
-                return
-            if event is Failure.TRANSPORT:
-                outcome.set_exception(ConnectionError(f"no connection to {destination[0]}:{destination[1]}"))
-            elif isinstance(event, Failure):
-                outcome.set_exception(TimeoutError(f"{destination[0]}:{destination[1]} does not answer"))
-            elif event.status >= 200:
-                outcome.set_result(event)
+    async def reach(self, host: str, port: int, transport: str = "udp", proxy: str = "") -> Response:
+        """Ask with OPTIONS, as ``options`` does, whoever ``dial`` would call: the first address that answers.
 
-        self._stack.ask(self._stack.out_of_dialog("OPTIONS", to), to, on_response)
-        return await outcome
+        Raises ``CallRejected`` (503) when the name is unknown, else as ``options``.
+        """
+        destination = Destination(host, port, self._known(transport), proxy)
+        return await ask_options(self._stack, await Targets.of(self._stack, destination), destination)
 
     def counts(self) -> EndpointCounts:
         """Return what is held and what was seen."""

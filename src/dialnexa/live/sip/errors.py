@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dialnexa.live.sip.message import Response
 from dialnexa.live.sip.sdp import SessionDescription
 
 
@@ -22,6 +23,18 @@ class CallRejected(CallError):
         self.reason = reason
         self.retry_after = retry_after
         self.detail = detail
+
+
+def rejection(response: Response, detail: str = "") -> CallRejected:
+    """Return what a refusal means; without a ``detail`` of ours the peer's Reason or Warning serves as one."""
+    words = detail or response.headers.first("Reason") or response.headers.first("Warning")
+    return CallRejected(response.status, response.reason, retry_after(response), words[:300])
+
+
+def retry_after(response: Response) -> int | None:
+    """Return how many seconds the peer wants to be left alone (RFC 3261 §20.33), if it says."""
+    text = response.headers.first("Retry-After").partition(";")[0].partition("(")[0].strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 class CallTimedOut(CallError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dialnexa.live.sip.endpoint import SipEndpoint
 from dialnexa.live.sip.errors import CallRejected
-from dialnexa.live.sip.resolve import resolve
 from dialnexa.live.sip.timers import Timers
 
 
@@ -18,14 +17,12 @@ async def probe(host: str, port: int, *, from_host: str, timeout_s: float = 3.0)
     Raises ``ProbeFailed``: unknown name, or no answer within ``timeout_s`` seconds.
     """
     try:
-        destination = await resolve(host, port)
-    except CallRejected as failure:
-        raise ProbeFailed(failure.detail) from None
-    try:
         async with SipEndpoint.open(
             from_host, 0, on_invite=lambda call: call.reject(480), timers=Timers(t1=timeout_s / 64)
         ) as endpoint:
-            response = await endpoint.options(destination)
+            response = await endpoint.reach(host, port)
+    except CallRejected as failure:
+        raise ProbeFailed(failure.detail) from None
     except TimeoutError:
         raise ProbeFailed(f"no answer within {timeout_s:g} s; check address, port and firewall") from None
     except OSError as error:

@@ -12,12 +12,12 @@ import structlog
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.agenda import Appointment
 from dialnexa.live.sip.digest import DigestError, Login
-from dialnexa.live.sip.errors import CallRejected
+from dialnexa.live.sip.errors import CallRejected, retry_after
 from dialnexa.live.sip.fields import FieldError, NameAddr, Uri, bracket
-from dialnexa.live.sip.hop import Hop
+from dialnexa.live.sip.hop import UDP
 from dialnexa.live.sip.message import Request, Response
-from dialnexa.live.sip.resolve import resolve
-from dialnexa.live.sip.stack import Stack, new_tag, quote_user, uri_transport
+from dialnexa.live.sip.stack import Stack, new_tag, quote_user
+from dialnexa.live.sip.targets import Destination, Targets
 from dialnexa.live.sip.transaction import Failure
 
 log = structlog.get_logger(__name__)
@@ -59,16 +59,14 @@ class Registration:
         self,
         stack: Stack,
         user: str,
-        host: str,
-        port: int,
-        transport: str,
+        registrar: Destination,
         credentials: Credentials | None,
         lifetime_s: int,
         on_change: Callable[[RegistrationStatus], None],
     ) -> None:
         self.status = RegistrationStatus(RegistrationState.TRYING)
         self._stack = stack
-        self._user, self._host, self._port, self._transport = user, host, port, transport
+        self._user, self._registrar = user, registrar
         self._credentials = credentials
         self._login = Login(credentials)
         self._lifetime_s = lifetime_s
@@ -78,7 +76,7 @@ class Registration:
         self._cseq = self._tries = 0
         self._failures = 0
         self._ending = False
-        self._hop = Hop(host, port, transport)
+        self._targets: Targets | None = None
         self._appointment: Appointment | None = None
         self._resolving: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -117,36 +115,46 @@ class Registration:
 
     async def _resolve_and_register(self) -> None:
         try:
-            address, port = await resolve(self._host, self._port)
+            self._targets = await Targets.of(self._stack, self._registrar)
         except CallRejected as failure:
             self._fail(failure.detail, None)
             return
-        self._hop = Hop(address, port, self._transport, self._host.strip("[]"))
         if not self._ending:
             self._register()
 
     def _register(self) -> None:
+        if self._targets is None:
+            return
         self._tries += 1
         self._cseq += 1
-        registrar = f"sip:{bracket(self._host)}:{self._port}{uri_transport(self._transport)}"
-        record = f"<sip:{quote_user(self._user)}{bracket(self._host)}>"
-        request = Request(method="REGISTER", uri=registrar)
+        record = f"<sip:{quote_user(self._user)}{bracket(self._registrar.host.strip('[]'))}>"
+        request = Request(method="REGISTER", uri=self._registrar.uri(""))
         headers = request.headers
         headers.set("Max-Forwards", "70")
+        if self._registrar.routes:
+            headers.set("Route", *self._registrar.routes)
         headers.set("From", f"{record};tag={self._tag}")
         headers.set("To", record)
         headers.set("Call-ID", self._call_id)
         headers.set("CSeq", f"{self._cseq} REGISTER")
-        headers.set("Contact", self._stack.contact(self._user, self._transport))
+        headers.set("Contact", self._contact())
         headers.set("Expires", str(0 if self._ending else self._lifetime_s))
         self._login.sign(request)
-        self._stack.ask(request, self._hop, lambda event: self._on_event(event, request))
+        self._targets.ask(request, lambda event: self._on_event(event, request))
+
+    def _contact(self) -> str:
+        return self._stack.contact(self._user, self._targets.current.transport if self._targets else UDP)
 
     def _on_event(self, event: Response | Failure, request: Request) -> None:
-        if self._ended.is_set():
+        if self._ended.is_set() or self._targets is None:
             return
-        if isinstance(event, Failure):
-            self._fail(f"{self._host}:{self._port} does not answer", None)
+        if self._targets.pass_over(event):
+            self._tries = 0
+            self._register()
+        elif event is Failure.TRANSPORT:
+            self._fail(f"no {self._targets.current.transport} connection to {self._registrar}", None)
+        elif isinstance(event, Failure):
+            self._fail(f"{self._registrar} does not answer", None)
         elif event.status < 200:
             return
         elif event.status < 300:
@@ -157,7 +165,7 @@ class Registration:
             self._lifetime_s = min(max(least, self._lifetime_s), _LONGEST_S)
             self._register()
         else:
-            self._fail(f"{event.status} {event.reason}"[:200], _seconds(event, "Retry-After"))
+            self._fail(f"{event.status} {event.reason}"[:200], retry_after(event))
 
     def _on_challenge(self, response: Response, request: Request) -> None:
         try:
@@ -185,7 +193,7 @@ class Registration:
 
     def _granted(self, response: Response) -> int:
         """Return how long the registrar keeps us: said with our Contact, else in Expires, else as asked (§10.2.4)."""
-        ours = Uri.parse(NameAddr.parse(self._stack.contact(self._user, self._transport)).uri)
+        ours = Uri.parse(NameAddr.parse(self._contact()).uri)
         for item in response.headers.items_of("Contact"):
             try:
                 contact = NameAddr.parse(item)
@@ -206,7 +214,7 @@ class Registration:
         now = self._stack.agenda.now()
         wait = max(min(_FIRST_RETRY_S * 2 ** min(self._failures - 1, 10), _LAST_RETRY_S), retry_after or 0)
         expires_at = self.status.expires_at if self.status.expires_at > now else 0.0
-        log.warning("sip registration failed", host=self._host, user=self._user, reason=reason, retry_s=wait)
+        log.warning("sip registration failed", host=self._registrar.host, user=self._user, reason=reason, retry_s=wait)
         self._set(RegistrationStatus(RegistrationState.FAILED, reason, expires_at, now + wait))
         self._arrange(now + wait)
 

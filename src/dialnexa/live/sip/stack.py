@@ -12,6 +12,7 @@ from dialnexa.live.sip.dialog import DialogId
 from dialnexa.live.sip.fields import bracket
 from dialnexa.live.sip.hop import TCP, UDP, Address, Hop, default_port, ip_version
 from dialnexa.live.sip.layer import Exchange, Inquiry, Listener, TransactionLayer
+from dialnexa.live.sip.locate import Locator
 from dialnexa.live.sip.message import Request, Response, SipMessage
 from dialnexa.live.sip.session_timer import USUAL_S
 from dialnexa.live.sip.timers import Timers
@@ -62,8 +63,10 @@ class Stack:
         timers: Timers,
         transmit: Callable[[SipMessage, Hop], None],
         on_request: Callable[[Exchange], None],
+        locator: Locator | None = None,
     ) -> None:
         self.agenda = Agenda(now)
+        self.locator = locator or Locator(now)
         self.timers = timers
         self.transmit = transmit
         self.layer = TransactionLayer(self.agenda, timers, transmit, on_request, self._on_ack, self._on_stray)
@@ -107,18 +110,13 @@ class Stack:
         if self.user_agent:
             request.headers.set("User-Agent", self.user_agent)
 
-    def out_of_dialog(self, method: str, to: Hop) -> Request:
-        """Build a request to a host itself, outside any call and without Via."""
-        uri = f"sip:{bracket(to.name or to.host)}:{to.port}{uri_transport(to.transport)}"
-        request = Request(method=method, uri=uri)
-        request.headers.set("Max-Forwards", "70")
-        request.headers.set("From", f"{self.address_of_record('dialnexa')};tag={new_tag()}")
-        request.headers.set("To", f"<{uri}>")
-        request.headers.set("Call-ID", f"{new_tag()}@{bracket(self.advertised[0])}")
-        request.headers.set("CSeq", f"1 {method}")
-        request.headers.set("Contact", self.contact("dialnexa", to.transport))
-        request.headers.add(*ACCEPT)
-        return request
+    # --- where peers are -------------------------------------------------------------------------------------------
+
+    async def locate(self, host: str, port: int, transport: str) -> list[Hop]:
+        """Return the addresses of a host that our wires can reach, best first. Raises ``CallRejected`` (503)."""
+        # IPv4 first: it is what nearly every trunk speaks.
+        versions = sorted({ip_version(wire.address[0]) for wire in self.wires.values()} - {0}) or [4]
+        return await self.locator.locate(host, port, transport, wires=tuple(self.wires), versions=versions)
 
     # --- what we send ----------------------------------------------------------------------------------------------
 

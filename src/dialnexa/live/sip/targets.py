@@ -1,0 +1,120 @@
+"""Where the requests for a peer go: its addresses, or its proxy's, one after another (RFC 3263 §4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dialnexa.live.sip.agenda import Appointment
+from dialnexa.live.sip.errors import CallRejected, retry_after
+from dialnexa.live.sip.fields import FieldError, Uri, bracket
+from dialnexa.live.sip.hop import UDP, Hop
+from dialnexa.live.sip.layer import Inquiry, Listener
+from dialnexa.live.sip.message import Request, Response
+from dialnexa.live.sip.stack import Stack, quote_user, uri_transport
+from dialnexa.live.sip.transaction import Failure, State
+
+SILENCE_T1 = 8
+"""After so many T1 (4 s) without a word the next address is tried, if there is one. The transaction itself would wait
+64 (32 s), longer than most calls may ring; by 8 the request has been sent four times, and a host that lost four in a
+row is taken for dead."""
+DEAD_S = 60.0
+"""How long an address that did not answer comes last for other requests."""
+_LONGEST_AVOIDED_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A peer as it is written down: host name or address, and the proxy before it, if any."""
+
+    host: str
+    port: int
+    """0: as NAPTR and SRV records say."""
+    transport: str = UDP
+    proxy: str = ""
+    """``host[:port]``."""
+
+    def uri(self, user: str) -> str:
+        """Return the URI of a user there, or with an empty user of the host itself."""
+        port = f":{self.port}" if self.port else ""
+        return f"sip:{quote_user(user)}{bracket(self.host.strip('[]'))}{port}{uri_transport(self.transport)}"
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The Route that leads over the proxy (RFC 3261 §8.1.2): loose, so the Request-URI stays as it is."""
+        return (f"<sip:{self.proxy}{uri_transport(self.transport)};lr>",) if self.proxy else ()
+
+    def place(self) -> tuple[str, int]:
+        """Return host and port to look up. Raises ``FieldError`` when the proxy is no host and port."""
+        if not self.proxy:
+            return self.host, self.port
+        uri = Uri.parse(f"sip:{self.proxy}")
+        if uri.user or uri.params or uri.headers:
+            raise FieldError(f"{self.proxy[:50]!r} is not a proxy; write host or host:port")
+        return uri.host, uri.port or 0
+
+    def __str__(self) -> str:
+        via = f" over the proxy {self.proxy}" if self.proxy else ""
+        return (f"{bracket(self.host.strip('[]'))}:{self.port}" if self.port else self.host) + via
+
+
+class Targets:
+    """The addresses for one request, the best first; who fails is passed over and remembered."""
+
+    def __init__(self, stack: Stack, hops: list[Hop]) -> None:
+        self._stack = stack
+        self._rest = hops[1:]
+        self.current = hops[0]
+        self.missed: list[str] = []
+        """What was tried in vain, in words."""
+
+    @classmethod
+    async def of(cls, stack: Stack, destination: Destination) -> Targets:
+        """Look the destination up. Raises ``CallRejected`` (503) when nothing is found."""
+        try:
+            host, port = destination.place()
+        except FieldError as error:
+            raise CallRejected(503, "Service Unavailable", detail=str(error)) from None
+        return cls(stack, await stack.locate(host, port, destination.transport))
+
+    def ask(self, request: Request, listener: Listener) -> Inquiry:
+        """Send a request (no INVITE) to the current target; with others left, its silence counts as failure early."""
+
+        def on_event(event: Response | Failure) -> None:
+            if watch is not None:
+                watch.cancel()
+            listener(event)
+
+        inquiry = self._stack.ask(request, self.current, on_event)
+        watch = self.watch(inquiry, inquiry.abort)
+        return inquiry
+
+    def watch(self, inquiry: Inquiry, on_silence: Callable[[], None]) -> Appointment | None:
+        """Arrange to be told when the current target says nothing; ``None``: it is the last and gets all its time."""
+        if not self._rest:
+            return None
+
+        def look() -> None:
+            if inquiry.state in (State.CALLING, State.TRYING):
+                on_silence()
+
+        return self._stack.agenda.call_later(SILENCE_T1 * self._stack.timers.t1, look)
+
+    def pass_over(self, event: Response | Failure) -> bool:
+        """Go to the next target if ``event`` is a reason to, and there is one; the failed one is remembered."""
+        if isinstance(event, Response) and event.status != 503:
+            return False
+        seconds = float(retry_after(event) or 0) if isinstance(event, Response) else DEAD_S
+        if seconds:
+            self._stack.locator.avoid(self.current, min(seconds, _LONGEST_AVOIDED_S))
+        self.missed.append(f"{bracket(self.current.host)}:{self.current.port} {_words(event)}")
+        if not self._rest:
+            return False
+        self.current = self._rest.pop(0)
+        return True
+
+
+def _words(event: Response | Failure) -> str:
+    if isinstance(event, Response):
+        return f"said {event.status} {event.reason}"[:80].rstrip()
+    return "took no connection" if event is Failure.TRANSPORT else "did not answer"
