@@ -23,6 +23,16 @@ class Settings(BaseSettings):
     sip_host: str = Field(default="127.0.0.1", description="Address the SIP and RTP sockets bind to.")
     sip_port: int = Field(default=5060, description="0 takes a free port.")
     sip_public_host: str = Field(default="", description="Address told to carriers when behind NAT.")
+    sip_tls_certificate: Path | None = Field(
+        default=None,
+        description="Certificate chain in PEM; with one, carriers and phones can reach us over TLS. "
+        "Without one, outgoing TLS still works.",
+    )
+    sip_tls_key: Path | None = Field(default=None, description="Its private key in PEM; empty: in the same file.")
+    sip_tls_port: int = Field(default=5061, description="Port for SIP over TLS; 0 takes a free one.")
+    sip_tls_authorities: Path | None = Field(
+        default=None, description="Whose certificates are believed, in PEM; empty: those the system believes."
+    )
     rtp_ports: str = Field(default="20000-29999", description="UDP ports for media, first-last.")
     capacity: int = Field(default=100, description="Calls one worker accepts at once.")
     concurrency_limit: int = Field(default=25, description="Concurrent calls of a new workspace.")

@@ -34,6 +34,7 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "agent_id": neighbour.agent_id,
         "number": "1",
         "number_id": neighbour.number_id,
+        "trunk_id": neighbour.trunk_id,
         "key_id": neighbour.key_id,
         "call_id": neighbour.call_id,
         "log_id": neighbour.call_id.replace("call_", "log_"),
@@ -79,10 +80,10 @@ def _example(schema: dict[str, Any], known: dict[str, Any]) -> Any:
     if schema.get("type") == "object":
         wanted = schema.get("required", [])
         return {name: _example(part, known) for name, part in schema["properties"].items() if name in wanted}
-    special = {"phoneNumber": "+12025550134", "terminationUri": "sip.example.com"}
+    special = {"phonenumber": "+12025550134", "terminationuri": "sip.example.com"}
     simple = {"string": "x" * 16, "integer": 1, "number": 1, "boolean": True, "array": [], "null": None}
-    name = schema.get("title", "").replace(" ", "")
-    return special.get(name[:1].lower() + name[1:], simple[schema.get("type", "null")])
+    name = schema.get("title", "").replace(" ", "").lower()
+    return special.get(name, simple[schema.get("type", "null")])
 
 
 async def _send(world: World, key: str | None, walked: Walked) -> Any:

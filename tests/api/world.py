@@ -70,6 +70,7 @@ class Neighbour:
     agent_id: str
     version_id: str
     number_id: str
+    trunk_id: str
     key_id: str
     call_id: str
     webhook_id: str
@@ -164,7 +165,16 @@ async def _neighbour(database: Database) -> Neighbour:
         placed = await placing.place(session, who, CallIn.model_validate(body), queue=RememberingQueue(), now=NOON)
         hook = WebhookIn(url="https://hooks.example/next-door", events=["*"], is_active=False)
         webhook, _ = await webhooks.create(session, VAULT, who, hook, now=NOON)
-        return Neighbour(new.secret, made.agent.id, state.shown.id, number.id, new.key.id, placed.call.id, webhook.id)
+        return Neighbour(
+            new.secret,
+            made.agent.id,
+            state.shown.id,
+            number.id,
+            number.trunk_id or "",
+            new.key.id,
+            placed.call.id,
+            webhook.id,
+        )
 
 
 @asynccontextmanager

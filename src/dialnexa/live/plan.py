@@ -34,6 +34,28 @@ class Encryption(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """How a trunk wants dialled numbers written."""
+
+    plus: bool = True
+    """Whether E.164 numbers keep their ``+``."""
+    strip: str = ""
+    """Leading digits to take off, such as a country code, and the ``+`` with them; other numbers stay whole."""
+    add: str = ""
+    """What to put in front: of the stripped numbers when ``strip`` is given, else of all."""
+
+    def write(self, number: str) -> str:
+        """Return a number as the trunk wants it; what is no E.164 number stays as it is."""
+        if not number.startswith("+"):
+            return number
+        digits = number[1:]
+        if self.strip and digits.startswith(self.strip):
+            return self.add + digits.removeprefix(self.strip)
+        whole = number if self.plus else digits
+        return whole if self.strip else self.add + whole
+
+
+@dataclass(frozen=True, slots=True)
 class SipRoute:
     """Where an outbound call goes: ``sip:<number>@host:port`` through one trunk, and the trunk's habits."""
 
@@ -55,6 +77,7 @@ class SipRoute:
     codecs: tuple[str, ...] = ()
     """Codec names in order of preference, such as ``("PCMA", "G722")``; empty: all of ours in our order."""
     encryption: Encryption = Encryption.NEVER
+    number_format: NumberFormat = NumberFormat()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dialnexa.kit.templates import TemplateError
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.line import Line
 from dialnexa.live.lines.sip import SipLine
-from dialnexa.live.plan import CallOutcome, CallPlan, Credentials, Ending, EndReason, SipRoute
+from dialnexa.live.plan import CallOutcome, CallPlan, Ending, EndReason, SipRoute
 from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
@@ -22,6 +22,7 @@ from dialnexa.worker.functions import HttpFunctions
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import is_away
 from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan
+from dialnexa.worker.routes import sip_route
 from dialnexa.worker.translate import result as as_result
 
 log = structlog.get_logger(__name__)
@@ -168,8 +169,7 @@ class CallHolder:
             raise _NotRunnable("The trunk this call was to go out through was removed after the call was placed.")
         if trunk.is_sandbox:
             return to_sandbox
-        credentials = Credentials(trunk.username, trunk.password or "") if trunk.username else None
-        return SipRoute(trunk.host, trunk.port, credentials, trunk.trunk_id)
+        return sip_route(trunk)
 
     def _dialling(self, plan: CallPlan) -> Line:
         assert plan.route is not None  # outbound plans carry one

@@ -20,7 +20,7 @@ from dialnexa.kit.secrets import Vault
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox.sandbox import Sandbox
-from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
+from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint, TlsSettings
 from dialnexa.live.speech.services import SpeechServices
 from dialnexa.platform.calls import nodes, service
 from dialnexa.platform.calls.records import NodeLease
@@ -192,6 +192,13 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
             on_invite=gate.on_invite,
             advertised_host=settings.sip_public_host,
             accepting=gate.accepting,
+            tcp=True,
+            tls=TlsSettings(
+                settings.sip_tls_certificate,
+                settings.sip_tls_key,
+                settings.sip_tls_authorities,
+                port=settings.sip_tls_port,
+            ),
         )
     )
     return Parts(

@@ -171,6 +171,7 @@ async def build(database: Database, *, suffix: str = "1", number: str = OUR_NUMB
             host="203.0.113.5",
             auth_mode="ip",
             created_at=NOON,
+            updated_at=NOON,
         )
         session.add(trunk)
         await session.flush()

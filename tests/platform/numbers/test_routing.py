@@ -36,7 +36,7 @@ class Office:
         self.who = who
 
     async def number(self, e164: str, host: str, *, sources: tuple[str, ...] = ()) -> PhoneNumber:
-        wanted = TrunkRequest(e164, Termination(host, 5060), "ip", sources=sources)
+        wanted = TrunkRequest(e164, Termination(host, 5060), "ip", columns={"sources": list(sources)})
         async with self.database.write() as session:
             return await service.add_trunk_number(session, VAULT, self.who, wanted, now=NOW)
 

@@ -32,7 +32,7 @@ class Dialling:
 
     def __init__(self, endpoint: SipEndpoint, to: str, from_user: str, route: SipRoute, ring_s: float) -> None:
         self._endpoint = endpoint
-        self._to = to
+        self._to = route.number_format.write(to)
         self._from_user = from_user
         self._route = route
         self._ring_s = ring_s

@@ -192,6 +192,8 @@ class Node(Base):
     draining: Mapped[bool] = mapped_column(default=False)
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
+    meters: Mapped[dict[str, object]] = mapped_column(default=dict)
+    """What it counts, by name, for Prometheus."""
 
 
 class RefusedCall(Base):
@@ -208,5 +210,8 @@ class RefusedCall(Base):
     """Address the INVITE came from."""
     from_number: Mapped[str]
     to_number: Mapped[str]
-    sip_status: Mapped[int]
+    sip_status: Mapped[int | None]
+    """Empty: it got no answer."""
     reason: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(default=1)
+    """How many requests this line stands for: those of scanners are counted, not listed."""

@@ -277,8 +277,9 @@ class RefusedOut(BaseModel):
     source: str = Field(description="Address the call came from.")
     from_number: str
     to_number: str
-    sip_status: int
+    sip_status: int | None = Field(description="What the caller was told; null: it got no answer.")
     reason: str
+    attempts: int = Field(description="How many requests this line stands for; those of scanners are counted.")
 
     @classmethod
     def of(cls, refused: RefusedCall) -> RefusedOut:
@@ -291,6 +292,7 @@ class RefusedOut(BaseModel):
             to_number=refused.to_number,
             sip_status=refused.sip_status,
             reason=refused.reason,
+            attempts=refused.attempts,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -22,17 +22,52 @@ class SipTrunk(Base):
     account_id: Mapped[str]
     name: Mapped[str]
     host: Mapped[str]
-    port: Mapped[int] = mapped_column(default=5060)
+    port: Mapped[int] = mapped_column(default=0)
+    """0: wherever DNS says (RFC 3263)."""
     auth_mode: Mapped[str]
     """``userpass`` or ``ip``."""
     username: Mapped[str | None]
     password_sealed: Mapped[str | None] = mapped_column(Text)
     sources: Mapped[list[str]] = mapped_column(default=list)
-    """Addresses and networks inbound calls may come from, beside ``host`` itself."""
+    """Addresses and networks inbound calls may come from, beside those of ``host`` and ``outbound_proxy``."""
+    transport: Mapped[str] = mapped_column(default="udp")
+    """``udp``, ``tcp`` or ``tls``."""
+    outbound_proxy: Mapped[str] = mapped_column(default="")
+    """``host[:port]``; empty: none."""
+    registration: Mapped[str] = mapped_column(default="none")
+    """``outbound``: one worker keeps us registered there; ``none``."""
+    registration_expiry_s: Mapped[int] = mapped_column(default=600)
+    from_user: Mapped[str] = mapped_column(default="")
+    from_domain: Mapped[str] = mapped_column(default="")
+    plus: Mapped[bool] = mapped_column(default=True)
+    """Whether dialled numbers keep their ``+``."""
+    strip_prefix: Mapped[str] = mapped_column(default="")
+    add_prefix: Mapped[str] = mapped_column(default="")
+    headers: Mapped[list[str]] = mapped_column(default=list)
+    """``Name: value`` lines of the INVITE; a list, for JSONB keeps no order of keys."""
+    codecs: Mapped[list[str]] = mapped_column(default=list)
+    encryption: Mapped[str] = mapped_column(default="never")
     is_sandbox: Mapped[bool] = mapped_column(default=False)
     """The built-in people answer; the worker knows their address."""
     created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+
+
+class TrunkRegistration(Base):
+    """Which worker keeps a trunk registered, and how that stands. A worker owns only rows that carry its id."""
+
+    __tablename__ = "trunk_registrations"
+
+    trunk_id: Mapped[str] = mapped_column(ForeignKey("sip_trunks.id", ondelete="CASCADE"), primary_key=True)
+    node_id: Mapped[str]
+    state: Mapped[str]
+    """``trying``, ``registered`` or ``failed``."""
+    detail: Mapped[str] = mapped_column(Text, default="")
+    """Why it failed: a sentence."""
+    registered_until: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
 
 
 class PhoneNumber(Base):

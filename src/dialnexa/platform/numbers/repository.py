@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.agents.models import AgentVersion
-from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
+from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkRegistration
 
 ACTIVE = "active"
 _ACTIVE = (
@@ -97,6 +97,28 @@ async def trunk(session: AsyncSession, workspace_id: str, trunk_id: str) -> SipT
 async def trunks(session: AsyncSession) -> Sequence[SipTrunk]:
     """Return the trunks of all workspaces: whose calls are let in."""
     return (await session.scalars(select(SipTrunk).where(SipTrunk.deleted_at.is_(None)))).all()
+
+
+async def trunks_of(session: AsyncSession, workspace_id: str, page: Page) -> Part[SipTrunk]:
+    """Return one page of the workspace's trunks, newest first."""
+    where = (SipTrunk.workspace_id == workspace_id, SipTrunk.deleted_at.is_(None))
+    rows = await session.scalars(
+        select(SipTrunk).where(*where).order_by(SipTrunk.id.desc()).offset(page.offset).limit(page.limit)
+    )
+    total = await session.scalar(select(func.count()).select_from(SipTrunk).where(*where))
+    return Part(rows.all(), total or 0)
+
+
+async def registrations(session: AsyncSession, trunk_ids: Collection[str]) -> Sequence[TrunkRegistration]:
+    """Return how the registrations of trunks stand."""
+    query = select(TrunkRegistration).where(TrunkRegistration.trunk_id.in_(trunk_ids))
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def numbers_of_trunks(session: AsyncSession, trunk_ids: Collection[str]) -> Sequence[PhoneNumber]:
+    """Return the numbers that are reached through trunks, oldest first."""
+    query = select(PhoneNumber).where(PhoneNumber.trunk_id.in_(trunk_ids), PhoneNumber.deleted_at.is_(None))
+    return (await session.scalars(query.order_by(PhoneNumber.id))).all()
 
 
 async def numbers_on_trunk(session: AsyncSession, workspace_id: str, trunk_id: str) -> int:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dialnexa.platform.http import Db, Listing, Meta, Now, Pages, Principal, Requires, Router, Secrets, listing
-from dialnexa.platform.numbers import repository, service
+from dialnexa.platform.http import Db, Listing, Meta, Now, Pages, Principal, Requires, Router, listing
+from dialnexa.platform.numbers import repository, service, trunk_routes
 from dialnexa.platform.numbers.models import PhoneNumber
-from dialnexa.platform.numbers.schemas import NumberOut, NumberPatch, NumbersPage, TrunkIn
+from dialnexa.platform.numbers.schemas import NumberOut, NumberPatch, NumbersPage
 from dialnexa.platform.tenancy.schemas import Done
 
 _routes = Router(tags=["Phone numbers"])
@@ -35,15 +35,6 @@ async def list_numbers(
     if page.openapi_envelope:
         return NumbersPage.of(items, Meta.of(page, part.total))
     return listing(items, part.total, page)
-
-
-@_routes.post("/sip-trunks", status_code=201, summary="Bring a number with its SIP trunk")
-async def add_trunk(body: TrunkIn, who: Writer, database: Db, vault: Secrets, now: Now) -> NumberOut:
-    """Add a number that calls and is called through your own SIP trunk."""
-    wanted = body.request()
-    async with database.write() as session:
-        number = await service.add_trunk_number(session, vault, who, wanted, now=now)
-    return NumberOut.of(number, None)
 
 
 @_routes.get("/{number_id}", summary="Get a phone number")
@@ -73,8 +64,9 @@ async def delete_number(number_id: str, who: Writer, database: Db, now: Now) -> 
 
 
 router = APIRouter()
-router.include_router(_routes, prefix="/organization-phone-numbers")
-router.include_router(_routes, prefix="/phone-numbers", include_in_schema=False)
+for part in (trunk_routes.router, _routes):  # trunks first: their path would read as a number's id
+    router.include_router(part, prefix="/organization-phone-numbers")
+    router.include_router(part, prefix="/phone-numbers", include_in_schema=False)
 
 
 async def _apply(session: AsyncSession, number: PhoneNumber, body: NumberPatch) -> None:

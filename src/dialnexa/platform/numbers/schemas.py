@@ -4,64 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from dialnexa.kit import phone
 from dialnexa.kit.clock import iso
-from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.http import Meta
 from dialnexa.platform.numbers.models import PhoneNumber
-from dialnexa.platform.numbers.service import TrunkRequest
-from dialnexa.platform.numbers.trunks import read_source, read_termination
 from dialnexa.platform.wire import Body
-
-
-def _e164(text: str) -> str:
-    number = phone.to_e164(text)
-    if number is None:
-        raise ValueError("must be a valid E.164 phone number, such as +14155550100")
-    return number
-
-
-class TrunkIn(Body):
-    """A number to bring along, with the SIP trunk behind it."""
-
-    phone_number: Annotated[str, AfterValidator(_e164)] = Field(
-        validation_alias=AliasChoices("phoneNumber", "phone_number")
-    )
-    termination_uri: Annotated[str, Field(min_length=1, max_length=260)] = Field(
-        validation_alias=AliasChoices("terminationUri", "termination_uri")
-    )
-    """Where calls go: `host[:port]`, without `sip:`."""
-    auth_mode: Literal["userpass", "ip"] = Field(
-        default="userpass", validation_alias=AliasChoices("authMode", "auth_mode")
-    )
-    username: Annotated[str, Field(max_length=255)] | None = Field(
-        default=None, validation_alias=AliasChoices("sipTrunkUserName", "sip_trunk_user_name")
-    )
-    password: Annotated[str, Field(max_length=255)] | None = Field(
-        default=None, validation_alias=AliasChoices("sipTrunkPassword", "sip_trunk_password"), repr=False
-    )
-    nickname: Annotated[str, Field(max_length=100)] | None = None
-    sources: list[str] = Field(default_factory=list[str], max_length=64)
-    """Further addresses or networks the carrier calls from, beside the termination host."""
-
-    def request(self) -> TrunkRequest:
-        """Return what to make; raise ``BadRequest`` when the parts do not fit together."""
-        given = [self.username, self.password]
-        if self.auth_mode == "userpass" and not all(given):
-            raise BadRequest("sipTrunkUserName and sipTrunkPassword are both required when authMode is userpass")
-        if self.auth_mode == "ip" and any(part is not None for part in given):
-            raise BadRequest("sipTrunkUserName and sipTrunkPassword must be left out when authMode is ip")
-        return TrunkRequest(
-            e164=self.phone_number,
-            termination=read_termination(self.termination_uri),
-            auth_mode=self.auth_mode,
-            username=self.username,
-            password=self.password,
-            nickname=self.nickname,
-            sources=[read_source(source) for source in self.sources],
-        )
 
 
 class NumberPatch(Body):

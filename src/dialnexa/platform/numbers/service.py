@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,7 @@ from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.service import ResolvedVersion
 from dialnexa.platform.numbers import repository
 from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
+from dialnexa.platform.numbers.trunk_settings import TrunkSettings
 from dialnexa.platform.numbers.trunks import Termination, comes_from
 from dialnexa.platform.tenancy.principal import Principal
 
@@ -38,6 +39,7 @@ class TrunkRoute:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     is_sandbox: bool = False
+    settings: TrunkSettings = field(default_factory=TrunkSettings)
 
 
 class NotRouted(StrEnum):
@@ -85,7 +87,8 @@ class TrunkRequest:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     nickname: str | None = None
-    sources: Sequence[str] = ()
+    columns: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The carrier's habits, by column of ``SipTrunk``; what is left out has its default."""
 
 
 # --- for calls -------------------------------------------------------------------------------------------------------
@@ -135,7 +138,15 @@ async def route_for(session: AsyncSession, vault: Vault, workspace_id: str, trun
         username=trunk.username,
         password=vault.open(trunk.password_sealed) if trunk.password_sealed else None,
         is_sandbox=trunk.is_sandbox,
+        settings=settings_of(trunk),
     )
+
+
+def settings_of(trunk: SipTrunk) -> TrunkSettings:
+    """Return a trunk's habits as one value."""
+    stored: dict[str, Any] = {one.name: getattr(trunk, one.name) for one in fields(TrunkSettings)}
+    stored |= {name: tuple(stored[name]) for name in ("headers", "codecs")}
+    return TrunkSettings(**stored)
 
 
 async def find_inbound(session: AsyncSession, to_number: str, source_ip: str) -> InboundMatch | NotRouted:
@@ -181,8 +192,7 @@ async def add_trunk_number(
     session: AsyncSession, vault: Vault, who: Principal, wanted: TrunkRequest, *, now: datetime
 ) -> PhoneNumber:
     """Bring a number along, with its SIP trunk. Raises ``Conflict`` when somebody has it already."""
-    if await repository.registered(session, wanted.e164, livemode=who.livemode):
-        raise Conflict("Phone number already registered")
+    await _refuse_known(session, who, wanted.e164)
     trunk = SipTrunk(
         id=new_id("trunk"),
         workspace_id=who.workspace_id,
@@ -193,16 +203,41 @@ async def add_trunk_number(
         auth_mode=wanted.auth_mode,
         username=wanted.username,
         password_sealed=vault.seal(wanted.password) if wanted.password is not None else None,
-        sources=list(wanted.sources),
         created_at=now,
+        updated_at=now,
+        **wanted.columns,
     )
+    check_trunk(trunk)
     session.add(trunk)
     await session.flush()
-    number = new_number(who, wanted.e164, trunk, provider=SIP_TRUNK, now=now)
-    number.nickname = wanted.nickname
+    return await add_number(session, who, wanted.e164, trunk, provider=SIP_TRUNK, nickname=wanted.nickname, now=now)
+
+
+async def add_number(
+    session: AsyncSession,
+    who: Principal,
+    e164: str,
+    trunk: SipTrunk,
+    *,
+    provider: str,
+    nickname: str | None,
+    now: datetime,
+) -> PhoneNumber:
+    """Bring a number along on a trunk. Raises ``Conflict`` when somebody has it already."""
+    await _refuse_known(session, who, e164)
+    number = new_number(who, e164, trunk, provider=provider, now=now)
+    number.nickname = nickname
     session.add(number)
     await session.flush()
     return number
+
+
+def check_trunk(trunk: SipTrunk) -> None:
+    """Raise ``BadRequest`` when a trunk's parts do not fit together."""
+    if trunk.auth_mode == "userpass" and not (trunk.username and trunk.password_sealed):
+        raise BadRequest("sipTrunkUserName and sipTrunkPassword are both required when authMode is userpass")
+    if trunk.registration not in (None, "none") and trunk.auth_mode != "userpass":
+        raise BadRequest("registration needs a login: use authMode userpass, or set registration to none")
 
 
 def new_number(who: Principal, e164: str, trunk: SipTrunk, *, provider: str, now: datetime) -> PhoneNumber:
@@ -283,16 +318,32 @@ async def delete(session: AsyncSession, who: Principal, number_id: str, *, now: 
     workspace_id = who.workspace_id
     if number.is_default:
         raise Conflict("This is the workspace's default number; make another one the default first.")
-    number.deleted_at = number.updated_at = now
-    number.inbound_agent_id = number.inbound_agent_version_id = number.outbound_agent_version_id = None
+    retire(number, now)
     await session.flush()
     if number.trunk_id and not await repository.numbers_on_trunk(session, workspace_id, number.trunk_id):
         trunk = await repository.trunk(session, workspace_id, number.trunk_id)
         if trunk is not None and not trunk.is_sandbox:
-            trunk.deleted_at, trunk.password_sealed = now, None
+            give_up_trunk(trunk, now)
+
+
+def retire(number: PhoneNumber, now: datetime) -> None:
+    """Mark a number as gone; nobody answers it any more."""
+    number.deleted_at = number.updated_at = now
+    number.inbound_agent_id = number.inbound_agent_version_id = number.outbound_agent_version_id = None
+
+
+def give_up_trunk(trunk: SipTrunk, now: datetime) -> None:
+    """Mark a trunk as gone and forget its password; its worker lets the registration go when it sees it."""
+    trunk.deleted_at = trunk.updated_at = now
+    trunk.password_sealed = None
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
+
+
+async def _refuse_known(session: AsyncSession, who: Principal, e164: str) -> None:
+    if await repository.registered(session, e164, livemode=who.livemode):
+        raise Conflict("Phone number already registered")
 
 
 async def _any_comes_from(trunks: Sequence[SipTrunk], source_ip: str) -> bool:

@@ -13,7 +13,6 @@ import structlog
 from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.numbers.models import SipTrunk
 
-DEFAULT_PORT = 5060
 _RESOLVE_WITHIN_S = 2.0
 _REMEMBER_S = 60.0
 _HOST = re.compile(
@@ -29,19 +28,32 @@ class Termination:
 
     host: str
     port: int
+    """0: none was given, so DNS says where (RFC 3263)."""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}" if self.port else host
 
 
 def read_termination(uri: str) -> Termination:
     """Read ``host[:port]``, without ``sip:``; IPv6 addresses stand in brackets. Raises ``BadRequest``."""
-    text = uri.strip()
+    try:
+        return read_host_port(uri)
+    except ValueError as error:
+        raise BadRequest(f"terminationUri {error}") from None
+
+
+def read_host_port(text: str) -> Termination:
+    """Read ``host[:port]``. Raises ``ValueError``, whose words follow the name of the field."""
+    text = text.strip()
     if text.lower().startswith(("sip:", "sips:")):
-        raise BadRequest('terminationUri must be host[:port] without "sip:"')
+        raise ValueError('must be host[:port] without "sip:"')
     host, port = _split(text)
-    if not _is_host(host):
-        raise BadRequest("terminationUri must be a host name or address, with an optional port: sip.example.com:5060")
-    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
-        raise BadRequest("terminationUri has a port that is none: use 1 to 65535")
-    return Termination(host, int(port))
+    if not is_host(host):
+        raise ValueError("must be a host name or address, with an optional port: sip.example.com:5060")
+    if port and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("has a port that is none: use 1 to 65535")
+    return Termination(host, int(port or 0))
 
 
 def read_source(text: str) -> str:
@@ -53,25 +65,32 @@ def read_source(text: str) -> str:
 
 
 async def comes_from(trunk: SipTrunk, source_ip: str) -> bool:
-    """Tell whether a call from this address may have come from this trunk: its sources, or its own host."""
+    """Tell whether a call from this address may have come from this trunk: its sources, its host or its proxy."""
     address = _normal(source_ip)
     if any(address in ip_network(source) for source in trunk.sources):
         return True
+    hosts = [trunk.host, read_host_port(trunk.outbound_proxy).host] if trunk.outbound_proxy else [trunk.host]
+    return any([await _is_at(host, address) for host in hosts])
+
+
+async def _is_at(host: str, address: IPv4Address | IPv6Address) -> bool:
     try:
-        return _normal(trunk.host) == address
+        return _normal(host) == address
     except ValueError:
-        return address in await _names.addresses(trunk.host)
+        return address in await _names.addresses(host)
 
 
 def _split(text: str) -> tuple[str, str]:
+    """Return host and port; no port at all is an empty one, a colon without a port is none that could be read."""
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
-        return host, rest.removeprefix(":") or str(DEFAULT_PORT)
+        return host, rest.removeprefix(":") if rest != ":" else "?"
     host, colon, port = text.partition(":")
-    return host, port if colon else str(DEFAULT_PORT)
+    return host, (port or "?") if colon else ""
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Tell whether this is a host name or an address."""
     try:
         ip_address(host)
     except ValueError:

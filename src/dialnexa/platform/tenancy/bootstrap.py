@@ -145,6 +145,7 @@ async def _number(session: AsyncSession, who: Principal, agent_id: str, version_
         sources=[_LOOPBACK],
         is_sandbox=True,
         created_at=now,
+        updated_at=now,
     )
     session.add(trunk)
     await session.flush()

@@ -1,0 +1,26 @@
+"""From the platform's trunk to the live wing's route: the same facts in the other wing's words."""
+
+from __future__ import annotations
+
+from dialnexa.live.plan import Credentials, Encryption, NumberFormat, SipRoute
+from dialnexa.platform.numbers.service import TrunkRoute
+from dialnexa.platform.numbers.trunk_settings import header_pairs
+
+
+def sip_route(trunk: TrunkRoute) -> SipRoute:
+    """Return where a call through this trunk goes, and the carrier's habits."""
+    habits = trunk.settings
+    return SipRoute(
+        trunk.host,
+        trunk.port,
+        Credentials(trunk.username, trunk.password or "") if trunk.username else None,
+        trunk.trunk_id,
+        transport=habits.transport,
+        proxy=habits.outbound_proxy,
+        from_user=habits.from_user,
+        from_domain=habits.from_domain,
+        headers=tuple(header_pairs(habits.headers)),
+        codecs=habits.codecs,
+        encryption=Encryption(habits.encryption),
+        number_format=NumberFormat(habits.plus, habits.strip_prefix, habits.add_prefix),
+    )

@@ -1,0 +1,56 @@
+"""A trunk in the words of the live wing."""
+
+from __future__ import annotations
+
+import pytest
+
+from dialnexa.live.plan import Credentials, Encryption, NumberFormat, SipRoute
+from dialnexa.platform.numbers.service import TrunkRoute
+from dialnexa.platform.numbers.trunk_settings import TrunkSettings
+from dialnexa.worker.routes import sip_route
+
+
+def test_every_habit_reaches_the_route() -> None:
+    habits = TrunkSettings(
+        transport="tls",
+        outbound_proxy="edge.example:5070",
+        from_user="acme",
+        from_domain="carrier.example",
+        plus=False,
+        strip_prefix="44",
+        add_prefix="0",
+        headers=("X-Account: 42",),
+        codecs=("PCMA",),
+        encryption="required",
+    )
+    assert sip_route(TrunkRoute("trunk_1", "carrier.example", 0, "acme", "s3cret", settings=habits)) == SipRoute(
+        "carrier.example",
+        0,
+        Credentials("acme", "s3cret"),
+        "trunk_1",
+        transport="tls",
+        proxy="edge.example:5070",
+        from_user="acme",
+        from_domain="carrier.example",
+        headers=(("X-Account", "42"),),
+        codecs=("PCMA",),
+        encryption=Encryption.REQUIRED,
+        number_format=NumberFormat(plus=False, strip="44", add="0"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number", "written"),
+    [
+        (NumberFormat(), "+442071234567", "+442071234567"),
+        (NumberFormat(plus=False), "+442071234567", "442071234567"),
+        (NumberFormat(plus=False, strip="44", add="0"), "+442071234567", "02071234567"),
+        (NumberFormat(plus=True, strip="44", add="0"), "+33123456789", "+33123456789"),
+        (NumberFormat(plus=False, strip="1"), "+12025550134", "2025550134"),
+        (NumberFormat(plus=False, add="1234#"), "+12025550134", "1234#12025550134"),
+        (NumberFormat(plus=False, add="00"), "+442071234567", "00442071234567"),
+        (NumberFormat(plus=False, add="9"), "1001", "1001"),
+    ],
+)
+def test_numbers_are_written_as_the_carrier_wants_them(wanted: NumberFormat, number: str, written: str) -> None:
+    assert wanted.write(number) == written
