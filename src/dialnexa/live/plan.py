@@ -206,7 +206,7 @@ class CallPlan:
     agent: AgentPlan
     limits: CallLimits = field(default_factory=CallLimits)
     route: SipRoute | None = None
-    """Set for outbound calls only."""
+    """The trunk an outbound call goes through, or an inbound one came over."""
     recording: Path | None = None
     """Where the stereo recording goes; ``None`` records nothing."""
 

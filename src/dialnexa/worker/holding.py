@@ -13,7 +13,7 @@ from dialnexa.kit.templates import TemplateError
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.line import Line
 from dialnexa.live.lines.sip import SipLine
-from dialnexa.live.plan import CallOutcome, CallPlan, Ending, EndReason, SipRoute
+from dialnexa.live.plan import CallOutcome, CallPlan, Encryption, Ending, EndReason, SipRoute
 from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
@@ -126,7 +126,7 @@ class CallHolder:
     async def _plan(self, call: ClaimedCall) -> BuiltPlan:
         settings = self._parts.settings
         models = ModelDefaults(settings.llm_base_url, settings.llm_api_key, settings.llm_model)
-        route = await self._route(call) if call.direction == "outbound" else None
+        route = await self._route(call)
         recording = settings.recordings / f"{call.call_id}.wav"
         try:
             return build_plan(call, route, recording, models=models, no_audio_s=settings.no_audio_seconds)
@@ -158,21 +158,23 @@ class CallHolder:
         )
 
     async def _route(self, call: ClaimedCall) -> SipRoute:
-        """Where the call goes: its trunk, or the sandbox."""
+        """The trunk an outbound call goes through, or an inbound one came over; or the sandbox."""
         host, port = self._parts.sandbox.address
-        to_sandbox = SipRoute(host, port, trunk_id=_SANDBOX)
+        # The built-in people speak in clear; who calls the sandbox number from outside may encrypt.
+        encryption = Encryption.NEVER if call.direction == "outbound" else Encryption.OFFERED
+        to_sandbox = SipRoute(host, port, trunk_id=_SANDBOX, encryption=encryption)
         if not call.livemode or call.trunk_id is None:
             return to_sandbox
         async with self._parts.database.read() as session:
             trunk = await route_for(session, self._parts.vault, call.workspace_id, call.trunk_id)
         if trunk is None:
-            raise _NotRunnable("The trunk this call was to go out through was removed after the call was placed.")
+            raise _NotRunnable("The trunk of this call was removed after the call was placed.")
         if trunk.is_sandbox:
             return to_sandbox
         return sip_route(trunk)
 
     def _dialling(self, plan: CallPlan) -> Line:
-        assert plan.route is not None  # outbound plans carry one
+        assert plan.route is not None  # ``_route`` gave it one
         parts = self._parts
         return SipLine.dialling(
             plan.to_number,
@@ -186,5 +188,14 @@ class CallHolder:
         )
 
     def _answering(self, plan: CallPlan, incoming: IncomingCall) -> Line:
+        assert plan.route is not None  # ``_route`` gave it one
         parts = self._parts
-        return SipLine.answering(incoming, parts.endpoint, parts.media, parts.ports, plan.limits, plan.recording)
+        return SipLine.answering(
+            incoming,
+            parts.endpoint,
+            parts.media,
+            parts.ports,
+            plan.limits,
+            plan.recording,
+            encryption=plan.route.encryption,
+        )
