@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -136,16 +137,16 @@ def _roles(settings: Settings) -> tuple[Role, Role]:
 
 def _with_free_ports(settings: Settings, console: Console) -> Settings:
     """Settle both ports now, so that a restarted role comes back on the same one."""
-    http = _settle("HTTP", settings.http_host, settings.http_port, socket.SOCK_STREAM, console)
-    sip = _settle("SIP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM, console)
+    http = _settle("HTTP", settings.http_host, settings.http_port, (socket.SOCK_STREAM,), console)
+    sip = _settle("SIP", settings.sip_host, settings.sip_port, (socket.SOCK_DGRAM, socket.SOCK_STREAM), console)
     return settings.model_copy(update={"http_port": http, "sip_port": sip})
 
 
-def _settle(name: str, host: str, port: int, kind: socket.SocketKind, console: Console) -> int:
-    if port and port_is_free(host, port, kind):
+def _settle(name: str, host: str, port: int, kinds: Sequence[socket.SocketKind], console: Console) -> int:
+    if port and port_is_free(host, port, *kinds):
         return port
     try:
-        taken = free_port(host, kind)
+        taken = free_port(host, *kinds)
     except OSError as error:
         raise Mistake(f"{name} cannot listen on {host}: {error.strerror}. Check DIALNEXA_{name}_HOST.") from None
     if port:

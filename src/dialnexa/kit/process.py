@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PORT_TRIES = 16
 
 
 def die_with_parent(parent: int, signum: signal.Signals = signal.SIGTERM) -> None:
@@ -38,8 +40,26 @@ def alive(pid: int) -> bool:
     return True
 
 
-def port_is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
-    """Whether this host and port can be bound now; ``kind`` is SOCK_STREAM for TCP, SOCK_DGRAM for UDP."""
+def port_is_free(host: str, port: int, *kinds: socket.SocketKind) -> bool:
+    """Whether this host and port can be bound now, over every one of ``kinds``.
+
+    They are SOCK_STREAM for TCP, SOCK_DGRAM for UDP.
+    """
+    return all(_can_bind(host, port, kind) for kind in kinds)
+
+
+def free_port(host: str, *kinds: socket.SocketKind) -> int:
+    """Return a port that nobody holds at this moment, over any of ``kinds``. Raises ``OSError`` when none is found."""
+    for _ in range(_PORT_TRIES):
+        with socket.socket(socket.AF_INET, kinds[0]) as probe:
+            probe.bind((host, 0))
+            port = int(probe.getsockname()[1])
+        if port_is_free(host, port, *kinds[1:]):
+            return port
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def _can_bind(host: str, port: int, kind: socket.SocketKind) -> bool:
     with socket.socket(socket.AF_INET, kind) as probe:
         if kind is socket.SOCK_STREAM:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,13 +68,6 @@ def port_is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
         except OSError:
             return False
     return True
-
-
-def free_port(host: str, kind: socket.SocketKind) -> int:
-    """Return a port that nobody holds at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 class AlreadyRunning(Exception):
