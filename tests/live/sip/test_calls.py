@@ -450,14 +450,29 @@ class TestReinvite:
         assert refused.value.status == 488
         assert not near.is_over
 
-    async def test_glare_is_491(self, two: Two) -> None:
+    async def test_when_both_ask_at_once_both_get_their_turn(self, two: Two) -> None:
         near, far = await two.up()
         offers = [asyncio.ensure_future(side.offer(side.local_sdp.revised())) for side in (near, far)]
-        results = await two.wire.until(asyncio.gather(*offers, return_exceptions=True))
-        assert [error.status for error in results if isinstance(error, CallRejected)] == [491, 491]
-        assert not near.is_over
+        for offer in offers:
+            assert (await two.wire.until(offer)).audio
+        assert [line for line in two.wire.log if "491" in line] == ["SIP/2.0 491 Request Pending"] * 2
+        assert near.local_sdp.version > 2
         await two.wire.until(near.hang_up())
         await two.is_clean()
+
+    async def test_a_peer_that_is_always_asking_is_left_alone_in_the_end(self, caller: Caller) -> None:
+        dialling = await caller.dial()
+        caller.peer.send(caller.ok())
+        dialog = await caller.wire.until(dialling)
+        asking = asyncio.ensure_future(dialog.offer(dialog.local_sdp.revised()))
+        for number in range(3):
+            await caller.wire.pass_time(0.0 if number == 0 else 4.0)
+            assert len({invite.cseq.number for invite in caller.invites()}) == 2 + number
+            caller.peer.send(caller.invites()[-1].reply(491))
+        with pytest.raises(CallRejected, match="491"):
+            await caller.wire.until(asking)
+        assert caller.wire.now == 8.0
+        assert not dialog.is_over
 
     async def test_a_peer_that_vanished_is_noticed(self, two: Two) -> None:
         near, _ = await two.up()

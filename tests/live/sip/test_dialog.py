@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from dialnexa.live.sip.dialog import DialogState, SuccessRetransmission
+from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.hop import Hop
-from dialnexa.live.sip.timers import Timers
-from dialnexa.live.sip.transaction import Fail, Failure, Send
 from tests.live.sip.test_client_transaction import made
 
 ROUTES = "Record-Route: <sip:near.example;lr>, <sip:far.example:5070;lr>\n"
@@ -47,14 +45,3 @@ class TestDialogState:
         dialog = DialogState.of_callee(made(), "us")
         dialog.remote_target = "urn:service:sos"
         assert dialog.next_hop is None
-
-
-class TestSuccessRetransmission:
-    def test_repeats_doubling_up_to_t2_then_gives_up(self) -> None:
-        ok = made().reply(200)
-        success = SuccessRetransmission(ok, Timers(), 0.0)
-        times: list[float] = []
-        while success.timeout(at := success.next_deadline) == [Send(ok)]:
-            times.append(at)
-        assert times == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
-        assert success.timeout(32.0) == [Fail(Failure.TIMEOUT)]

@@ -7,15 +7,20 @@ from typing import Protocol
 from dialnexa.live.sip.client_transaction import cancel
 from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.digest import Login
+from dialnexa.live.sip.early import EarlyDialog
 from dialnexa.live.sip.errors import CallRejected, Progress
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.layer import Inquiry
-from dialnexa.live.sip.message import Request, Response
-from dialnexa.live.sip.sdp import SdpError, SessionDescription, narrowed, parse_sdp
-from dialnexa.live.sip.session import Dialog, answer_in
+from dialnexa.live.sip.message import Request, Response, reason_phrase
+from dialnexa.live.sip.negotiation import answer_in, early_answer
+from dialnexa.live.sip.sdp import SessionDescription
+from dialnexa.live.sip.session import Dialog
 from dialnexa.live.sip.session_timer import agree_as_caller
 from dialnexa.live.sip.stack import Stack
 from dialnexa.live.sip.transaction import Failure, State
+
+MAX_FORKS = 32
+"""Early dialogs kept per INVITE; a far end that invents more of them than any forking proxy is not followed."""
 
 
 class Owner(Protocol):
@@ -52,8 +57,8 @@ class Attempt:
         self._owner = owner
         self._abandoned = False
         self._cancel_sent = False
-        self._early: dict[str, SessionDescription] = {}
-        """Early media by the far end's tag: forks have each their own."""
+        self._early: dict[str, EarlyDialog] = {}
+        """By the far end's tag: forks have each their own media and their own counting."""
         self._dialogs: dict[str, Dialog] = {}
         """By the far end's tag: the one that answered first, and forks that answered too."""
         self.inquiry: Inquiry = stack.ask(invite, target, self._on_event)
@@ -69,6 +74,7 @@ class Attempt:
         ``quietly``: the INVITE is not repeated either, for a far end that comes back to life must not ring.
         """
         self._abandoned = True
+        self._leave_forks()
         for dialog in self._dialogs.values():
             dialog.send_bye()  # the answer came in the very moment of the cancellation
         if quietly:
@@ -82,25 +88,37 @@ class Attempt:
             self._on_provisional(event)
         elif isinstance(event, Response) and event.status < 300:
             self._on_success(event)
-        elif not self._abandoned:
-            self._owner.on_refusal(event)
+        else:
+            self._leave_forks()
+            if not self._abandoned:
+                self._owner.on_refusal(event)
 
     def _on_provisional(self, response: Response) -> None:
         if self._abandoned:
             self._send_cancel()
         elif response.status > 100:
-            sdp = self._early_media(response)
-            if sdp is not None:
-                self._early[response.recipient.tag] = sdp
-            self._owner.on_progress(Progress(response.status, response.reason, sdp))
+            early = self._fork(response)
+            if early is None or early.take(response):
+                sdp = early_answer(response, early.local if early else self._offer)
+                self._owner.on_progress(Progress(response.status, response.reason, sdp, response.recipient.tag))
 
-    def _early_media(self, response: Response) -> SessionDescription | None:
-        if response.content_type != "application/sdp" or not response.body:
-            return None
-        try:
-            return narrowed(parse_sdp(response.body), self._offer)
-        except SdpError:
-            return None
+    def _fork(self, response: Response) -> EarlyDialog | None:
+        """Return the early dialog of a provisional; ``None``: it has no tag, comes late, or is one too many."""
+        tag = response.recipient.tag
+        if tag not in self._early and tag and not self._dialogs and len(self._early) < MAX_FORKS:
+
+            def moved(sdp: SessionDescription) -> None:
+                self._owner.on_progress(Progress(183, reason_phrase(183), sdp, tag))
+
+            self._early[tag] = EarlyDialog(
+                self._stack, self.request, response, self.target, self._offer, self._login, moved
+            )
+        return self._early.get(tag)
+
+    def _leave_forks(self) -> None:
+        for early in self._early.values():
+            early.close()
+        self._early.clear()
 
     # --- 2xx -------------------------------------------------------------------------------------------------------
 
@@ -111,8 +129,11 @@ class Attempt:
             known.acknowledge(response, None)  # our ACK was lost
             return
         first = not self._dialogs
-        sdp, refusal = self._answer(response)
-        dialog = self._establish(response, sdp or self._offer)
+        early = self._early.pop(tag, None)
+        sdp, refusal = self._answer(response, early)
+        dialog = self._establish(response, early, sdp or self._offer)
+        if first and not refusal:
+            self._leave_forks()
         if not first or refusal or self._abandoned:
             dialog.send_bye()  # another branch of a fork, an unusable answer, or the CANCEL came too late (§9.1)
             if first and refusal and not self._abandoned:
@@ -120,18 +141,22 @@ class Attempt:
             return
         self._owner.on_answer(dialog)
 
-    def _answer(self, response: Response) -> tuple[SessionDescription | None, CallRejected | None]:
-        early = self._early.get(response.recipient.tag)
-        if not response.body and early is not None:
-            return early, None  # said in a 183 and, against RFC 3261, not repeated
+    def _answer(
+        self, response: Response, early: EarlyDialog | None
+    ) -> tuple[SessionDescription | None, CallRejected | None]:
+        """Return what the far end wants heard: the 2xx's answer, else the early one (RFC 3262 §5 lets it suffice)."""
+        said = early.remote if early else None
+        if said is not None and (not response.body or (early and early.was_updated)):
+            return said, None
         try:
             return answer_in(response.body, self._offer), None
         except CallRejected as refusal:
-            return None, refusal
+            return (said, None) if early and early.is_settled else (None, refusal)
 
-    def _establish(self, response: Response, remote: SessionDescription) -> Dialog:
-        state = DialogState.of_caller(self.request, response)
-        dialog = Dialog(self._stack, state, self.target, self._offer, remote, self._login)
+    def _establish(self, response: Response, early: EarlyDialog | None, remote: SessionDescription) -> Dialog:
+        state = early.confirm(response) if early else DialogState.of_caller(self.request, response)
+        local = early.local if early else self._offer
+        dialog = Dialog(self._stack, state, self.target, local, remote, self._login)
         self._dialogs[response.recipient.tag] = dialog
         dialog.learn(response)
         dialog.session.agree(agree_as_caller(response))

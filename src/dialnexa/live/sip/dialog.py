@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dialnexa.live.sip.fields import FieldError, NameAddr, Uri
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.message import Request, Response, SipMessage
-from dialnexa.live.sip.timers import Timers
-from dialnexa.live.sip.transaction import Action, Fail, Failure, Send
 
 DialogId = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
@@ -30,8 +29,8 @@ class DialogState:
     """Proxies to pass, nearest first, as name-addrs as they were written."""
     local_cseq: int = 0
     remote_cseq: int | None = None
-    invite_cseq: int = 0
-    """CSeq of our INVITE, which its ACK repeats."""
+    is_caller: bool = False
+    """Whether we began the dialog, and so chose its Call-ID."""
 
     @classmethod
     def of_caller(cls, invite: Request, response: Response) -> DialogState:
@@ -43,7 +42,7 @@ class DialogState:
             contact_of(response) or invite.uri,
             tuple(reversed(response.headers.items_of("Record-Route"))),
             local_cseq=invite.cseq.number,
-            invite_cseq=invite.cseq.number,
+            is_caller=True,
         )
 
     @classmethod
@@ -115,6 +114,11 @@ class DialogState:
         self.remote_target = contact_of(message) or self.remote_target
 
 
+def glare_pause(state: DialogState) -> float:
+    """Return how many seconds to wait after a 491 (§14.1): the callee goes first, in steps of 10 ms."""
+    return random.randint(210, 400) / 100 if state.is_caller else random.randint(0, 200) / 100
+
+
 def contact_of(message: SipMessage) -> str:
     """Return the first Contact's URI, empty when there is none."""
     contacts = message.headers.items_of("Contact")
@@ -126,29 +130,3 @@ def _is_loose(route: str) -> bool:
         return "lr" in Uri.parse(NameAddr.parse(route).uri).params
     except FieldError:
         return True
-
-
-class SuccessRetransmission:
-    """Our 2xx to an INVITE, repeated until its ACK comes (§13.3.1.4); the server transaction no longer does it."""
-
-    def __init__(self, response: Response, timers: Timers, now: float) -> None:
-        self.response = response
-        self._timers = timers
-        self._gap = timers.t1
-        self._next = now + self._gap
-        self._give_up = now + timers.give_up
-
-    @property
-    def next_deadline(self) -> float:
-        """When ``timeout`` wants to be called."""
-        return min(self._next, self._give_up)
-
-    def timeout(self, now: float) -> list[Action]:
-        """Repeat the response, or give up after 64*T1."""
-        if now >= self._give_up:
-            return [Fail(Failure.TIMEOUT)]
-        if now < self._next:
-            return []
-        self._gap = min(self._gap * 2, self._timers.t2)
-        self._next = now + self._gap
-        return [Send(self.response)]

@@ -22,6 +22,7 @@ from dialnexa.live.sip.invitation import Caller
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.locate import Locator
 from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
+from dialnexa.live.sip.negotiation import refuse_sdp
 from dialnexa.live.sip.options import ask_options
 from dialnexa.live.sip.outgoing import OutgoingCall
 from dialnexa.live.sip.policy import Gate, Passage
@@ -29,7 +30,7 @@ from dialnexa.live.sip.registrar import RegisterAnswer, RegisterRefused, Registr
 from dialnexa.live.sip.registration import Registration, RegistrationState, RegistrationStatus
 from dialnexa.live.sip.screening import screen
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
-from dialnexa.live.sip.session import Dialog, refuse_sdp
+from dialnexa.live.sip.session import Dialog
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack, new_tag
 from dialnexa.live.sip.stream import StreamTransport
 from dialnexa.live.sip.targets import Destination, Targets

@@ -47,11 +47,13 @@ class CallCancelled(CallError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A provisional answer. ``sdp`` is set when it carries early media."""
+    """A provisional answer. ``sdp`` is set when it carries early media, or moves it."""
 
     status: int
     reason: str
     sdp: SessionDescription | None = None
+    tag: str = ""
+    """Which fork says it: the far end's tag; empty when it gives none."""
 
 
 class EndedBy(StrEnum):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from dialnexa.live.sip.agenda import Appointment
 from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.digest import Login
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, EndedBy
@@ -13,15 +12,15 @@ from dialnexa.live.sip.fields import FieldError, Uri
 from dialnexa.live.sip.identity import Diversion, asserted_identities, diversions, privacy
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.message import Request
+from dialnexa.live.sip.negotiation import answer_in
+from dialnexa.live.sip.ringing import Ringing
 from dialnexa.live.sip.sdp import SessionDescription, narrowed
-from dialnexa.live.sip.session import Dialog, answer_in
+from dialnexa.live.sip.session import Dialog
 from dialnexa.live.sip.stack import Stack, new_tag
 from dialnexa.live.sip.transaction import State
 
 LONGEST_SET_UP_S = 180.0
 """An INVITE neither accepted nor refused by then is refused with 480 (RFC 3261's timer C)."""
-STILL_RINGING_S = 55.0
-"""A provisional answer is repeated at least every minute (§13.3.1.1)."""
 
 
 class IncomingCall:
@@ -47,8 +46,8 @@ class IncomingCall:
         self.replaces: Dialog | None = None
         """The call of ours that this one takes the place of once accepted (attended transfer)."""
         self._cancelled = asyncio.Event()
-        self._ringing: Appointment | None = None
-        self._limit = stack.agenda.call_later(LONGEST_SET_UP_S, lambda: self.reject(480))
+        self._ringing: Ringing | None = None
+        self._limit = stack.agenda.call_later(LONGEST_SET_UP_S, lambda: self._end(480))
         exchange.local_tag = self._tag
         exchange.on_cancel = self._on_cancel
         stack.pending.add(self)
@@ -73,17 +72,13 @@ class IncomingCall:
         return privacy(self._exchange.request.headers)
 
     def ring(self) -> None:
-        """Say 180, and again every minute while nothing else is said."""
+        """Say 180, and again every minute while nothing else is said; reliably when the caller insists (RFC 3262)."""
         if self._exchange.state is not State.PROCEEDING:
             return
-        headers = [
-            *(("Record-Route", route) for route in self.headers("Record-Route")),
-            ("Contact", self._stack.contact(self.to_user, self.transport)),
-        ]
-        self._stack.answer(self._exchange, 180, to_tag=self._tag, headers=headers)
-        if self._ringing is not None:
-            self._ringing.cancel()
-        self._ringing = self._stack.agenda.call_later(STILL_RINGING_S, self.ring)
+        if self._ringing is None:
+            contact = self._stack.contact(self.to_user, self.transport)
+            self._ringing = Ringing(self._stack, self._exchange, self._tag, contact, self._end)
+        self._ringing.say()
 
     async def accept(self, answer: SessionDescription) -> Dialog:
         """Say 200 and return the call once the caller acknowledged it.
@@ -94,10 +89,12 @@ class IncomingCall:
         """
         if self._exchange.state is not State.PROCEEDING:
             raise CallCancelled("the caller gave up before the answer")
-        state = DialogState.of_callee(self._exchange.request, self._tag)
+        ringing = self._ringing
+        state = ringing.state if ringing else DialogState.of_callee(self._exchange.request, self._tag)
         remote = narrowed(self.offer, answer) if self.offer else answer
         dialog = Dialog(self._stack, state, self._exchange.source, answer, remote, Login(None))
         dialog.learn(self._exchange.request)
+        dialog.on_prack = ringing.receive_prack if ringing else None
         acknowledged = dialog.send_success(self._exchange, answer)
         self._settle()
         if self.replaces is not None:
@@ -130,7 +127,7 @@ class IncomingCall:
         self._settle()
 
     async def cancelled(self) -> None:
-        """Wait until the caller gives up before our answer; 487 has been said by then."""
+        """Wait until the caller gives up before our answer, or nobody answers in time; it is refused by then."""
         await self._cancelled.wait()
 
     def close(self) -> None:
@@ -140,15 +137,18 @@ class IncomingCall:
     def _on_cancel(self, cancel: Request) -> None:
         if self._exchange.state is not State.PROCEEDING:
             return  # too late: our final answer is on its way (§9.2)
-        self._stack.answer(self._exchange, 487, to_tag=self._tag)
-        self._settle()
+        self._end(487)
+
+    def _end(self, status: int) -> None:
+        """Refuse because the caller left, or is not heard of."""
+        self.reject(status)
         self._cancelled.set()
 
     def _settle(self) -> None:
         """The INVITE has its final answer: no more deadlines of its own."""
         self._limit.cancel()
         if self._ringing is not None:
-            self._ringing.cancel()
+            self._ringing.settle()
         self._stack.pending.discard(self)
 
 

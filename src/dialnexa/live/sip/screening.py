@@ -9,7 +9,7 @@ from dialnexa.live.sip.message import Request
 from dialnexa.live.sip.session_timer import SHORTEST_S, too_brief
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, METHODS
 
-_KNOWN_ELSEWHERE = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK"})
+_KNOWN_ELSEWHERE = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def _method(request: Request) -> Refusal | None:
         return Refusal(405, headers=(ALLOW,))
     if request.method not in METHODS:
         return Refusal(501, headers=(ALLOW,))
-    if request.method in ("BYE", "INFO", "UPDATE"):
+    if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
         return Refusal(481)  # only inside a call
     return None
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
-from dialnexa.live.sip.agenda import Appointment
-from dialnexa.live.sip.dialog import DialogState, SuccessRetransmission
+from dialnexa.live.sip.dialog import DialogState, glare_pause
 from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.layer import Exchange, Inquiry
 from dialnexa.live.sip.message import Request, Response, SipMessage, reason_phrase
+from dialnexa.live.sip.negotiation import answer_in, refuse_sdp
 from dialnexa.live.sip.referring import Transfers, Voice
-from dialnexa.live.sip.sdp import NotAcceptable, SdpError, SessionDescription, make_answer, narrowed, parse_sdp
+from dialnexa.live.sip.sdp import SdpError, SessionDescription, make_answer, narrowed, parse_sdp
 from dialnexa.live.sip.session_timer import SHORTEST_S, SessionClock, agree_as_callee, agree_as_caller, too_brief
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack, warning
-from dialnexa.live.sip.transaction import Fail, Failure, Send
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
+from dialnexa.live.sip.success import Success
+from dialnexa.live.sip.transaction import Failure
 from dialnexa.live.sip.transfer import Referral, TransferProgress
 
 log = structlog.get_logger(__name__)
 
+_OFFER_TRIES = 3
 HANG_UP_CAP_S = 2.0
 """How long a hang-up waits for the peer's answer."""
 
@@ -47,11 +50,13 @@ class Dialog:
         """Takes media type and body of an INFO, such as ``application/dtmf-relay``."""
         self.on_refer: Callable[[Referral], None] | None = None
         """Takes a transfer the far end asks for; ``None``: it is declined."""
+        self.on_prack: Callable[[Exchange], None] | None = None
+        """Takes a PRACK that comes after our 2xx, for a provisional response before it."""
         self.state = state
         self._stack = stack
         self._peer = peer
         self._login = login
-        self._successes: dict[int, _Success] = {}
+        self._successes: dict[int, Success] = {}
         self._own_invite: Inquiry | None = None
         self._ack: Request | None = None
         self._bye_sent = False
@@ -105,10 +110,25 @@ class Dialog:
     async def offer(self, description: SessionDescription) -> SessionDescription:
         """Send a re-INVITE (hold, resume, move media) and return the peer's answer.
 
-        Raises ``CallRejected`` when the peer refuses (491: it is just asking us something itself), ``CallTimedOut``
-        when it does not answer, upon which the call is ended as lost.
+        When both sides ask at once it is asked again after a while, twice at most. Raises ``CallRejected`` when the
+        peer refuses, ``CallTimedOut`` when it does not answer, upon which the call is ended as lost, or is over.
         """
-        if self._own_invite is not None or self._successes or self.is_over:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await self._offer(description)
+            except CallRejected as refusal:
+                if refusal.status != 491 or tries == _OFFER_TRIES:
+                    raise
+            await self._stack.pause(glare_pause(self.state))
+            if description.version <= self.local_sdp.version:  # the peer was first, and we answered meanwhile
+                description = replace(description, version=self.local_sdp.version + 1)
+
+    async def _offer(self, description: SessionDescription) -> SessionDescription:
+        if self.is_over:
+            raise CallTimedOut("the call is over")
+        if self._own_invite is not None or self._successes:
             raise CallRejected(491, reason_phrase(491), detail="another change of this call is under way")
         outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         timer = self.session.headers()
@@ -230,12 +250,20 @@ class Dialog:
             self._transfers.receive_notify(exchange)
         elif request.method == "OPTIONS":
             self._stack.answer(exchange, 200, headers=[ALLOW, ACCEPT])
+        elif request.method == "PRACK":
+            self._receive_prack(exchange)
         else:
             self._stack.answer(exchange, 405, headers=[ALLOW])
 
     def _receive_bye(self, exchange: Exchange) -> None:
         self._stack.answer(exchange, 200)
         self._end(EndedBy.FAR, exchange.request.headers.first("Reason"))
+
+    def _receive_prack(self, exchange: Exchange) -> None:
+        if self.on_prack is None:
+            self._stack.answer(exchange, 481)
+        else:
+            self.on_prack(exchange)
 
     def _receive_info(self, exchange: Exchange) -> None:
         self._stack.answer(exchange, 200)
@@ -313,7 +341,7 @@ class Dialog:
             ],
             body=description.encode(),
         )
-        success = _Success(self._stack, exchange, response, self._on_unacknowledged)
+        success = Success(self._stack, exchange, response, self._on_unacknowledged)
         self._successes[response.cseq.number] = success
         exchange.on_ack = self.receive_ack
         exchange.respond(response)
@@ -420,58 +448,6 @@ class Dialog:
         for success in self._successes.values():
             success.settle(None)
         self._successes.clear()
-
-
-class _Success:
-    """One 2xx of ours that waits for its ACK."""
-
-    def __init__(
-        self, stack: Stack, exchange: Exchange, response: Response, on_unacknowledged: Callable[[], None]
-    ) -> None:
-        self.exchange = exchange
-        self.acknowledged: asyncio.Future[Request | None] = asyncio.get_running_loop().create_future()
-        self._stack = stack
-        self._on_unacknowledged = on_unacknowledged
-        self._retransmission = SuccessRetransmission(response, stack.timers, stack.agenda.now())
-        self._appointment: Appointment = self._arrange()
-
-    def _arrange(self) -> Appointment:
-        return self._stack.agenda.call_at(self._retransmission.next_deadline, self._timeout)
-
-    def _timeout(self) -> None:
-        for action in self._retransmission.timeout(self._stack.agenda.now()):
-            if isinstance(action, Send):
-                self._stack.transmit(action.message, self.exchange.reply_to)
-            elif isinstance(action, Fail):
-                self._on_unacknowledged()
-                return
-        self._appointment = self._arrange()
-
-    def settle(self, ack: Request | None) -> None:
-        """Stop repeating."""
-        self._appointment.cancel()
-        if not self.acknowledged.done():
-            self.acknowledged.set_result(ack)
-
-
-def answer_in(body: bytes, offer: SessionDescription) -> SessionDescription:
-    """Read the peer's answer to our offer, narrowed to what was offered.
-
-    Raises ``CallRejected`` (488) when there is none that makes sense.
-    """
-    try:
-        description = narrowed(parse_sdp(body), offer)
-    except SdpError as error:
-        raise CallRejected(488, reason_phrase(488), detail=f"the far end's answer is unusable: {error}") from None
-    if description.rejected or description.audio is None:
-        raise CallRejected(488, reason_phrase(488), detail="the far end's answer accepts no audio")
-    return description
-
-
-def refuse_sdp(stack: Stack, exchange: Exchange, error: SdpError) -> None:
-    """Refuse an offer: 488 when we merely cannot do it, 400 when it is nonsense."""
-    status, reason = (488, "") if isinstance(error, NotAcceptable) else (400, "Bad Session Description")
-    stack.answer(exchange, status, reason, headers=[warning(str(error))])
 
 
 def _fail(outcome: asyncio.Future[Response], error: Exception) -> None:

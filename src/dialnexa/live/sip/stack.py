@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -19,11 +20,11 @@ from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.transaction import MAGIC_COOKIE, Failure
 from dialnexa.live.sip.transport import Transport
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "REFER", "NOTIFY")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "REFER", "NOTIFY", "PRACK")
 """What we understand; goes into Allow."""
 ALLOW = ("Allow", ", ".join(METHODS))
 ACCEPT = ("Accept", "application/sdp")
-EXTENSIONS = ("timer", "replaces")
+EXTENSIONS = ("timer", "replaces", "100rel")
 """Option tags we support (RFC 3261 §19.2)."""
 SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 
@@ -109,6 +110,15 @@ class Stack:
         request.__dict__.pop("via", None)
         if self.user_agent:
             request.headers.set("User-Agent", self.user_agent)
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass, as the agenda counts it."""
+        over = asyncio.Event()
+        appointment = self.agenda.call_later(seconds, over.set)
+        try:
+            await over.wait()
+        finally:
+            appointment.cancel()
 
     # --- where peers are -------------------------------------------------------------------------------------------
 
