@@ -7,6 +7,9 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MOST_WORKERS = 64
+"""Workers of one ``dialnexa up``."""
+
 
 class Settings(BaseSettings):
     """What an operator may set. Nothing is needed on a laptop."""
@@ -34,6 +37,12 @@ class Settings(BaseSettings):
         default=None, description="Whose certificates are believed, in PEM; empty: those the system believes."
     )
     rtp_ports: str = Field(default="20000-29999", description="UDP ports for media, first-last.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_WORKERS,
+        description="Worker processes of `dialnexa up`, one for each core.",
+    )
     capacity: int = Field(default=100, description="Calls one worker accepts at once.")
     concurrency_limit: int = Field(default=25, description="Concurrent calls of a new workspace.")
     rate_limit_key_per_minute: int = Field(default=600, ge=0, description="Requests of one API key; 0: no limit.")

@@ -91,12 +91,14 @@ async def _disk(settings: Settings) -> list[Finding]:
 async def _ports(settings: Settings) -> list[Finding]:
     found = [await _http(settings), _sip(settings)]
     ports = PortRange.parse(settings.rtp_ports)
-    grade = "good" if ports.free >= settings.capacity else "bad"
+    needed = settings.capacity * settings.workers
+    grade = "good" if ports.free >= needed else "bad"
+    who = "this worker takes" if settings.workers == 1 else f"{settings.workers} workers take"
     found.append(
         Finding(
             grade,
             "RTP ports",
-            f"UDP {settings.rtp_ports} holds {ports.free} calls; this worker takes {settings.capacity}. "
+            f"UDP {settings.rtp_ports} holds {ports.free} calls; {who} {needed}. "
             "Open this range in your firewall for carriers.",
         )
     )
@@ -121,10 +123,10 @@ async def _http(settings: Settings) -> Finding:
 
 
 def _sip(settings: Settings) -> Finding:
-    uri = running_sip(settings)
-    if uri is None:
+    uris = running_sip(settings)
+    if not uris:
         return _port("SIP", settings.sip_host, settings.sip_port, socket.SOCK_DGRAM)
-    return Finding("good", "SIP", f"a worker runs at {uri}")
+    return Finding("good", "SIP", f"{'a worker runs' if len(uris) == 1 else 'workers run'} at {', '.join(uris)}")
 
 
 def _port(name: str, host: str, port: int, kind: socket.SocketKind) -> Finding:

@@ -20,6 +20,10 @@ HttpPort = Annotated[
 SipPort = Annotated[
     int | None, typer.Option("--sip-port", help="UDP port for SIP, 5060 if not given; 0 takes a free one.")
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Worker processes, one for each core that shall carry calls; 1 if not given."),
+]
 ReadyFile = Annotated[
     Path | None, typer.Option("--ready-file", help="Write JSON here once all parts answer: addresses, keys, pid.")
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dialnexa.kit.process import alive
-from dialnexa.settings import Settings
+from dialnexa.settings import MOST_WORKERS, Settings
 
 
 def running_api(settings: Settings) -> str | None:
@@ -16,10 +16,14 @@ def running_api(settings: Settings) -> str | None:
     return f"http://{settings.http_host}:{facts['port']}" if facts else None
 
 
-def running_sip(settings: Settings) -> str | None:
-    """Return the SIP address of the worker that runs on this folder on this machine, ``None`` when none does."""
-    facts = _role(settings, "worker")
-    return str(facts["sip_uri"]) if facts else None
+def running_sip(settings: Settings) -> list[str]:
+    """Return the SIP addresses of the workers that run on this folder on this machine, the first one first."""
+    return [str(facts["sip_uri"]) for name in worker_names(MOST_WORKERS) if (facts := _role(settings, name))]
+
+
+def worker_names(count: int) -> list[str]:
+    """Return what the workers of a machine are called: ``worker``, ``worker-2``, ``worker-3``…"""
+    return ["worker", *(f"worker-{number}" for number in range(2, count + 1))]
 
 
 def ready_file(folder: Path, role: str) -> Path:

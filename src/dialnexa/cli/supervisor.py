@@ -27,10 +27,14 @@ class RoleFailed(Exception):
 
 
 class Role:
-    """One child process (``api`` or ``worker``) that is started again whenever it dies unasked."""
+    """One child process that is started again whenever it dies unasked."""
 
-    def __init__(self, name: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
-        self.name = name
+    def __init__(
+        self, command: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], *, name: str = ""
+    ) -> None:
+        """``command``: ``api`` or ``worker``. ``name`` tells several of one command apart, in logs and files."""
+        self.name = name = name or command
+        self._command = command
         self._arguments = arguments
         self._ready_file = ready_file(folder, name)
         self.log_file = folder / f"{name}.log"
@@ -74,7 +78,7 @@ class Role:
 
     async def _spawn(self) -> None:
         self._ready_file.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "dialnexa.cli.main", self.name, *self._arguments]
+        command = [sys.executable, "-m", "dialnexa.cli.main", self._command, *self._arguments]
         with self.log_file.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *command,

@@ -6,9 +6,7 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,12 +19,13 @@ from rich.markup import escape
 
 from dialnexa.cli.follow import ApiRefused, follow_call, place_call
 from dialnexa.cli.installation import Installation
-from dialnexa.cli.mistakes import Mistake
-from dialnexa.cli.options import Data, DrainSeconds, HttpPort, ReadyFile, SipPort, settings_with
+from dialnexa.cli.options import Data, DrainSeconds, HttpPort, ReadyFile, SipPort, Workers, settings_with
+from dialnexa.cli.ports import settle_http, settle_sip, spaced
 from dialnexa.cli.preparing import prepare
 from dialnexa.cli.role import write_ready_file
+from dialnexa.cli.running import worker_names
 from dialnexa.cli.supervisor import Role, RoleFailed
-from dialnexa.kit.process import AlreadyRunning, free_port, hold, port_is_free
+from dialnexa.kit.process import AlreadyRunning, hold
 from dialnexa.live.sandbox.scripts import TEST_NUMBERS
 from dialnexa.settings import Settings
 
@@ -46,9 +45,12 @@ def up(
     ready_file: ReadyFile = None,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Place the demo call first.")] = True,
     drain_seconds: DrainSeconds = None,
+    workers: Workers = None,
 ) -> None:
     """Start everything on this machine, place a demo call, and stay up until Ctrl-C or SIGTERM."""
-    settings = settings_with(data=data, http_port=http_port, sip_port=sip_port, drain_seconds=drain_seconds)
+    settings = settings_with(
+        data=data, http_port=http_port, sip_port=sip_port, drain_seconds=drain_seconds, workers=workers
+    )
     console, complaints = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         with hold(settings.data):
@@ -72,20 +74,23 @@ class _Running:
 
     installation: Installation
     api_url: str
-    sip_uri: str
+    sip_uris: list[str]
+    """One for each worker; without an edge before them, calls come in at the first."""
     api: Role
-    worker: Role
+    workers: list[Role]
 
     def facts(self) -> dict[str, object]:
         """What the ready file says."""
         return {
             "api_url": self.api_url,
-            "sip_uri": self.sip_uri,
+            "sip_uri": self.sip_uris[0],
+            "sip_uris": self.sip_uris,
             **self.installation.facts(),
             "test_numbers": sorted(TEST_NUMBERS),
             "pid": os.getpid(),
             "api_pid": self.api.pid,
-            "worker_pid": self.worker.pid,
+            "worker_pid": self.workers[0].pid,
+            "worker_pids": [worker.pid for worker in self.workers],
         }
 
 
@@ -94,12 +99,12 @@ async def _run(settings: Settings, ready_file: Path | None, demo: bool, console:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    settings = _with_free_ports(settings, console)
+    api, workers = _roles(settings, console)
     installation = await prepare(settings)
-    api, worker = _roles(settings)
     try:
-        api_facts, worker_facts = await asyncio.gather(api.start(), worker.start())
-        running = _Running(installation, str(api_facts["api_url"]), str(worker_facts["sip_uri"]), api, worker)
+        api_facts, *worker_facts = await asyncio.gather(api.start(), *(worker.start() for worker in workers))
+        sip_uris = [str(facts["sip_uri"]) for facts in worker_facts]
+        running = _Running(installation, str(api_facts["api_url"]), sip_uris, api, workers)
         if ready_file:
             write_ready_file(ready_file, running.facts())
         if demo:
@@ -110,7 +115,7 @@ async def _run(settings: Settings, ready_file: Path | None, demo: bool, console:
         console.print("[dim]stopping: new calls are refused, live calls may finish…[/dim]")
     finally:
         api.signal(signal.SIGUSR1)  # from now on the API refuses new calls but still answers questions
-        await worker.stop(settings.drain_seconds + _STOP_MARGIN_S)
+        await asyncio.gather(*(worker.stop(settings.drain_seconds + _STOP_MARGIN_S) for worker in workers))
         await api.stop(_STOP_MARGIN_S)
         _forget(ready_file)
 
@@ -120,38 +125,22 @@ def _forget(ready_file: Path | None) -> None:
         ready_file.unlink(missing_ok=True)
 
 
-def _roles(settings: Settings) -> tuple[Role, Role]:
+def _roles(settings: Settings, console: Console) -> tuple[Role, list[Role]]:
+    """Settle every port now, so that a restarted role comes back on the same one, and make the roles."""
     folder = settings.data / "logs"
     folder.mkdir(parents=True, exist_ok=True)
+    http_port = settle_http(settings.http_host, settings.http_port, console)
+    sip_ports = settle_sip(settings.sip_host, settings.sip_port, settings.workers, console)
     common = ["--data", str(settings.data)]
-    public = {"DIALNEXA_PUBLIC_URL": settings.public_url or f"http://{settings.http_host}:{settings.http_port}"}
-    api = Role("api", [*common, "--http-port", str(settings.http_port)], folder, public)
-    worker = Role(
-        "worker",
-        [*common, "--sip-port", str(settings.sip_port), "--drain-seconds", str(settings.drain_seconds)],
-        folder,
-        public,
-    )
-    return api, worker
-
-
-def _with_free_ports(settings: Settings, console: Console) -> Settings:
-    """Settle both ports now, so that a restarted role comes back on the same one."""
-    http = _settle("HTTP", settings.http_host, settings.http_port, (socket.SOCK_STREAM,), console)
-    sip = _settle("SIP", settings.sip_host, settings.sip_port, (socket.SOCK_DGRAM, socket.SOCK_STREAM), console)
-    return settings.model_copy(update={"http_port": http, "sip_port": sip})
-
-
-def _settle(name: str, host: str, port: int, kinds: Sequence[socket.SocketKind], console: Console) -> int:
-    if port and port_is_free(host, port, *kinds):
-        return port
-    try:
-        taken = free_port(host, *kinds)
-    except OSError as error:
-        raise Mistake(f"{name} cannot listen on {host}: {error.strerror}. Check DIALNEXA_{name}_HOST.") from None
-    if port:
-        console.print(f"[yellow]{name} port {port} is busy, using {taken}.[/yellow]")
-    return taken
+    public = {"DIALNEXA_PUBLIC_URL": settings.public_url or f"http://{settings.http_host}:{http_port}"}
+    api = Role("api", [*common, "--http-port", str(http_port)], folder, public)
+    drain = ["--drain-seconds", str(settings.drain_seconds)]
+    workers: list[Role] = []
+    for number, name in enumerate(worker_names(settings.workers)):
+        arguments = [*common, *drain, "--sip-port", str(sip_ports[number])]
+        tls = {"DIALNEXA_SIP_TLS_PORT": str(spaced(settings.sip_tls_port, number))}
+        workers.append(Role("worker", arguments, folder, public | tls, name=name))
+    return api, workers
 
 
 async def _demo_call(running: _Running, console: Console, stop: asyncio.Event) -> None:
@@ -202,7 +191,8 @@ def _say_where(running: _Running, settings: Settings, console: Console) -> None:
     print_ = partial(console.print, soft_wrap=True)
     print_(f"\n[bold]DialNexa is up[/bold]   data in {settings.data.resolve()}")
     print_(f"  API          {running.api_url}/v1      reference: {running.api_url}/docs")
-    print_(f"  SIP          {running.sip_uri}")
+    for number, uri in enumerate(running.sip_uris):
+        print_(f"  {'SIP' if number == 0 else '   '}          {uri}")
     print_(f"  secret key   {keys.secret_key}")
     print_(f"  test key     {keys.test_secret_key}")
     print_(f"  publishable  {keys.publishable_key}")
