@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from dialnexa.cli.benchmark.callers import Story
 from dialnexa.cli.benchmark.figures import GOALS, Measurement, Run
 from dialnexa.cli.benchmark.hearing import Heard
+from dialnexa.cli.benchmark.overload import OverloadRun
+from dialnexa.cli.benchmark.rate import RateRun
+from dialnexa.cli.benchmark.soak import SoakRun
 from dialnexa.cli.benchmark.watch import WatchedClock
 from dialnexa.live.media.clock import PHASE_S
 
@@ -64,14 +68,15 @@ def test_what_begins_in_one_turn_of_the_caller_is_not_looked_for_in_the_next():
 def measured(**changes: object) -> Measurement:
     """Return a quiet subject."""
     quiet: dict[str, object] = {
-        "cpu_s": 0.0, "clock_thread_s": 0.0, "waited_s": 0.0, "rss_kb": 100_000, "legs": 0, "tasks": 3, "files": 20,
+        "cpu_s": 0.0, "clock_thread_s": 0.0, "waited_s": 0.0, "rss_kb": 100_000,
+        "legs": 0, "dialogs": 0, "transactions": 0, "ports": 0, "tasks": 3, "files": 20,
         "late": [], "own_late": [], "turns": 0, "waterfalls": [], "profile": [],
     }  # fmt: skip
     return {**quiet, **changes}  # type: ignore[typeddict-item]
 
 
 def run_of(end: Measurement, after: Measurement) -> Run:
-    return Run(100, 10.0, measured(), measured(), end, after, [0.002], [call(100)], [0.0], 1.0)
+    return Run(100, 0, 10.0, measured(), measured(), end, after, [0.002], [call(100)], [0.0], 1.0)
 
 
 def test_cpu_memory_and_lateness_are_shared_out():
@@ -90,7 +95,7 @@ def test_cpu_memory_and_lateness_are_shared_out():
 
 def test_what_is_left_after_hang_up_misses_a_goal():
     facts = run_of(measured(cpu_s=1.0), measured(legs=1, files=22)).facts()
-    assert facts["left_over"] == {"legs": 1, "tasks": 0, "files": 2}
+    assert facts["left_over"] == {"legs": 1, "dialogs": 0, "ports": 0, "tasks": 0, "files": 2}
     missed = [goal.name for goal in GOALS if goal.met(facts) is False]
     assert missed == ["legs left after hang-up", "files left after hang-up"]
 
@@ -113,3 +118,38 @@ async def test_lateness_while_others_had_the_core_is_not_our_own(monkeypatch: py
     await clock.sleep_until(1000.0 + PHASE_S)
     assert list(clock.late) == [pytest.approx(0.03), pytest.approx(0.031 - PHASE_S)]
     assert list(clock.own) == [pytest.approx(0.005), pytest.approx(0.006)]
+
+
+def story(status: int, *, retry_after: bool = False, after_s: float = 0.01) -> Story:
+    return Story(status, {status: after_s} if status else {}, retry_after, repeats=0)
+
+
+def test_a_call_rate_counts_whom_it_reached_and_how_soon():
+    stories = [story(200, after_s=0.002), story(200, after_s=0.004), story(503), story(0)]
+    facts = RateRun(
+        75, 1.0, 10.0, stories, 0.3, measured(), measured(), measured(cpu_s=4.0), measured(), [0.0], 1.0
+    ).facts()
+    assert facts["answers"] == {"200": 2, "503": 1, "none": 1}
+    assert facts["not_answered"] == 2
+    assert facts["setup_ms"] == {"p50": 3.0, "p95": 3.9, "p99": 3.98, "max": 4.0}
+    assert facts["setup_cpu_ms_per_call"] == 3
+    assert facts["cpu_percent_of_a_core"] == 40
+
+
+def test_overload_wants_503_with_a_time_to_come_again():
+    stories = [story(200), story(503, retry_after=True), story(503), story(486), story(0)]
+    calm, pressed = [call(100)], [call(100, late={50: 0.02})]
+    found = OverloadRun(1, 100, stories, calm, pressed, 0, 2, measured(), measured(), measured(), [0.0], 1.0)
+    facts = found.facts()
+    assert (facts["refused_otherwise"], facts["without_retry_after"], facts["unanswered"]) == (1, 1, 1)
+    assert facts["pacing_before_ms"] == pytest.approx({"p50": 0, "p95": 0, "p99": 0, "max": 0}, abs=0.01)
+    assert isinstance(pacing := facts["pacing_during_ms"], dict)
+    assert pacing["max"] == pytest.approx(20, abs=0.01)
+
+
+def test_a_soak_judges_memory_by_its_second_half():
+    grows_at_first = [120_000 if each < 20 else 150_000 + 1024 * (each - 20) for each in range(40)]
+    samples = [(each * 100, measured(rss_kb=held)) for each, held in enumerate(grows_at_first)]
+    facts = SoakRun(30, 2.0, [story(200)] * 4000, samples, measured(), measured(transactions=2), 1.0).facts()
+    assert facts["growth_mb_per_1000_calls"] == pytest.approx(10)
+    assert facts["transactions_left"] == 2

@@ -266,22 +266,3 @@ def _held(kind: socket.SocketKind) -> Generator[int]:
         if kind is socket.SOCK_STREAM:
             other.listen()
         yield other.getsockname()[1]
-
-
-# --- the bench -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.alone
-def test_bench_gives_every_figure() -> None:
-    ran = installed("bench", "--calls", "5", "--seconds", "2", "--json")
-    assert ran.code == 0, ran.complaint
-    report = json.loads(ran.out)
-    assert report["machine"].keys() >= {"cores", "processor", "python", "dialnexa", "date"}
-    (figures,) = report["runs"]
-    assert figures["calls"] == 5
-    assert figures["cpu_percent_per_call"] > 0
-    assert figures["calls_per_core"] > 0
-    assert isinstance(figures["memory_mb_per_call"], float)
-    for name in ("tick_lateness_ms", "pacing_ms", "setup_ms"):
-        assert figures[name].keys() >= {"p50", "p99", "max"}, figures
-    assert figures["left_over"]["legs"] == 0

@@ -25,7 +25,7 @@ from tests.e2e import sipp
 from tests.e2e.station import Station, complaint
 from tests.e2e.stunnel import Certificate, issue, unwrapping, wrapping
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.asyncio(loop_scope="module")]
 
 CALLS = 200
 PER_SECOND = 20

@@ -1,130 +1,107 @@
-"""``dialnexa bench``: how many calls one core of this machine carries, with figures anyone can repeat."""
+"""``dialnexa bench``: what one core of this machine carries, with figures anyone can repeat."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
-import time
-from importlib import metadata
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
-from dialnexa.cli.benchmark.figures import GOALS, FunctionShare, Run
-from dialnexa.cli.benchmark.running import run
+from dialnexa.cli.benchmark import capacity as capacity_mode
+from dialnexa.cli.benchmark import figures
+from dialnexa.cli.benchmark import overload as overload_mode
+from dialnexa.cli.benchmark import rate as rate_mode
+from dialnexa.cli.benchmark import soak as soak_mode
+from dialnexa.cli.benchmark.report import RESULTS, Manner, Result
 
-_RESULTS = Path("bench/results")
-_LIBRARIES = ("dialnexa", "uvloop", "numpy", "onnxruntime")
+app = typer.Typer(
+    help="Measure what one core of this machine carries, over real SIP and RTP on loopback with instant provider "
+    "fakes. Without a mode: all of them, in a few minutes.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
-Facts = dict[str, object]
+_PER_CORE = (
+    "calls per core: 100 % divided by the CPU of one call; plan for 80 % of it. Lateness of our own: what waiting for "
+    "a core that others used does not explain."
+)
+_STAMPED = "Answers are stamped by the kernel as they arrive, so the load's own lateness is in no figure."
+
+Calls = Annotated[int, typer.Option(min=1, help="How many calls.")]
+Seconds = Annotated[float, typer.Option(min=1, help="How long to measure.")]
+Rate = Annotated[float, typer.Option(min=0.1, help="New calls per second.")]
+Hold = Annotated[float, typer.Option(min=0, help="How long each call lasts, in seconds.")]
+Profile = Annotated[bool, typer.Option("--profile", help="Also say which functions take the CPU time.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+Save = Annotated[bool, typer.Option("--save", help=f"Also write them as JSON under {RESULTS}/.")]
 
 
-def bench(
-    calls: Annotated[int, typer.Option(min=1, help="Concurrent calls.")] = 100,
-    seconds: Annotated[float, typer.Option(min=1, help="How long to measure.")] = 20.0,
+@app.callback()
+def everything(context: typer.Context, as_json: Json = False, save: Save = False) -> None:
+    """Run every mode with its defaults, when none is named."""
+    if context.invoked_subcommand is None:
+        capacity(as_json=as_json, save=save)
+        rate(as_json=as_json, save=save)
+        overload(as_json=as_json, save=save)
+        soak(calls=2000, as_json=as_json, save=save)
+
+
+@app.command()
+def capacity(
+    calls: Calls = 100,
+    seconds: Seconds = 20.0,
     repeat: Annotated[int, typer.Option(min=1, help="How many runs, each with a fresh process.")] = 1,
     recording: Annotated[bool, typer.Option("--recording/--no-recording", help="Record every call.")] = True,
-    profile: Annotated[bool, typer.Option("--profile", help="Also say which functions take the CPU time.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    save: Annotated[bool, typer.Option("--save", help=f"Also write them as JSON under {_RESULTS}/.")] = False,
+    profile: Profile = False,
+    as_json: Json = False,
+    save: Save = False,
 ) -> None:
-    """Carry calls over real SIP and RTP on loopback with instant provider fakes, and print what they cost."""
-    if sys.platform != "linux":
-        typer.echo("Some figures are only known on Linux; the rest is printed.", err=True)
-    runs = [uvloop.run(run(calls, seconds, recording=recording, profile=profile)) for _ in range(repeat)]
-    report: Facts = {"machine": _machine(), "recording": recording, "runs": [_facts(each) for each in runs]}
-    if as_json:
-        typer.echo(json.dumps(report))
-    else:
-        _print(report, runs, Console(highlight=False))
-    if save:
-        typer.echo(f"Saved as {_save(report, calls)}.", err=True)
+    """Carry a number of concurrent calls and print what each costs."""
+    runs = [uvloop.run(capacity_mode.run(calls, seconds, recording=recording, profile=profile)) for _ in range(repeat)]
+    facts = [{"recording": recording, **each.facts()} for each in runs]
+    name = f"capacity {calls} calls"
+    Manner(as_json, save).tell(Result(name, facts, figures.GOALS, runs[-1].end["profile"], _PER_CORE))
 
 
-def _facts(each: Run) -> Facts:
-    facts = each.facts()
-    facts["goals_missed"] = [goal.name for goal in GOALS if goal.met(facts) is False]
-    if each.end["profile"]:
-        facts["profile"] = each.end["profile"]
-    return facts
+@app.command()
+def rate(
+    per_second: Rate = 75.0,
+    seconds: Seconds = 20.0,
+    hold: Hold = 1.0,
+    profile: Profile = False,
+    as_json: Json = False,
+    save: Save = False,
+) -> None:
+    """Place calls at a steady rate and print how soon each is tried, rings and is answered."""
+    found = uvloop.run(rate_mode.run(per_second, seconds, hold, profile=profile))
+    name = f"rate {per_second:g} per second"
+    Manner(as_json, save).tell(Result(name, [found.facts()], rate_mode.GOALS, found.profile, _STAMPED))
 
 
-def _machine() -> dict[str, object]:
-    return {
-        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "cores": os.cpu_count(),
-        "processor": _processor(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in _LIBRARIES},
-    }
+@app.command()
+def overload(
+    running: Annotated[int, typer.Option(min=1, help="Calls that run before and must not notice.")] = 150,
+    per_second: Rate = 150.0,
+    seconds: Seconds = 15.0,
+    profile: Profile = False,
+    as_json: Json = False,
+    save: Save = False,
+) -> None:
+    """Offer more calls than the core can carry and print what the running ones notice of it."""
+    found = uvloop.run(overload_mode.run(running, per_second, seconds, profile=profile))
+    name = f"overload {per_second:g} per second"
+    Manner(as_json, save).tell(Result(name, [found.facts()], overload_mode.GOALS, found.profile, _STAMPED))
 
 
-def _print(report: Facts, runs: list[Run], console: Console) -> None:
-    table = Table(show_header=len(runs) > 1, box=None, padding=(0, 2))
-    table.add_column("")
-    for number in range(len(runs)):
-        table.add_column(f"run {number + 1}")
-    every = [each.facts() for each in runs]
-    for name in every[0]:
-        table.add_row(name.replace("_", " "), *(_words(facts[name]) for facts in every))
-    console.print(table)
-    console.print()
-    _print_goals(every, console)
-    if profile := runs[-1].end["profile"]:
-        _print_profile(profile, console)
-    console.print(f"[dim]{_words(report['machine'])}[/dim]")
-    console.print(
-        "[dim]calls per core: 100 % divided by the CPU of one call; plan for 80 % of it. Lateness of our own: what "
-        "waiting for a core that others used does not explain.[/dim]"
-    )
-
-
-def _print_goals(every: list[Facts], console: Console) -> None:
-    table = Table(box=None, padding=(0, 2))
-    for title in ("contract", "at most", "measured", ""):
-        table.add_column(title)
-    for goal in GOALS:
-        values = [value for facts in every if (value := goal.value(facts)) is not None]
-        met = all(value <= goal.most for value in values)
-        verdict = ("met" if met else "missed") if values else "not measured"
-        table.add_row(goal.name, f"{goal.most:g}", "  ".join(f"{value:g}" for value in values), verdict)
-    console.print(table)
-    console.print()
-
-
-def _print_profile(profile: list[FunctionShare], console: Console) -> None:
-    table = Table(box=None, padding=(0, 2))
-    for title in ("own %", "within %", "function"):
-        table.add_column(title)
-    for line in profile:
-        table.add_row(f"{line['own_percent']:g}", f"{line['within_percent']:g}", line["function"])
-    console.print(table)
-    console.print()
-
-
-def _words(value: object) -> str:
-    if isinstance(value, dict):
-        return "  ".join(f"{key} {each}" for key, each in value.items())  # pyright: ignore[reportUnknownVariableType]
-    return str(value)
-
-
-def _save(report: Facts, calls: int) -> Path:
-    _RESULTS.mkdir(parents=True, exist_ok=True)
-    path = _RESULTS / time.strftime(f"%Y-%m-%d-%H%M-{calls}-calls.json", time.gmtime())
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return path
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as info:
-            return next(line.split(":", 1)[1].strip() for line in info if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown"
+@app.command()
+def soak(
+    calls: Calls = 10_000,
+    per_second: Rate = 30.0,
+    hold: Hold = 2.0,
+    as_json: Json = False,
+    save: Save = False,
+) -> None:
+    """Make thousands of short calls and print what is left of them."""
+    found = uvloop.run(soak_mode.run(calls, per_second, hold))
+    Manner(as_json, save).tell(Result(f"soak {calls} calls", [found.facts()], soak_mode.GOALS))

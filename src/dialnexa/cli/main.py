@@ -37,7 +37,7 @@ COMMANDS = {
     "keys": _Command("dialnexa.cli.keys", "keys", "Print the API keys and the demo agent's ids."),
     "call": _Command("dialnexa.cli.call", "call", "Place a call and print what is said."),
     "doctor": _Command("dialnexa.cli.doctor", "doctor", "Check ports, NAT, trunks, models and disk."),
-    "bench": _Command("dialnexa.cli.bench", "bench", "Measure how many calls one core of this machine carries."),
+    "bench": _Command("dialnexa.cli.bench", "app", "Measure what one core of this machine carries."),
 }
 
 

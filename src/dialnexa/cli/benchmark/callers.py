@@ -12,17 +12,17 @@ import socket
 import struct
 import time
 from array import array
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from dialnexa.cli.benchmark.dialler import ANCILLARY, Attempt, Dialler, Unanswered, arrival, media_of, stamped_socket
 from dialnexa.cli.benchmark.hearing import Heard
 from dialnexa.live.line import FRAME_S, FRAME_SAMPLES
 from dialnexa.live.media.g711 import SILENCE, Codec, encode
 from dialnexa.live.rtp.packet import HEADER_BYTES, header
 from dialnexa.live.sandbox.audio import phrase
-from dialnexa.live.sip.endpoint import Dialog, SipEndpoint
-from dialnexa.live.sip.sdp import make_offer
 
 SPEAK_FRAMES = 150
 CYCLE_FRAMES = 300
@@ -30,9 +30,6 @@ CYCLE_FRAMES = 300
 _SLICES = 4
 _GAP_S = 0.005
 """Between two calls being placed."""
-_STAMP = 35
-"""``SO_TIMESTAMPNS`` of Linux; the socket module has no name for it."""
-_ANCILLARY = socket.CMSG_SPACE(16)
 _SILENCE = SILENCE[Codec.PCMU]
 
 
@@ -45,7 +42,7 @@ class Caller:
     target: tuple[str, int] = ("", 0)
     sequence: int = 0
     heard: Heard = field(default_factory=Heard)
-    dialog: Dialog | None = None
+    attempt: Attempt | None = None
 
     def send(self, cycle: list[bytes]) -> None:
         """Send the next frame of the cycle, and note where speech begins and ends."""
@@ -65,8 +62,8 @@ class Caller:
         """Take what arrived since the last look."""
         try:
             while True:
-                data, extra, _, _ = self.udp.recvmsg(2048, _ANCILLARY)
-                arrived = _seconds(extra[0][2]) if extra else time.time()
+                data, extra, _, _ = self.udp.recvmsg(2048, ANCILLARY)
+                arrived = arrival(extra)
                 (stamp,) = struct.unpack_from("!I", data, 4)
                 self.heard.note(arrived, stamp, data[HEADER_BYTES:] != _SILENCE)
         except OSError:  # nothing more to read
@@ -82,36 +79,51 @@ def speech_cycle() -> list[bytes]:
     return [encoded[start : start + FRAME_SAMPLES] for start in range(0, len(encoded), FRAME_SAMPLES)]
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What came of one call of the load."""
+
+    status: int
+    """The final status; 0: none came."""
+    heard: dict[int, float]
+    """Status → seconds after the INVITE."""
+    retry_after: bool
+    """Whether a refusal said when to come again."""
+    repeats: int
+    """INVITEs sent again because nobody answered."""
+    parted: bool = True
+    """Whether the far end confirmed the hang-up."""
+
+
 class Load:
     """All callers of a run, on one grid of their own."""
 
-    def __init__(self, subject_port: int) -> None:
-        self._port = subject_port
+    def __init__(self, dialler: Dialler) -> None:
+        self._dialler = dialler
         self._cycle = speech_cycle()
         self.callers: list[Caller] = []
         self.late = array("d")
         """How late each slice of the callers' own grid was since ``forget`` (s)."""
 
-    async def place(self, count: int, endpoint: SipEndpoint) -> list[float]:
-        """Place calls one after the other; return each set-up time (INVITE to 200), in seconds."""
-        times: list[float] = []
+    async def place(self, count: int) -> list[Story]:
+        """Place calls one after the other and keep them up; return what came of each."""
+        stories: list[Story] = []
         for _ in range(count):
-            caller = Caller(_stamped_socket(), random.randrange(CYCLE_FRAMES))
-            began = time.monotonic()
-            call = endpoint.dial(
-                "+14155550100",
-                from_user="+12025550100",
-                host="127.0.0.1",
-                port=self._port,
-                offer=make_offer("127.0.0.1", caller.udp.getsockname()[1]),
-            )
-            caller.dialog = await call.answered(lambda _progress: None)
-            times.append(time.monotonic() - began)
-            remote = caller.dialog.remote_sdp
-            caller.target = (remote.address, remote.port)
-            self.callers.append(caller)
+            caller = Caller(stamped_socket(), random.randrange(CYCLE_FRAMES))
+            stories.append(await self._connect(caller))
             await asyncio.sleep(_GAP_S)
-        return times
+        return stories
+
+    async def call(self, hold_s: float) -> Story:
+        """Make one call, talk that long, hang up, and tell what came of it."""
+        with closing(stamped_socket()) as udp:
+            caller = Caller(udp, random.randrange(CYCLE_FRAMES))
+            story = await self._connect(caller)
+            if caller not in self.callers:
+                return story
+            await asyncio.sleep(hold_s)
+            self.callers.remove(caller)
+            return await self._part(caller, story)
 
     async def talk(self) -> None:
         """Keep all callers on their grid until cancelled; spread over each 20 ms, so that the load has no bursts."""
@@ -135,20 +147,31 @@ class Load:
     async def hang_up(self) -> None:
         """End all calls."""
         callers, self.callers = self.callers, []
-        await asyncio.gather(*(caller.dialog.hang_up() for caller in callers if caller.dialog))
+        farewells = [self._dialler.hang_up(caller.attempt) for caller in callers if caller.attempt]
+        for outcome in await asyncio.gather(*farewells, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, Unanswered):
+                raise outcome
         for caller in callers:
             caller.udp.close()
 
+    async def _connect(self, caller: Caller) -> Story:
+        attempt = self._dialler.invite(caller.udp.getsockname()[1])
+        try:
+            answer = await self._dialler.final(attempt)
+        except Unanswered:
+            return Story(0, attempt.heard, retry_after=False, repeats=attempt.repeats)
+        remote = media_of(answer) if answer.status == 200 else None
+        if remote:
+            caller.attempt, caller.target = attempt, (remote.address, remote.port)
+            self.callers.append(caller)
+        else:
+            caller.udp.close()
+        return Story(answer.status, attempt.heard, "Retry-After" in answer.headers, attempt.repeats)
 
-def _stamped_socket() -> socket.socket:
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.setblocking(False)
-    if hasattr(socket, "SO_DOMAIN"):  # Linux
-        udp.setsockopt(socket.SOL_SOCKET, _STAMP, 1)
-    udp.bind(("127.0.0.1", 0))
-    return udp
-
-
-def _seconds(timespec: bytes) -> float:
-    whole, nanoseconds = struct.unpack("qq", timespec)
-    return whole + nanoseconds / 1e9
+    async def _part(self, caller: Caller, story: Story) -> Story:
+        assert caller.attempt is not None
+        try:
+            await self._dialler.hang_up(caller.attempt)
+        except Unanswered:
+            return replace(story, parted=False)
+        return story

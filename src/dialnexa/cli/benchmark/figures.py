@@ -30,6 +30,10 @@ class Measurement(TypedDict):
     waited_s: float
     rss_kb: int
     legs: int
+    dialogs: int
+    """And calls on the way to one."""
+    transactions: int
+    ports: int
     tasks: int
     files: int
     late: list[float]
@@ -44,6 +48,8 @@ class Run:
     """One run: measurements before the calls, at both ends of the measured time, and after the last hang-up."""
 
     calls: int
+    """How many were carried."""
+    refused: int
     seconds: float
     before: Measurement
     start: Measurement
@@ -66,37 +72,31 @@ class Run:
 
     def facts(self) -> dict[str, object]:
         """Return every figure under the name it is printed with."""
-        pacing = _joined([heard.pacing() for heard in self.heard])
         packets = sum(len(heard.arrivals) for heard in self.heard)
         missing = sum(heard.missing() for heard in self.heard)
         turns = self.end["turns"] - self.start["turns"]
         return {
             "calls": self.calls,
+            "refused": self.refused,
             "seconds": round(self.seconds, 1),
             "cpu_percent_per_call": round(self.cpu_percent_per_call, 3),
             "calls_per_core": round(100 / max(self.cpu_percent_per_call, 1e-6)),
             "cpu_beside_the_clock_percent": round(self._beside_the_clock(), 1),
             "memory_mb_per_call": round(self.memory_mb_per_call, 3),
-            "tick_lateness_ms": _spread(self.end["late"], 1000),
-            "tick_lateness_of_our_own_ms": _spread(self.end["own_late"], 1000),
+            "tick_lateness_ms": spread(self.end["late"], 1000),
+            "tick_lateness_of_our_own_ms": spread(self.end["own_late"], 1000),
             "late_ticks_percent": _share(self.end["late"]),
             "late_ticks_of_our_own_percent": _share(self.end["own_late"]),
-            "core_taken_by_others_percent": round(
-                100 * (self.end["waited_s"] - self.start["waited_s"]) / self.seconds, 1
-            ),
-            "pacing_ms": _spread(pacing, 1000),
+            "core_taken_by_others_percent": taken_by_others(self.start, self.end, self.seconds),
+            "pacing_ms": pacing_of(self.heard),
             "frames_skipped_percent": round(100 * missing / max(1, packets + missing), 3),
-            "callers_lateness_ms": _spread(self.callers_late_s, 1000),
-            "setup_ms": _spread(self.setup_s, 1000),
-            "reply_ms": _spread([reply for heard in self.heard for reply in heard.replies()], 1000),
-            "hold_ms": _spread([hold for heard in self.heard for hold in heard.holds()], 1000),
+            "callers_lateness_ms": spread(self.callers_late_s, 1000),
+            "setup_ms": spread(self.setup_s, 1000),
+            "reply_ms": spread([reply for heard in self.heard for reply in heard.replies()], 1000),
+            "hold_ms": spread([hold for heard in self.heard for hold in heard.holds()], 1000),
             "waterfall_p50_ms": _waterfall(self.end["waterfalls"]),
             "agent_turns": turns,
-            "left_over": {
-                "legs": self.after["legs"] - self.before["legs"],
-                "tasks": self.after["tasks"] - self.before["tasks"],
-                "files": self.after["files"] - self.before["files"],
-            },
+            "left_over": left_over(self.before, self.after),
             "load_average": round(self.load_average, 1),
         }
 
@@ -129,7 +129,10 @@ class Goal:
         return float(found) if isinstance(found, int | float) else None
 
 
+_HELD = ("legs", "dialogs", "ports", "tasks", "files")
+NOTHING_LEFT = tuple(Goal(f"{what} left after hang-up", "left_over", what, 0.0) for what in _HELD)
 GOALS = (
+    Goal("calls refused", "refused", "", 0.0),
     Goal("CPU per call, % of a core", "cpu_percent_per_call", "", 0.32),
     Goal("memory per call, MB", "memory_mb_per_call", "", 0.5),
     Goal("pacing p99, ms", "pacing_ms", "p99", 3.0),
@@ -137,17 +140,31 @@ GOALS = (
     Goal("caller stops → agent heard, p50, ms", "reply_ms", "p50", 420.0),
     Goal("caller stops → agent heard, p95, ms", "reply_ms", "p95", 550.0),
     Goal("caller speaks → agent steps back, p50, ms", "hold_ms", "p50", 180.0),
-    Goal("legs left after hang-up", "left_over", "legs", 0.0),
-    Goal("tasks left after hang-up", "left_over", "tasks", 0.0),
-    Goal("files left after hang-up", "left_over", "files", 0.0),
+    *NOTHING_LEFT,
 )
+
+
+def left_over(before: Measurement, after: Measurement) -> dict[str, int]:
+    """Return what the subject holds after the last call that it did not hold before the first."""
+    return {what: after[what] - before[what] for what in _HELD}
+
+
+def taken_by_others(start: Measurement, end: Measurement, seconds: float) -> float:
+    """Return the per cent of the time in which the subject was ready to run and had no core."""
+    return round(100 * (end["waited_s"] - start["waited_s"]) / seconds, 1)
+
+
+def pacing_of(heard: Sequence[Heard]) -> dict[str, float]:
+    """Return how far packets came from their calls' grids, in ms."""
+    return spread(_joined([each.pacing() for each in heard]), 1000)
 
 
 def _joined(parts: Sequence[Floats]) -> Floats:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _spread(values: Sequence[float] | Floats, scale: float) -> dict[str, float]:
+def spread(values: Sequence[float] | Floats, scale: float) -> dict[str, float]:
+    """Return the usual percentiles and the worst of some values, scaled; nothing for no values."""
     if not len(values):
         return {}
     scaled = np.asarray(values, np.float64) * scale

@@ -1,4 +1,4 @@
-"""One run of the bench: a subject on a core of its own, callers in this process, from warm-up to the last hang-up."""
+"""What every mode of the bench runs on: a subject on a core of its own, and callers in this process."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import asyncio
 import json
 import os
 import sys
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import cast
 
-from dialnexa.cli.benchmark.callers import Load
-from dialnexa.cli.benchmark.figures import Measurement, Run
-from dialnexa.live.sip.endpoint import SipEndpoint
+from dialnexa.cli.benchmark.callers import Load, Story
+from dialnexa.cli.benchmark.dialler import Dialler
+from dialnexa.cli.benchmark.figures import Measurement
+from dialnexa.live.sip.timers import Timers
 
 _WARM_UP_CALLS = 4
 _WARM_UP_S = 1.5
-_SETTLE_S = 7.0
-"""From the last call placed to the first figure: more than one cycle of a caller."""
 _FAREWELL_S = 1.5
-"""From the last hang-up until nothing of the calls may be left."""
+"""From the last hang-up until nothing of the calls may be left, but what absorbs repetitions."""
 _LINE_BYTES = 1 << 24
 
 
@@ -33,10 +32,11 @@ class Subject:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, *, recording: bool) -> AsyncGenerator[Subject]:
-        """Run a subject as long as the block lasts."""
+    async def start(cls, *, recording: bool, t1_s: float) -> AsyncGenerator[Subject]:
+        """Run a subject as long as the block lasts; ``t1_s`` is its SIP timer T1."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "dialnexa.cli.benchmark.subject", *([] if recording else ["--no-recording"]),
+            sys.executable, "-m", "dialnexa.cli.benchmark.subject",
+            "--t1", str(t1_s), *([] if recording else ["--no-recording"]),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE_BYTES,
         )  # fmt: skip
         subject = cls(process)
@@ -67,51 +67,65 @@ class Subject:
         return json.loads(line)
 
 
-async def run(calls: int, seconds: float, *, recording: bool, profile: bool) -> Run:
-    """Carry that many calls for that long and say what it took. Raises ``RuntimeError`` when the subject dies."""
-    async with (
-        Subject.start(recording=recording) as subject,
-        SipEndpoint.open("127.0.0.1", 0, on_invite=lambda call: call.reject(486)) as endpoint,
-    ):
-        load = Load(subject.port)
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A subject that is warm, and a load whose callers talk."""
+
+    subject: Subject
+    load: Load
+    t1_s: float
+
+    async def forget(self) -> None:
+        """Start the figures of both anew."""
+        await self.subject.ask("forget")
+        self.load.forget()
+
+    async def quiet(self) -> Measurement:
+        """Return what is left shortly after the last hang-up."""
+        await asyncio.sleep(_FAREWELL_S)
+        return await self.subject.measure()
+
+    async def forgotten(self) -> Measurement:
+        """Return what is left once SIP may have forgotten the last call: 64*T1 later (RFC 3261 §17)."""
+        await asyncio.sleep(Timers(self.t1_s).give_up)
+        return await self.quiet()
+
+    async def stream(self, count: int, per_second: float, hold_s: float) -> list[Story]:
+        """Make calls at a steady rate, whatever becomes of them; return the story of each once all are over."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            calls: list[asyncio.Task[Story]] = []
+            for number in range(count):
+                await asyncio.sleep(max(0.0, began + number / per_second - loop.time()))
+                calls.append(group.create_task(self.load.call(hold_s)))
+        return [call.result() for call in calls]
+
+
+@asynccontextmanager
+async def stage(*, recording: bool = True, t1_s: float | None = None) -> AsyncGenerator[Stage]:
+    """Set the stage for one run. Raises ``RuntimeError`` when the subject dies."""
+    t1_s = t1_s or Timers().t1
+    async with Subject.start(recording=recording, t1_s=t1_s) as subject, Dialler.open(subject.port) as dialler:
+        load = Load(dialler)
         talking = asyncio.create_task(load.talk())
         try:
-            await _warm_up(load, endpoint)
-            found = await _measured(subject, load, endpoint, calls, seconds, profile)
+            made = Stage(subject, load, t1_s)
+            await _warm_up(made)
+            yield made
             if talking.done():  # callers that fell silent would make every figure too good
                 talking.result()
-            return found
         finally:
             talking.cancel()
             await asyncio.gather(talking, return_exceptions=True)
 
 
-async def _warm_up(load: Load, endpoint: SipEndpoint) -> None:
+async def _warm_up(made: Stage) -> None:
     """Carry a few calls first: what only the first call costs (imports, caches) is nobody's figure."""
-    await load.place(_WARM_UP_CALLS, endpoint)
+    await made.load.place(_WARM_UP_CALLS)
     await asyncio.sleep(_WARM_UP_S)
-    await load.hang_up()
+    await made.load.hang_up()
     await asyncio.sleep(_FAREWELL_S)
-
-
-async def _measured(
-    subject: Subject, load: Load, endpoint: SipEndpoint, calls: int, seconds: float, profile: bool
-) -> Run:
-    before = await subject.measure()
-    setup = await load.place(calls, endpoint)
-    await asyncio.sleep(_SETTLE_S)
-    await subject.ask("forget")
-    load.forget()
-    start, began = await subject.measure(), time.monotonic()
-    if profile:
-        await subject.ask("profile")
-    await asyncio.sleep(seconds)
-    end, lasted = await subject.measure(), time.monotonic() - began
-    heard, late = [caller.heard for caller in load.callers], list(load.late)
-    await load.hang_up()
-    await asyncio.sleep(_FAREWELL_S)
-    after = await subject.measure()
-    return Run(calls, lasted, before, start, end, after, setup, heard, late, os.getloadavg()[0])
 
 
 def _apart(subject: int) -> None:

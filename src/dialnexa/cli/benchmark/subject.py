@@ -6,6 +6,7 @@ command (``measure``, ``forget``, ``profile``), each answer a line of JSON on st
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -27,7 +28,11 @@ from dialnexa.live.media.engine import MediaEngine, favour_the_clock
 from dialnexa.live.plan import AgentPlan, CallEvent, CallPlan, Opening, TurnSpoken, VoicemailHandling
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
+from dialnexa.live.sip.timers import Timers
 from dialnexa.live.speech.instant import InstantSpeech
+
+_PORTS = (30000, 44999)
+_BUSY_FOR_S = 5
 
 _AGENT = AgentPlan(
     agent_id="agent_bench",
@@ -49,27 +54,39 @@ class Subject:
         watch: WatchedClock,
         speech: InstantSpeech,
         recordings: Path | None,
+        calls: asyncio.TaskGroup,
     ) -> None:
         self._endpoint = endpoint
         self._media = media
         self._watch = watch
         self._speech = speech
         self._recordings = recordings
-        self._ports = PortRange(30000, 44999)
+        self._calls = calls
+        self._ports = PortRange(*_PORTS)
+        self._all_ports = self._ports.free
         self._clock = SystemClock()
         self._waterfalls: list[dict[str, int]] = []
         self._turns = 0
         self._sampler = Sampler()
         self._sampling = False
 
-    async def answer(self, incoming: IncomingCall) -> None:
-        """Hold one call to its end."""
+    def take(self, incoming: IncomingCall) -> None:
+        """Answer a call, or refuse it as a worker does when one more would cost the others their grid."""
+        if self._media.overloaded:
+            incoming.reject(503, "Service Unavailable", [("Retry-After", str(_BUSY_FOR_S))])
+        else:
+            self._calls.create_task(self._answer(incoming))
+
+    async def _answer(self, incoming: IncomingCall) -> None:
+        """Hold one call to its end; nobody will listen to its recording."""
         call_id = new_id("call")
         recording = self._recordings / f"{call_id}.wav" if self._recordings else None
         plan = CallPlan(call_id, "inbound", incoming.from_user, incoming.to_user, _AGENT, recording=recording)
         plan = replace(plan, limits=replace(plan.limits, duration_s=3600))
         line = SipLine.answering(incoming, self._endpoint, self._media, self._ports, plan.limits, recording)
         await hold_call(plan, line, self._speech, self._note, clock=self._clock, control=CallControl())
+        if recording:
+            recording.unlink(missing_ok=True)
 
     def _note(self, event: CallEvent) -> None:
         if isinstance(event.what, TurnSpoken) and event.what.role == "agent":
@@ -93,6 +110,7 @@ class Subject:
 
     def _measure(self) -> dict[str, object]:
         """Return the figures so far; CPU of this process and of none of its children."""
+        counts = self._endpoint.counts()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         profile, self._sampling = self._sampler.stop() if self._sampling else [], False
         return {
@@ -101,6 +119,9 @@ class Subject:
             "waited_s": self._watch.waited_s,
             "rss_kb": _rss_kb(),
             "legs": self._media.legs,
+            "dialogs": counts.dialogs + counts.pending_calls,
+            "transactions": counts.client_transactions + counts.server_transactions,
+            "ports": self._all_ports - self._ports.free,
             "tasks": len(asyncio.all_tasks()),
             "files": len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0,
             "late": list(self._watch.late),
@@ -119,24 +140,21 @@ def _rss_kb() -> int:
     return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS"))
 
 
-async def run(record: bool) -> None:
+async def run(record: bool, timers: Timers) -> None:
     """Answer calls until the input ends."""
     with tempfile.TemporaryDirectory() as folder:
-        waiting: list[IncomingCall] = []
-        on_invite = waiting.append
         watch = WatchedClock()
+
+        def take(incoming: IncomingCall) -> None:
+            subject.take(incoming)
+
         async with (
             MediaEngine.open(clock=watch) as media,
             InstantSpeech.open() as speech,
-            SipEndpoint.open("127.0.0.1", 0, on_invite=lambda incoming: on_invite(incoming)) as endpoint,
+            SipEndpoint.open("127.0.0.1", 0, on_invite=take, timers=timers) as endpoint,
             asyncio.TaskGroup() as calls,
         ):
-            subject = Subject(endpoint, media, watch, speech, Path(folder) if record else None)
-
-            def take(incoming: IncomingCall) -> None:
-                calls.create_task(subject.answer(incoming))
-
-            on_invite = take
+            subject = Subject(endpoint, media, watch, speech, Path(folder) if record else None, calls)
             favour_the_clock()
             go_first()
             _say({"port": endpoint.address[1]})
@@ -159,4 +177,8 @@ def _say(facts: dict[str, object]) -> None:
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(run(record="--no-recording" not in sys.argv))
+    options = argparse.ArgumentParser()
+    options.add_argument("--no-recording", action="store_true")
+    options.add_argument("--t1", type=float, default=Timers().t1, help="SIP's T1 in seconds.")
+    given = options.parse_args()
+    uvloop.run(run(not given.no_recording, Timers(given.t1)))
