@@ -63,17 +63,20 @@ async def desk() -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def phone(folder: Path, mediaenc: str, ours: int, commands: str = "") -> AsyncGenerator[int]:
+async def phone(
+    folder: Path, mediaenc: str, ours: int, commands: str = "", codecs: str = "pcmu/8000/1"
+) -> AsyncGenerator[int]:
     """Run baresip, which plays back what it hears; ``commands`` are typed once it is up."""
     port = free_port(HOST, socket.SOCK_DGRAM)
     (folder / "config").write_text(
-        f"sip_listen {HOST}:{port}\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\nmodule srtp.so\n"
+        f"sip_listen {HOST}:{port}\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\nmodule g722.so\n"
+        "module opus.so\nmodule srtp.so\n"
         "module aubridge.so\nmodule_app account.so\nmodule_app menu.so\n"
         "audio_source aubridge,x\naudio_player aubridge,x\nringback_disabled yes\n"
     )
     encryption = f"mediaenc={mediaenc};" if mediaenc else ""
     (folder / "accounts").write_text(
-        f"<sip:phone@{HOST}:{ours};transport=udp>;regint=0;answermode=auto;{encryption}audio_codecs=pcmu/8000/1\n"
+        f"<sip:phone@{HOST}:{ours};transport=udp>;regint=0;answermode=auto;{encryption}audio_codecs={codecs}\n"
     )
     (folder / "contacts").write_text("")
     process = await asyncio.create_subprocess_exec(

@@ -198,4 +198,5 @@ class CallHolder:
             plan.limits,
             plan.recording,
             encryption=plan.route.encryption,
+            codecs=plan.route.codecs,
         )

@@ -6,19 +6,22 @@ import gc
 import sys
 import wave
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.live.media.fakes import Diary, FakeWire, HandClock
+from tests.live.media.speech import level_at
 
 from dialnexa.kit.clock import SystemClock
 from dialnexa.live.media.clock import PHASES
+from dialnexa.live.media.coder import ear_of, mouth_of
 from dialnexa.live.media.engine import MediaEngine, favour_the_clock
 from dialnexa.live.media.g711 import SILENCE, Codec, decode, encode
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.resample import to_line_rate
-from dialnexa.live.media.tones import keypad_tone
+from dialnexa.live.media.tones import keypad_tone, tone
 
 SPEECH = Path(__file__).with_name("data").joinpath("speech.ulaw").read_bytes()
 QUIET = SILENCE[Codec.PCMU]
@@ -252,6 +255,83 @@ async def test_a_codec_change_goes_on_in_the_new_codec(studio, tmp_path):
     studio.ticks(2)
     assert wire.payloads == [QUIET, SILENCE[Codec.PCMA], SILENCE[Codec.PCMA]]
     assert abs(int(diary.audio[-1][0]) - 3000) < 130
+
+
+@pytest.mark.parametrize("codec", [Codec.G722, Codec.OPUS])
+async def test_a_leg_of_a_codec_with_a_memory_hears_says_and_records_like_any_other(studio, tmp_path, codec):
+    leg, wire, diary = studio.call(codec, fmtp="useinbandfec=1", recording=tmp_path / "call.wav")
+    plain, plain_wire, plain_diary = studio.call()
+    far, ear, per_frame = mouth_of(codec, ""), ear_of(codec), 960 if codec is Codec.OPUS else 160
+    assert far
+    assert ear
+    said = leg.say()
+    said.push(tone((700,), 1))
+    sound = tone((400,), 2)
+    for tick in range(100):
+        frame = sound[tick * 160 : tick * 160 + 160]
+        wire.waiting.append(partial(leg.on_frame, far.encode(encode(codec, frame)), tick * per_frame, 1, codec))
+        plain_wire.arrives(plain, encode(Codec.PCMU, frame), tick)
+        if tick == 20:
+            said.pause()
+        if tick == 30:
+            said.resume()
+        studio.ticks()
+    heard = np.concatenate(diary.audio)
+    assert abs(level_at(heard[1600:14400], 400) / level_at(sound, 400) - 1) < 0.1
+    assert plain_diary.audio[-1].tolist() == decode(Codec.PCMU, encode(Codec.PCMU, sound[98 * 160 : 99 * 160])).tolist()
+    assert (said.started_at, said.played) == (0, 8000)
+    result = await leg.close()
+    assert result
+    with wave.open(str(result.path)) as file:
+        stereo = np.frombuffer(file.readframes(99999), "<i2").reshape(-1, 2)
+    silence = np.zeros(1600, np.int16)
+    assert stereo[:9600, 1].tolist() == [*tone((700,), 0.4), *silence, *tone((700,), 1)[3200:]]
+    assert np.array_equal(stereo[:, 0], heard)
+    out = []
+    for tick, payload in enumerate(wire.payloads):
+        ear.push(payload, tick * per_frame, 1)
+        out.append(ear.take())
+    assert abs(level_at(np.concatenate(out[6:16]), 700) / level_at(tone((700,), 1), 700) - 1) < 0.1
+
+
+@pytest.mark.parametrize("codec", [Codec.G722, Codec.OPUS])
+async def test_speech_goes_on_at_the_exact_sample_in_another_kind_of_codec(studio, codec):
+    leg, wire, _ = studio.call()
+    said = leg.say()
+    said.push(wave_of(4000, 800))
+    studio.ticks(2)
+    leg.set_codec(codec)
+    assert leg.codec is codec
+    studio.ticks()
+    leg.set_codec(Codec.PCMA)
+    studio.ticks(2)
+    assert said.played == 800
+    assert [len(payload) for payload in wire.payloads[:2] + wire.payloads[3:]] == [160] * 4
+    assert abs(int(decode(Codec.PCMA, wire.payloads[4])[159]) - 4000) < 260
+
+
+async def test_a_far_end_that_changes_its_codec_by_itself_is_heard(studio):
+    leg, wire, diary = studio.call(Codec.G722)
+    for tick in range(10):
+        wire.waiting.append(partial(leg.on_frame, encode(Codec.PCMA, wave_of(5000)), tick * 160, 1, Codec.PCMA))
+        studio.ticks()
+    assert abs(int(diary.audio[-1][0]) - 5000) < 260
+    assert leg.codec is Codec.G722
+    assert len(wire.payloads[-1]) == 160
+
+
+async def test_a_lost_packet_of_opus_is_made_up_by_the_codec(studio):
+    leg, wire, diary = studio.call(Codec.OPUS)
+    far = mouth_of(Codec.OPUS, "useinbandfec=1")
+    assert far
+    packets = [far.encode(encode(Codec.OPUS, tone((400,), 1)[tick * 160 : tick * 160 + 160])) for tick in range(50)]
+    for tick, packet in enumerate(packets):
+        if tick != 30:
+            wire.waiting.append(partial(leg.on_frame, packet, tick * 960, 1, Codec.OPUS))
+        studio.ticks()
+        assert leg.missing == (1 if tick in (0, 31) else 0)
+    levels = [samples.astype(float).std() for samples in diary.audio[10:]]
+    assert min(levels) > 0.8 * max(levels)
 
 
 async def test_a_listener_that_fails_does_not_stop_the_others(studio):

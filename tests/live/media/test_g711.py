@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dialnexa.live.media.g711 import SILENCE, Codec, decode, encode, transcode
+from dialnexa.live.media.g711 import SILENCE, Codec, decode, ducked, encode, transcode
 
 EVERY_SAMPLE = np.arange(-32768, 32768, dtype=np.int32).astype(np.int16)
 
@@ -44,7 +44,7 @@ def test_known_bytes_have_the_values_of_the_standard(codec, known):
     assert decode(codec, bytes(known)).tolist() == list(known.values())
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 def test_every_byte_survives_a_round_trip(codec):
     every = bytes(range(256))
     again = encode(codec, decode(codec, every))
@@ -52,7 +52,7 @@ def test_every_byte_survives_a_round_trip(codec):
     assert [code for code in every if again[code] != code and code not in negative_zero] == []
 
 
-@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 def test_no_sample_is_further_off_than_half_its_step(codec):
     error = np.abs(decode(codec, encode(codec, EVERY_SAMPLE)).astype(int) - EVERY_SAMPLE)
     assert (
@@ -67,9 +67,19 @@ def test_batches_of_frames_keep_their_shape_in_order():
 
 def test_ducked_audio_is_twelve_decibels_down():
     loud = encode(Codec.PCMU, np.full(4, 16000, np.int16))
-    assert abs(int(decode(Codec.PCMU, loud.translate(Codec.PCMU.ducking))[0]) - 4000) < 130
+    assert abs(int(decode(Codec.PCMU, ducked(Codec.PCMU, loud))[0]) - 4000) < 130
 
 
 def test_silence_stays_silence_in_the_other_codec():
     assert transcode(SILENCE[Codec.PCMU], Codec.PCMU, Codec.PCMA) == SILENCE[Codec.PCMA]
     assert np.abs(decode(Codec.PCMU, transcode(SILENCE[Codec.PCMA], Codec.PCMA, Codec.PCMU))).max() <= 8
+
+
+@pytest.mark.parametrize("codec", [Codec.G722, Codec.OPUS])
+def test_codecs_with_a_memory_are_kept_linear(codec):
+    assert decode(codec, encode(codec, EVERY_SAMPLE)).tolist() == EVERY_SAMPLE.tolist()
+    assert len(SILENCE[codec]) == 320
+    assert not decode(codec, SILENCE[codec]).any()
+    assert decode(codec, ducked(codec, encode(codec, np.full(4, 16000, np.int16)))).tolist() == [4000] * 4
+    assert transcode(encode(codec, EVERY_SAMPLE), codec, Codec.PCMU) == encode(Codec.PCMU, EVERY_SAMPLE)
+    assert transcode(b"\x80\x00", Codec.PCMU, codec) == encode(codec, np.array([32124, -32124]))

@@ -59,3 +59,22 @@ def test_a_new_source_starts_anew():
 def test_garbage_is_no_key(payload, timestamp):
     digit = KeyReceiver().feed(payload, timestamp)
     assert (digit is None) == (len(payload) < 4 or payload[0] > 15)
+
+
+def test_a_press_longer_than_an_event_can_last_is_one_press():
+    for clock_rate, longest in ((8000, 0xFFFF), (48000, 0xFFFF), (8000, 65440)):
+        receiver = KeyReceiver(clock_rate)
+        heard = [receiver.feed(build("5", duration, end=False), 1000) for duration in (160, 40_000, longest)]
+        heard += [receiver.feed(build("5", duration, end=False), 1000 + longest) for duration in (160, 320)]
+        heard += [receiver.feed(build("5", 480, end=True), 1000 + longest)]
+        assert [digit for digit in heard if digit] == ["5"]
+
+
+def test_the_same_key_again_after_a_long_press_whose_end_was_heard_is_a_second_press():
+    receiver = KeyReceiver()
+    heard = [receiver.feed(build("5", 65_000, end=True), 1000), receiver.feed(build("5", 160, end=False), 66_535)]
+    assert heard == ["5", "5"]
+
+
+def test_a_hook_flash_is_no_key():
+    assert KeyReceiver().feed(b"\x10\x0a\x00\xa0", 1000) is None

@@ -10,6 +10,7 @@ from tests.live.media.fakes import Diary, HandClock
 
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.g711 import SILENCE, Codec, encode
+from dialnexa.live.media.g722 import G722Mouth
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.tones import tone
 from dialnexa.live.rtp.event import build as build_event
@@ -270,3 +271,47 @@ async def test_a_call_goes_from_clear_to_encrypted_and_back(session, phone):
         call.ticks()
     lengths = [len(phone.udp.recv(2048)) for _ in range(3)]
     assert lengths == [172, 188, 172]
+
+
+async def test_opus_counts_at_its_own_clock_and_so_do_keys_beside_it(session, phone):
+    call = Call(session, phone)
+    call.ticks()
+    before = phone.receives()
+    numbers = {107: Codec.OPUS, 100: None}
+    session.connect(
+        phone.address,
+        payload_type=111,
+        event_payload_type=100,
+        clock_rate=48_000,
+        event_clock_rate=48_000,
+        arriving=numbers,
+    )
+    call.leg.set_codec(Codec.OPUS)
+    call.ticks(2)
+    first, second = phone.receives(), phone.receives()
+    assert (first.payload_type, second.timestamp - first.timestamp & 0xFFFFFFFF) == (111, 960)
+    assert first.ssrc != before.ssrc, "another clock is another source"
+    call.leg.press("4")
+    call.ticks()
+    key = phone.receives()
+    assert (key.payload_type, key.payload[0], int.from_bytes(key.payload[2:])) == (100, 4, 960)
+    assert key.timestamp - second.timestamp & 0xFFFFFFFF == 960
+
+
+async def test_what_arrives_is_read_by_our_own_numbers(session, phone):
+    call = Call(session, phone)
+    session.connect(
+        phone.address,
+        payload_type=9,
+        event_payload_type=101,
+        arriving={9: Codec.G722, 97: Codec.G722, 101: None, 110: None},
+    )
+    call.leg.set_codec(Codec.G722)
+    mouth = G722Mouth()
+    packets = [mouth.encode(encode(Codec.G722, tone((440,), 0.02))) for _ in range(3)]
+    phone.sends(session, *[RtpPacket(97, n, n * 160, 7, packet) for n, packet in enumerate(packets)])
+    phone.sends(session, RtpPacket(110, 3, 480, 7, build_event("7", 160, end=True)), RtpPacket(98, 4, 480, 7, b"x"))
+    call.ticks(4)
+    assert call.diary.digits == "7"
+    assert session.statistics.refused == 1
+    assert max(int(samples.max()) for samples in call.diary.audio) > 8000

@@ -3,19 +3,28 @@ from __future__ import annotations
 import pytest
 
 from dialnexa.live.sip.sdp import (
+    COMFORT_NOISE,
+    DEFAULT_CODECS,
+    G722,
+    OPUS,
     PCMA,
     PCMU,
+    TELEPHONE_EVENT,
+    WIDE_EVENT,
     Codec,
     Direction,
     NoCommonCodec,
     NotAcceptable,
     SdpError,
+    codecs_named,
     make_answer,
     make_offer,
     narrowed,
     parse_sdp,
 )
 from tests.live.sip.wire import SDP
+
+OPUS_LINES = "a=rtpmap:96 opus/48000/2\na=fmtp:96 stereo=1\na=rtpmap:97 telephone-event/48000\n"
 
 
 def read(text: str = SDP, *changes: tuple[str, str]) -> bytes:
@@ -93,6 +102,18 @@ class TestParse:
             parse_sdp(read(SDP, (old, new)))
 
 
+class TestNames:
+    def test_a_trunk_names_codecs_in_its_order(self) -> None:
+        assert codecs_named(()) == DEFAULT_CODECS
+        assert codecs_named(("G722", "pcma", "G722")) == (G722, PCMA, TELEPHONE_EVENT)
+        assert codecs_named(["opus"]) == (OPUS, TELEPHONE_EVENT, WIDE_EVENT)
+
+    @pytest.mark.parametrize(("names", "words"), [(["PCMU", "G729"], "G729 is not spoken here"), (["CN"], "speech")])
+    def test_names_we_do_not_speak_are_refused_with_those_we_do(self, names: list[str], words: str) -> None:
+        with pytest.raises(ValueError, match=words):
+            codecs_named(names)
+
+
 class TestOffer:
     def test_is_written_exactly(self) -> None:
         offer = make_offer("10.0.0.1", 4000)
@@ -102,11 +123,16 @@ class TestOffer:
             "s=-",
             "c=IN IP4 10.0.0.1",
             "t=0 0",
-            "m=audio 4000 RTP/AVP 0 8 101",
+            "m=audio 4000 RTP/AVP 0 8 9 107 101 100",
             "a=rtpmap:0 PCMU/8000",
             "a=rtpmap:8 PCMA/8000",
+            "a=rtpmap:9 G722/8000",
+            "a=rtpmap:107 opus/48000/2",
+            "a=fmtp:107 maxplaybackrate=8000;sprop-maxcapturerate=8000;useinbandfec=1",
             "a=rtpmap:101 telephone-event/8000",
             "a=fmtp:101 0-15",
+            "a=rtpmap:100 telephone-event/48000",
+            "a=fmtp:100 0-15",
             "a=ptime:20",
             "a=sendrecv",
             "",
@@ -145,7 +171,44 @@ class TestAnswer:
         with pytest.raises(NoCommonCodec):
             make_answer(offer, "10.0.0.1", 4000)
 
+    def test_opus_is_answered_with_our_own_parameters_and_keys_at_its_clock(self) -> None:
+        text = SDP.replace("0 8 101", "96 0 101 97").replace("a=fmtp", f"{OPUS_LINES}a=fmtp")
+        answer = make_answer(parse_sdp(read(text)), "10.0.0.1", 4000)
+        assert [(codec.payload_type, codec.name, codec.rate) for codec in answer.codecs] == [
+            (96, "opus", 48_000),
+            (97, "telephone-event", 48_000),
+        ]
+        assert answer.audio is not None
+        assert answer.audio.fmtp == OPUS.fmtp
+        assert "a=rtpmap:96 opus/48000/2" in answer.encode().decode()
+
+    def test_keys_at_the_telephones_clock_will_do_beside_opus(self) -> None:
+        text = SDP.replace("0 8 101", "96 0 101").replace("a=fmtp", f"{OPUS_LINES}a=fmtp")
+        offer = parse_sdp(read(text))
+        answer = make_answer(offer, "10.0.0.1", 4000)
+        assert answer.telephone_event == TELEPHONE_EVENT
+        assert narrowed(offer, answer).telephone_event == TELEPHONE_EVENT
+
+    def test_g722_goes_by_its_static_number_and_clock(self) -> None:
+        answer = make_answer(parse_sdp(read(SDP, ("0 8 101", "9 0 101"))), "10.0.0.1", 4000)
+        assert answer.codecs == (G722, TELEPHONE_EVENT)
+
+    def test_a_trunk_may_choose_itself(self) -> None:
+        offer = parse_sdp(read(SDP, ("0 8 101", "9 0 8 101")))
+        codecs = codecs_named(("pcma", "PCMU"))
+        assert make_answer(offer, "10.0.0.1", 4000, codecs=codecs, ours_first=True).audio == PCMA
+        assert make_answer(offer, "10.0.0.1", 4000, codecs=codecs).audio == PCMU
+        with pytest.raises(NoCommonCodec, match="opus"):
+            make_answer(offer, "10.0.0.1", 4000, codecs=codecs_named(("opus",)), ours_first=True)
+
+    def test_comfort_noise_is_agreed_on_only_when_a_trunk_asks_for_it(self) -> None:
+        offer = parse_sdp(read(SDP, ("0 8 101", "13 0 8 101")))
+        assert COMFORT_NOISE not in make_answer(offer, "10.0.0.1", 4000).codecs
+        answer = make_answer(offer, "10.0.0.1", 4000, codecs=codecs_named(("PCMU", "CN")))
+        assert answer.codecs == (PCMU, COMFORT_NOISE, TELEPHONE_EVENT)
+        assert answer.audio == PCMU
+
     def test_narrowed_leaves_what_both_speak(self) -> None:
-        offer = parse_sdp(read(SDP, ("0 8 101", "9 18 8 0")))
+        offer = parse_sdp(read(SDP, ("0 8 101", "3 18 8 0")))
         answer = make_answer(offer, "10.0.0.1", 4000)
         assert narrowed(offer, answer).audio == PCMA

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from dialnexa.live.line import LineListener, NotConnected
+from dialnexa.live.line import SAMPLE_RATE, LineListener, NotConnected
 from dialnexa.live.lines.encryption import KeyAgreement
+from dialnexa.live.media import libopus
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.media.g711 import Codec as G711
+from dialnexa.live.media.g711 import Codec
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.plan import Encryption, Ending, EndReason, RecordingResult
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.rtp.session import RtpSession
-from dialnexa.live.sip.sdp import Direction, NotAcceptable, SessionDescription, make_answer, make_offer, narrowed
+from dialnexa.live.sip.sdp import Codec as Format
+from dialnexa.live.sip.sdp import (
+    Direction,
+    NotAcceptable,
+    SessionDescription,
+    codecs_named,
+    make_answer,
+    make_offer,
+    narrowed,
+)
 
 
 class CallAudio:
@@ -27,8 +38,15 @@ class CallAudio:
         advertised: str,
         recording: Path | None,
         encryption: Encryption,
+        codecs: Sequence[str] = (),
     ) -> None:
-        """Take the address to bind to, and the one peers are told."""
+        """Take the address to bind to, and the one peers are told.
+
+        ``codecs`` are the trunk's own, best first, in offers and answers alike; without any all of ours are spoken, and
+        the far end's order decides. Raises ``ValueError`` for a name that is none of ours.
+        """
+        self._formats = _spoken(codecs)
+        self._ours_first = bool(codecs)
         self._media = media
         self._ports = ports
         self._bind = bind
@@ -65,7 +83,11 @@ class CallAudio:
                 Ending.FAILED, EndReason.ERROR, "The far end answered without an audio codec of ours.", 488
             )
         leg = self._leg = self._media.open_leg(
-            rtp, codec=G711(remote.audio.name.upper()), listener=self._listener, recording=self._recording
+            rtp,
+            codec=Codec(remote.audio.name.upper()),
+            fmtp=remote.audio.fmtp,
+            listener=self._listener,
+            recording=self._recording,
         )
         rtp.attach(leg)
         try:
@@ -87,12 +109,20 @@ class CallAudio:
 
     def offer(self) -> SessionDescription:
         """Return what we offer."""
-        return self._keys.offered(make_offer(self._advertised, self._session.port))
+        return self._keys.offered(make_offer(self._advertised, self._session.port, codecs=self._formats))
 
     def answer(self, offer: SessionDescription, previous: SessionDescription | None = None) -> SessionDescription:
         """Return our answer; ``previous`` is what we said last in the same call. Raises ``SdpError``."""
         offer, crypto = self._keys.choose(offer)
-        return make_answer(offer, self._advertised, self._session.port, previous=previous, crypto=crypto)
+        return make_answer(
+            offer,
+            self._advertised,
+            self._session.port,
+            codecs=self._formats,
+            ours_first=self._ours_first,
+            previous=previous,
+            crypto=crypto,
+        )
 
     def renegotiate(self, offer: SessionDescription, previous: SessionDescription) -> SessionDescription:
         """Answer a re-INVITE and follow it: hold, resume, another address or codec. Raises ``SdpError``."""
@@ -111,11 +141,14 @@ class CallAudio:
         self.expects_audio = expects
         leg.held = remote.on_hold
         if audio and not remote.on_hold:
-            leg.set_codec(G711(audio.name.upper()))
+            leg.set_codec(Codec(audio.name.upper()), audio.fmtp)
             rtp.connect(
                 (remote.address, remote.port),
                 payload_type=audio.payload_type,
                 event_payload_type=event.payload_type if event else None,
+                clock_rate=audio.rate,
+                event_clock_rate=event.rate if event else SAMPLE_RATE,
+                arriving=_arriving(local, remote),
             )
 
     # --- for the line -------------------------------------------------------------------------------------------------
@@ -138,3 +171,20 @@ class CallAudio:
         if self._rtp is None:
             raise RuntimeError("the call's audio is used before it was opened")
         return self._rtp
+
+
+def _spoken(names: Sequence[str]) -> tuple[Format, ...]:
+    """Return the formats by these names; Opus is left out where its library is missing."""
+    formats = codecs_named(names)
+    if libopus.available():
+        return formats
+    return tuple(spoken for spoken in formats if spoken.rate == SAMPLE_RATE)
+
+
+def _arriving(local: SessionDescription, remote: SessionDescription) -> dict[int, Codec | None]:
+    """Return what the payload numbers of arriving packets mean: by our description, else by the far end's."""
+    meanings: dict[int, Codec | None] = {}
+    for spoken in (*local.codecs, *remote.codecs):
+        if spoken.is_event or spoken.is_speech:
+            meanings.setdefault(spoken.payload_type, None if spoken.is_event else Codec(spoken.name.upper()))
+    return meanings

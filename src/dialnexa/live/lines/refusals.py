@@ -26,7 +26,8 @@ _HINTS = {
     401: "The trunk wants credentials, or refuses these. Check sipTrunkUserName and sipTrunkPassword.",
     407: "The trunk wants credentials, or refuses these. Check sipTrunkUserName and sipTrunkPassword.",
     403: "The trunk does not allow this call. Check the caller id and the destinations it may reach.",
-    488: "The far end speaks none of our codecs (PCMU, PCMA), or disagrees on encryption: see the trunk's setting.",
+    488: "The far end speaks none of our codecs (PCMU, PCMA, G722, opus), or disagrees on encryption: see the trunk's "
+    "settings.",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -52,7 +52,7 @@ class SipLine:
     ) -> SipLine:
         """Return a line that will call ``to`` through a trunk, showing ``from_user`` as the caller."""
         setup = Dialling(endpoint, to, from_user, route, limits.ring_s)
-        return cls(setup, _audio(endpoint, media, ports, recording, route.encryption), limits)
+        return cls(setup, _audio(endpoint, media, ports, recording, route.encryption, route.codecs), limits)
 
     @classmethod
     def answering(
@@ -64,9 +64,10 @@ class SipLine:
         limits: CallLimits,
         recording: Path | None = None,
         encryption: Encryption = Encryption.OFFERED,
+        codecs: Sequence[str] = (),
     ) -> SipLine:
-        """Return a line that will answer this call, encrypted as its trunk wants it."""
-        return cls(Answering(incoming), _audio(endpoint, media, ports, recording, encryption), limits)
+        """Return a line that will answer this call, encrypted and with the codecs as its trunk wants it."""
+        return cls(Answering(incoming), _audio(endpoint, media, ports, recording, encryption, codecs), limits)
 
     async def __aenter__(self) -> Self:
         """Take nothing yet: ports are taken when connecting, so that a lack of them is an outcome, not a crash."""
@@ -169,7 +170,12 @@ class SipLine:
 
 
 def _audio(
-    endpoint: SipEndpoint, media: MediaEngine, ports: PortRange, recording: Path | None, encryption: Encryption
+    endpoint: SipEndpoint,
+    media: MediaEngine,
+    ports: PortRange,
+    recording: Path | None,
+    encryption: Encryption,
+    codecs: Sequence[str],
 ) -> CallAudio:
     return CallAudio(
         media,
@@ -178,6 +184,7 @@ def _audio(
         advertised=endpoint.advertised[0],
         recording=recording,
         encryption=encryption,
+        codecs=codecs,
     )
 
 

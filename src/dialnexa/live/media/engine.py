@@ -82,13 +82,17 @@ class MediaEngine:
         transport: FrameTransport,
         *,
         codec: Codec,
+        fmtp: str = "",
         listener: LineListener | None = None,
         recording: Path | None = None,
     ) -> Leg:
-        """Start a leg's clock (the answer) in the emptiest phase; close it with ``await leg.close()``."""
+        """Start a leg's clock (the answer) in the emptiest phase; close it with ``await leg.close()``.
+
+        ``fmtp`` is how the far end wants the codec (RFC 4566 format parameters).
+        """
         phase = min(self._phases, key=lambda phase: len(phase.legs))
         recorder = self._desk.open(recording, codec) if recording else None
-        leg = Leg(transport, codec, recorder, phase.remove)
+        leg = Leg(transport, codec, recorder, phase.remove, fmtp)
         leg.listener = listener
         phase.add(leg)
         return leg

@@ -1,4 +1,8 @@
-"""G.711: µ-law and A-law by table, for whole batches of frames at once (ITU-T G.711, algorithm of G.191)."""
+"""G.711 by table, for whole batches of frames at once (ITU-T G.711, algorithm of G.191), and how a leg keeps audio.
+
+A leg keeps G.711 as it goes over the wire, a byte per sample. Codecs with a memory are kept as linear samples and
+encoded when they leave (``coder``).
+"""
 
 from __future__ import annotations
 
@@ -59,33 +63,35 @@ def _bit_length(values: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 class Codec(Enum):
-    """The two telephone codecs every phone speaks; the value is the name in SDP."""
+    """What a leg speaks; the value is the name in SDP, in capitals."""
 
     PCMU = "PCMU"
     PCMA = "PCMA"
+    G722 = "G722"
+    OPUS = "OPUS"
 
     __hash__ = object.__hash__
     """Members are singletons; Enum's own hash is Python code, and tables are looked up by codec for every frame."""
 
     @property
-    def payload_type(self) -> int:
-        """Return the static RTP payload type (RFC 3551): 0 or 8."""
-        return 0 if self is Codec.PCMU else 8
+    def has_memory(self) -> bool:
+        """Whether a packet means something only after the ones before it; such audio is kept linear."""
+        return self in (Codec.G722, Codec.OPUS)
+
+    @property
+    def width(self) -> int:
+        """Return the bytes per kept sample."""
+        return 2 if self.has_memory else 1
 
     @property
     def silence(self) -> int:
-        """Return the byte of a zero sample."""
-        return 0xFF if self is Codec.PCMU else 0xD5
+        """Return the byte of a zero sample, of which silence is made."""
+        return {Codec.PCMU: 0xFF, Codec.PCMA: 0xD5}.get(self, 0)
 
     @property
     def expansion(self) -> NDArray[np.int16]:
-        """Return the 256 sample values of this codec's bytes."""
+        """Return the 256 sample values of G.711's bytes."""
         return _EXPAND[self]
-
-    @property
-    def ducking(self) -> bytes:
-        """Return the ``bytes.translate`` table that plays encoded audio at −12 dB."""
-        return _DUCK[self]
 
 
 _EXPAND = {Codec.PCMU: _mu_expand(), Codec.PCMA: _a_expand()}
@@ -93,13 +99,17 @@ _COMPRESS = {Codec.PCMU: _mu_compress(), Codec.PCMA: _a_compress()}
 
 
 def encode(codec: Codec, samples: Samples) -> bytes:
-    """Return one byte per sample."""
+    """Return the samples as a leg of this codec keeps them."""
+    if codec.has_memory:
+        return np.ascontiguousarray(samples, dtype="<i2").tobytes()
     return _COMPRESS[codec][np.ascontiguousarray(samples, dtype=np.int16).view(np.uint16)].tobytes()
 
 
-def decode(codec: Codec, payload: bytes | bytearray) -> Samples:
-    """Return one sample per byte."""
-    return _EXPAND[codec][np.frombuffer(payload, dtype=np.uint8)]
+def decode(codec: Codec, kept: bytes | bytearray) -> Samples:
+    """Return the samples of what a leg of this codec keeps."""
+    if codec.has_memory:
+        return np.frombuffer(kept, dtype="<i2")
+    return _EXPAND[codec][np.frombuffer(kept, dtype=np.uint8)]
 
 
 _DUCK = {codec: encode(codec, (table * DUCK_GAIN).astype(np.int16)) for codec, table in _EXPAND.items()}
@@ -107,10 +117,20 @@ _TRANSCODE = {
     (Codec.PCMU, Codec.PCMA): encode(Codec.PCMA, _EXPAND[Codec.PCMU]),
     (Codec.PCMA, Codec.PCMU): encode(Codec.PCMU, _EXPAND[Codec.PCMA]),
 }
-SILENCE = {codec: bytes([codec.silence]) * FRAME_SAMPLES for codec in Codec}
-"""One encoded 20 ms frame of silence per codec."""
+SILENCE = {codec: bytes([codec.silence]) * FRAME_SAMPLES * codec.width for codec in Codec}
+"""20 ms of silence as each codec's legs keep it."""
 
 
-def transcode(payload: bytes, source: Codec, target: Codec) -> bytes:
-    """Return encoded audio in the other codec, byte by byte; the same object when nothing changes."""
-    return payload if source is target else payload.translate(_TRANSCODE[source, target])
+def ducked(codec: Codec, kept: bytes) -> bytes:
+    """Return the same audio at −12 dB."""
+    if codec.has_memory:
+        return encode(codec, (decode(codec, kept) * DUCK_GAIN).astype(np.int16))
+    return kept.translate(_DUCK[codec])
+
+
+def transcode(kept: bytes, source: Codec, target: Codec) -> bytes:
+    """Return audio as a leg of another codec keeps it; the same object when nothing changes."""
+    if source is target or (source.has_memory and target.has_memory):
+        return kept
+    table = _TRANSCODE.get((source, target))
+    return kept.translate(table) if table else encode(target, decode(source, kept))

@@ -90,6 +90,10 @@ class JitterBuffer:
         self._missing = 0
         return frame if type(frame) is bytes else bytes(frame)
 
+    def peek(self) -> bytes | bytearray | None:
+        """Return the frame the next tick will play, when it is there already."""
+        return self._slots.get(self._cursor)
+
     def reset(self) -> None:
         """Forget everything; the next packet starts a new timeline."""
         self._slots.clear()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, LineListener, Samples
+from dialnexa.live.media.coder import ear_of, mouth_of
 from dialnexa.live.media.g711 import SILENCE, Codec, encode, transcode
 from dialnexa.live.media.jitter import JitterBuffer
 from dialnexa.live.media.keys import GAP_TICKS, TONE_TICKS, KeyPresses
@@ -34,7 +35,7 @@ class FrameTransport(Protocol):
         ...
 
     def send(self, payload: bytes, at: int, marker: bool) -> None:
-        """Send 160 encoded samples that start at ``at`` on the call clock; ``marker`` after a pause in the stream."""
+        """Send a packet of 160 samples that start at ``at`` on the call clock; ``marker`` after the stream paused."""
         ...
 
     def send_event(self, digit: str, started_at: int, duration: int, end: bool, marker: bool) -> None:
@@ -46,13 +47,25 @@ class Leg:
     """One call in the media engine. Made by ``MediaEngine.open_leg``; its clock starts there."""
 
     def __init__(
-        self, transport: FrameTransport, codec: Codec, recorder: Recorder | None, leave: Callable[[Leg], None]
+        self,
+        transport: FrameTransport,
+        codec: Codec,
+        recorder: Recorder | None,
+        leave: Callable[[Leg], None],
+        fmtp: str = "",
     ) -> None:
         self.codec = codec
         self.held = False
         """The peer put us on hold: nothing is sent, utterances wait."""
         self.listener: LineListener | None = None
-        self.jitter = JitterBuffer(codec.silence)
+        self._fmtp = fmtp
+        self._mouth = mouth_of(codec, fmtp)
+        self.hears = codec
+        """The codec that arrives; nearly always the one we speak."""
+        self._ear = ear_of(codec)
+        self.jitter = self._ear.jitter if self._ear else JitterBuffer(codec.silence)
+        self.decoded: Samples | None = None
+        """This tick's frame, when what we hear is a codec with a memory."""
         self.missing = 0
         """Frames missing in a row, for concealment."""
         self.complained = False
@@ -96,17 +109,21 @@ class Leg:
         """Queue keypad digits; speech waits until they are sent. Raises ``ValueError`` for what no keypad has."""
         self._keys.press(digits)
 
-    def set_codec(self, codec: Codec) -> None:
-        """Go on in another codec after a re-negotiation; what was not played yet is carried over."""
-        if codec is self.codec:
+    def set_codec(self, codec: Codec, fmtp: str = "") -> None:
+        """Go on in another codec after a re-negotiation; what was not played yet is carried over.
+
+        ``fmtp`` is how the far end wants it (RFC 4566 format parameters).
+        """
+        if codec is self.codec and fmtp == self._fmtp:
             return
         if self._recorder:
             self._recorder.flush(codec)
-        self.codec = codec
         self._sent = SILENCE[codec]
+        self.codec, self._fmtp = codec, fmtp
+        self._mouth = mouth_of(codec, fmtp)
         self._playout.recode(codec)
         self._tones.clear()
-        self.jitter = JitterBuffer(codec.silence)
+        self._hear_in(codec)
 
     async def close(self) -> RecordingResult | None:
         """Leave the clock and finish the recording; ``None`` when none was asked for, or when closed before."""
@@ -119,11 +136,20 @@ class Leg:
     # --- for the transport --------------------------------------------------------------------------------------------
 
     def on_frame(self, payload: bytes, timestamp: int, ssrc: int = 0, codec: Codec | None = None) -> None:
-        """Take one packet of audio of any duration; ``codec`` when it is not the negotiated one."""
+        """Take one packet of audio of any duration; ``codec`` when it may not be the negotiated one.
+
+        ``timestamp`` is RTP's, at the codec's own clock.
+        """
         self._heard_at = self._at
-        if codec is not None and codec is not self.codec:
-            payload = transcode(payload, codec, self.codec)
-        self.jitter.push(payload, timestamp, ssrc)
+        if codec is not None and codec is not self.hears:
+            if codec.has_memory or self.hears.has_memory:
+                self._hear_in(codec)
+            else:
+                payload = transcode(payload, codec, self.hears)
+        if self._ear is not None:
+            self._ear.push(payload, timestamp, ssrc)
+        else:
+            self.jitter.push(payload, timestamp, ssrc)
 
     def on_key(self, digit: str) -> None:
         """Take one key press, reported once by the transport."""
@@ -153,11 +179,14 @@ class Leg:
         payload = self._playout.take(self._at)
         if payload is not None:
             self._sent = payload
-        self._transport.send(self._sent, self._at, self._marker)
-        self._marker = False
+        self._send()
 
     def take(self) -> bytes | None:
-        """Return the frame heard in this tick, encoded; ``None`` when it is missing."""
+        """Return the frame heard in this tick, encoded; ``None`` when it is missing, or already ``decoded``."""
+        if self._ear is not None:
+            self.decoded = self._ear.take()
+            self.missing = self._ear.missing
+            return None
         payload = self.jitter.pop()
         self.missing = 0 if payload is not None else self.missing + 1
         return payload
@@ -199,9 +228,22 @@ class Leg:
             return
         if packet is not None and packet.step < TONE_TICKS:
             start = packet.step * FRAME_SAMPLES
-            self._sent = self._tone(packet.digit)[start : start + FRAME_SAMPLES]
-        self._transport.send(self._sent, self._at, self._marker)
+            width = self.codec.width
+            self._sent = self._tone(packet.digit)[start * width : (start + FRAME_SAMPLES) * width]
+        self._send()
+
+    def _send(self) -> None:
+        mouth = self._mouth
+        self._transport.send(self._sent if mouth is None else mouth.encode(self._sent), self._at, self._marker)
         self._marker = False
+
+    def _hear_in(self, codec: Codec) -> None:
+        """Begin a new stream of this codec; what waits of the old one is given up."""
+        if codec is self.hears and codec.has_memory:
+            return
+        self.hears, self.decoded = codec, None
+        self._ear = ear_of(codec)
+        self.jitter = self._ear.jitter if self._ear else JitterBuffer(codec.silence)
 
     def _tone(self, digit: str) -> bytes:
         if digit not in self._tones:

@@ -97,12 +97,16 @@ class Phase:
         silent = SILENCE[Codec.PCMU]
         encoded = np.frombuffer(b"".join([p or silent for p in payloads]), np.uint8).reshape(-1, FRAME_SAMPLES)
         frames = Codec.PCMU.expansion[encoded]
-        a_law = [row for row, leg in enumerate(legs) if leg.codec is Codec.PCMA and payloads[row] is not None]
+        a_law = [row for row, leg in enumerate(legs) if leg.hears is Codec.PCMA and payloads[row] is not None]
         if a_law:
             frames[a_law] = Codec.PCMA.expansion[encoded[a_law]]
         for row, payload in enumerate(payloads):
-            if payload is None and legs[row].missing <= CONCEALED_FRAMES:
-                frames[row] = conceal(self._frames[row], legs[row].missing)
+            if payload is None:
+                leg = legs[row]
+                if leg.decoded is not None:
+                    frames[row] = leg.decoded
+                elif leg.missing <= CONCEALED_FRAMES:
+                    frames[row] = conceal(self._frames[row], leg.missing)
         frames.flags.writeable = False
         return frames
 

@@ -1,18 +1,19 @@
-"""What the agent says, frame by frame. Encoded when pushed; a tick only slices bytes."""
+"""What the agent says, frame by frame. G.711 is encoded when pushed; a tick only slices bytes."""
 
 from __future__ import annotations
 
 from collections import deque
 
 from dialnexa.live.line import FRAME_SAMPLES, Samples
-from dialnexa.live.media.g711 import SILENCE, Codec, encode, transcode
+from dialnexa.live.media.g711 import SILENCE, Codec, ducked, encode, transcode
 
 
 class SpokenUtterance:
-    """One utterance on a leg; the ``Utterance`` of the line. One encoded byte is one sample, so positions are exact."""
+    """One utterance on a leg; the ``Utterance`` of the line. Samples are kept at one width, so positions are exact."""
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
+        self._width = codec.width
         self._audio = bytearray()
         self._next = 0
         self._pushed = 0
@@ -80,19 +81,21 @@ class SpokenUtterance:
         ready = self._pushed - self._played
         if self._paused or self._cut or not ready or (ready < FRAME_SAMPLES and not self._finished):
             return None
-        payload = bytes(self._audio[self._next : self._next + FRAME_SAMPLES])
+        width = self._width
+        payload = bytes(self._audio[self._next : self._next + FRAME_SAMPLES * width])
         self._next += len(payload)
-        self._played += len(payload)
+        self._played += min(ready, FRAME_SAMPLES)
         if self._started_at is None:
             self._started_at = at
         if self._ducked:
-            payload = payload.translate(self._codec.ducking)
-        return payload if ready >= FRAME_SAMPLES else payload + SILENCE[self._codec][ready:]
+            payload = ducked(self._codec, payload)
+        return payload if ready >= FRAME_SAMPLES else payload + SILENCE[self._codec][ready * width :]
 
     def recode(self, codec: Codec) -> None:
         """Go on in another codec after a re-negotiation."""
         self._audio = bytearray(transcode(bytes(self._audio), self._codec, codec))
-        self._codec = codec
+        self._next = self._next // self._width * codec.width
+        self._codec, self._width = codec, codec.width
 
 
 class Playout:

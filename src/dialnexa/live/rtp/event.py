@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import struct
 
+from dialnexa.live.line import SAMPLE_RATE
+
 KEYS = "0123456789*#ABCD"
 """Keys by their event code, 0 to 15."""
 _PAYLOAD = struct.Struct("!BBH")
 _END = 0x80
-_LATE = 40_000
-"""Samples (5 s) a packet of an older press may lag behind."""
+_LATE_S = 5
+"""Seconds a packet of an older press may lag behind."""
+_LONGEST = 0xFFFF
+"""Timestamp units one event can last; a longer press goes on as the next one (RFC 4733 §2.5.1.3)."""
+_NEARLY = 0xF000
+"""Some senders begin the next one at their last whole packet before that."""
 _VOLUME = 10
 """−10 dBm0, the level most phones announce."""
 
 
 def build(digit: str, duration: int, end: bool) -> bytes:
     """Return the payload for one key; ``duration`` in timestamp units, 0 to 65535."""
-    return _PAYLOAD.pack(KEYS.index(digit), (_END if end else 0) | _VOLUME, min(duration, 0xFFFF))
+    return _PAYLOAD.pack(KEYS.index(digit), (_END if end else 0) | _VOLUME, min(duration, _LONGEST))
 
 
 class KeyReceiver:
     """Reports each key press once, however many packets tell of it and whichever of them get lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_rate: int = SAMPLE_RATE) -> None:
+        """Take the Hz the events' timestamps are counted in."""
+        self._late = _LATE_S * clock_rate
+        self._lasts = 0
+        """How long the press lasts so far, in timestamp units; 0 once it ended."""
         self._source: int | None = None
         self._started_at: int | None = None
         self._digit = ""
@@ -35,10 +45,20 @@ class KeyReceiver:
         """
         if len(payload) < _PAYLOAD.size or payload[0] >= len(KEYS):
             return None
-        digit = KEYS[payload[0]]
+        code, flags, duration = _PAYLOAD.unpack_from(payload)
+        digit = KEYS[code]
         if ssrc == self._source and self._started_at is not None:
-            older_by = (self._started_at - timestamp) & 0xFFFFFFFF
-            if 0 < older_by <= _LATE or (not older_by and digit == self._digit):
+            later_by = (timestamp - self._started_at) & 0xFFFFFFFF
+            if -later_by & 0xFFFFFFFF <= self._late and later_by:
                 return None
-        self._source, self._started_at, self._digit = ssrc, timestamp, digit
+            held_on = _NEARLY <= later_by <= _LONGEST and self._lasts > _LONGEST // 2
+            if digit == self._digit and (not later_by or held_on):
+                self._note(timestamp, duration, flags)
+                return None
+        self._source, self._digit = ssrc, digit
+        self._note(timestamp, duration, flags)
         return digit
+
+    def _note(self, started_at: int, duration: int, flags: int) -> None:
+        self._started_at = started_at
+        self._lasts = 0 if flags & _END else duration

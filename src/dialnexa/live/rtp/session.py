@@ -7,10 +7,12 @@ import errno
 import ipaddress
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
+from dialnexa.live.line import SAMPLE_RATE
 from dialnexa.live.media.g711 import Codec
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.rtp import event, packet
@@ -26,7 +28,7 @@ _MOST_PER_POLL = 200
 """Packets read in one tick, four seconds' worth: a flood must not hold the clock."""
 _MOST_AT_ATTACH = 4096
 _COMFORT_NOISE = 13
-_STATIC_CODECS = {codec.payload_type: codec for codec in Codec}
+_G711 = {0: Codec.PCMU, 8: Codec.PCMA}
 
 
 @dataclass(slots=True)
@@ -56,8 +58,13 @@ class RtpSession:
         self._latch: Latch | None = None
         self._srtp: Srtp | None = None
         self._payload_type = 0
+        self._factor = 1
+        """Timestamp units per sample of the call clock; Opus counts at 48 kHz."""
         self._event_type: int | None = None
-        self._understood = frozenset((*_STATIC_CODECS, _COMFORT_NOISE))
+        self._event_factor = 1
+        self._arriving: dict[int, Codec] = dict(_G711)
+        self._arriving_events: frozenset[int] = frozenset()
+        self._understood = frozenset((*_G711, _COMFORT_NOISE))
         self._ssrc = secrets.randbits(32)
         self._sequence = secrets.randbits(
             15
@@ -99,11 +106,22 @@ class RtpSession:
         """Where packets go now: the signalled address, or the one the far end really sends from."""
         return self._latch.target if self._latch else None
 
-    def connect(self, remote: Address, *, payload_type: int, event_payload_type: int | None) -> None:
+    def connect(
+        self,
+        remote: Address,
+        *,
+        payload_type: int,
+        event_payload_type: int | None,
+        clock_rate: int = SAMPLE_RATE,
+        event_clock_rate: int = SAMPLE_RATE,
+        arriving: Mapping[int, Codec | None] | None = None,
+    ) -> None:
         """Send to this numeric address from now on, and believe packets as ``Latch`` says; repeat after a re-INVITE.
 
-        ``payload_type`` is for sending; PCMU (0) and PCMA (8) are always understood. ``event_payload_type`` is the
-        negotiated telephone-event type, ``None`` when keys must go as tones.
+        ``payload_type`` and ``clock_rate`` (Hz of its timestamps) are for sending; ``event_payload_type`` is the
+        negotiated telephone-event type, ``None`` when keys must go as tones. ``arriving`` says what the numbers of
+        packets that come mean, a codec or ``None`` for telephone-event: both sides may use numbers of their own
+        (RFC 3264 §5.1). PCMU (0) and PCMA (8) are always understood.
         Raises ``ValueError`` for a host name or an impossible port.
         """
         host, port = ipaddress.ip_address(remote[0]), remote[1]
@@ -111,9 +129,21 @@ class RtpSession:
             raise ValueError(f"{port} is no UDP port")
         self._mute = host.is_unspecified or not port  # 0.0.0.0 is hold, the old way
         self._payload_type = payload_type
+        if clock_rate != self._factor * SAMPLE_RATE:
+            # A source keeps one clock (RFC 7160 §4.1): another one makes it a new source.
+            self._factor = clock_rate // SAMPLE_RATE
+            self._ssrc = secrets.randbits(32)
         self._event_type = event_payload_type
-        own = {payload_type} if event_payload_type is None else {payload_type, event_payload_type}
-        self._understood = frozenset((*_STATIC_CODECS, _COMFORT_NOISE, *own))
+        if event_clock_rate != self._event_factor * SAMPLE_RATE:
+            self._event_factor = event_clock_rate // SAMPLE_RATE
+            self._keys = event.KeyReceiver(event_clock_rate)
+        numbers = dict(arriving or {})
+        self._arriving = _G711 | {number: codec for number, codec in numbers.items() if codec}
+        events = {number for number, codec in numbers.items() if codec is None}
+        if event_payload_type is not None and not arriving:
+            events.add(event_payload_type)
+        self._arriving_events = frozenset(events)
+        self._understood = frozenset((*self._arriving, *self._arriving_events, payload_type, _COMFORT_NOISE))
         if self._latch is None or self._latch.signalled != remote:
             self._latch = Latch(remote)
 
@@ -169,7 +199,10 @@ class RtpSession:
     def send(self, payload: bytes, at: int, marker: bool) -> None:
         """Send one frame; its RTP timestamp follows the call clock, so a pause shows in it."""
         self._send(
-            packet.header(self._payload_type, self._sequence, self._clock_start + at, self._ssrc, marker), payload
+            packet.header(
+                self._payload_type, self._sequence, self._clock_start + at * self._factor, self._ssrc, marker
+            ),
+            payload,
         )
 
     def send_event(self, digit: str, started_at: int, duration: int, end: bool, marker: bool) -> None:
@@ -177,8 +210,14 @@ class RtpSession:
         if self._event_type is None:
             return
         self._send(
-            packet.header(self._event_type, self._sequence, self._clock_start + started_at, self._ssrc, marker),
-            event.build(digit, duration, end),
+            packet.header(
+                self._event_type,
+                self._sequence,
+                self._clock_start + started_at * self._event_factor,
+                self._ssrc,
+                marker,
+            ),
+            event.build(digit, duration * self._event_factor, end),
         )
 
     def close(self) -> None:
@@ -204,11 +243,11 @@ class RtpSession:
 
     def _hear(self, heard: RtpPacket, leg: Leg) -> None:
         self.statistics.received += 1
-        if heard.payload_type == self._event_type:
+        if heard.payload_type in self._arriving_events:
             leg.on_alive()
             if digit := self._keys.feed(heard.payload, heard.timestamp, heard.ssrc):
                 leg.on_key(digit)
-        elif codec := _STATIC_CODECS.get(heard.payload_type):
+        elif codec := self._arriving.get(heard.payload_type):
             leg.on_frame(heard.payload, heard.timestamp, heard.ssrc, codec)
         else:
             leg.on_alive()

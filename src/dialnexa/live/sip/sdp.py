@@ -82,15 +82,44 @@ class Codec:
         """Whether this is telephone-event (RFC 4733) and no audio."""
         return self.name.lower() == "telephone-event"
 
+    @property
+    def is_speech(self) -> bool:
+        """Whether this can carry a conversation: neither keys nor the noise of pauses."""
+        return not self.is_event and self.name.upper() != "CN"
+
 
 PCMU = Codec(0, "PCMU")
 PCMA = Codec(8, "PCMA")
+G722 = Codec(9, "G722")
+"""Its clock says 8000 by historical mistake (RFC 3551 §4.5.2)."""
+OPUS = Codec(107, "opus", 48_000, 2, "maxplaybackrate=8000;sprop-maxcapturerate=8000;useinbandfec=1")
+"""Always named with two channels (RFC 7587 §4.1). A call is 8 kHz inside, so nobody need send more."""
+COMFORT_NOISE = Codec(13, "CN")
 TELEPHONE_EVENT = Codec(101, "telephone-event", fmtp="0-15")
-DEFAULT_CODECS = (PCMU, PCMA, TELEPHONE_EVENT)
-"""What we offer and accept, best first."""
+WIDE_EVENT = Codec(100, "telephone-event", 48_000, fmtp="0-15")
+"""Keys beside Opus, at its clock (RFC 4733 §2.1)."""
+DEFAULT_CODECS = (PCMU, PCMA, G722, OPUS, TELEPHONE_EVENT, WIDE_EVENT)
+"""What we offer and accept, best first: what costs no conversion before what does, as a call is 8 kHz inside."""
+_BY_NAME = {codec.name.upper(): codec for codec in (PCMU, PCMA, G722, OPUS, COMFORT_NOISE)}
 
-_STATIC = {0: PCMU, 3: Codec(3, "GSM"), 8: PCMA, 9: Codec(9, "G722"), 18: Codec(18, "G729"), 13: Codec(13, "CN")}
-"""Payload types with a meaning of their own (RFC 3551 §6); G722 says 8000 by historical mistake."""
+_STATIC = {0: PCMU, 3: Codec(3, "GSM"), 8: PCMA, 9: G722, 18: Codec(18, "G729"), 13: COMFORT_NOISE}
+"""Payload types with a meaning of their own (RFC 3551 §6)."""
+
+
+def codecs_named(names: Sequence[str]) -> tuple[Codec, ...]:
+    """Return the codecs in the order of their names, keys beside them; all of ours in our order for no names.
+
+    Raises ``ValueError`` for a name we do not speak, or when none of them carries speech.
+    """
+    wanted = list(dict.fromkeys(name.strip().upper() for name in names))
+    if not wanted:
+        return DEFAULT_CODECS
+    if strange := [name for name in wanted if name not in _BY_NAME]:
+        raise ValueError(f"{', '.join(strange)} is not spoken here; choose from {', '.join(_BY_NAME)}")
+    if wanted == ["CN"]:
+        raise ValueError("CN only fills pauses; name a codec for speech beside it")
+    events = (TELEPHONE_EVENT, WIDE_EVENT) if "OPUS" in wanted else (TELEPHONE_EVENT,)
+    return (*(_BY_NAME[name] for name in wanted), *events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +164,17 @@ class SessionDescription:
     @property
     def audio(self) -> Codec | None:
         """The first codec that carries audio: in an answer, the one to send with."""
-        return next((codec for codec in self.codecs if not codec.is_event and codec.name != "CN"), None)
+        return next((codec for codec in self.codecs if codec.is_speech), None)
 
     @property
     def telephone_event(self) -> Codec | None:
-        """The telephone-event format for keypad digits, when there is one at the audio's own rate."""
+        """The telephone-event format for keypad digits: at the audio's own rate, else any.
+
+        Many phones offer it at 8000 Hz only, whatever their codec.
+        """
         audio = self.audio
         events = [codec for codec in self.codecs if codec.is_event]
-        return next((event for event in events if audio is None or event.rate == audio.rate), None)
+        return next((event for event in events if audio and event.rate == audio.rate), events[0] if events else None)
 
     def revised(self, **changes: object) -> SessionDescription:
         """Return a changed description with the next version number (RFC 3264 §8)."""
@@ -200,30 +232,33 @@ def make_answer(
     port: int,
     *,
     codecs: Sequence[Codec] = DEFAULT_CODECS,
+    ours_first: bool = False,
     previous: SessionDescription | None = None,
     crypto: Crypto | None = None,
 ) -> SessionDescription:
     """Answer with the first offered codec we speak, telephone-event beside it, under the offerer's numbers.
 
-    ``previous`` is our last description of the same call, so that the origin stays and the version grows; ``crypto``
-    our key, under the tag of the offered line it takes. Raises ``NoCommonCodec`` when nothing fits, the audio line is
-    refused, or its profile is neither in clear nor one we have a key for.
+    ``ours_first`` takes the first of ``codecs`` that is offered instead. ``previous`` is our last description of the
+    same call, so that the origin stays and the version grows; ``crypto`` our key, under the tag of the offered line it
+    takes. Raises ``NoCommonCodec`` when nothing fits, the audio line is refused, or its profile is neither in clear nor
+    one we have a key for.
     """
     if offer.rejected or not (offer.profile in PLAIN or (offer.secure and crypto)):
         raise NoCommonCodec(
             f"cannot answer {offer.profile} on port {offer.port}; RTP/AVP is spoken here, and RTP/SAVP with keys"
         )
-    spoken = [codec for codec in offer.codecs if any(codec.same_format(ours) for ours in codecs)]
-    audio = next((codec for codec in spoken if not codec.is_event), None)
+    spoken = _common(offer.codecs, codecs, ours_first=ours_first)
+    audio = next((codec for codec in spoken if codec.is_speech), None)
     if audio is None:
         offered = ", ".join(codec.name for codec in offer.codecs) or "nothing known"
         raise NoCommonCodec(f"the offer has {offered}; we speak {', '.join(codec.name for codec in codecs)}")
-    events = [replace(codec, fmtp="0-15") for codec in spoken if codec.is_event and codec.rate == audio.rate][:1]
+    event = replace(offer, codecs=(audio, *(codec for codec in spoken if codec.is_event))).telephone_event
+    noise = [codec for codec in spoken if codec.name.upper() == "CN" and codec.rate == audio.rate]
     session_id, version = (previous.session_id, previous.version + 1) if previous else (secrets.randbits(31), 1)
     return SessionDescription(
         address,
         port,
-        (audio, *events),
+        (audio, *noise, *([event] if event else [])),
         offer.direction.mirrored,
         20,
         session_id,
@@ -233,6 +268,14 @@ def make_answer(
         declined_before=tuple(_declined(stream) for stream in offer.declined_before),
         declined_after=tuple(_declined(stream) for stream in offer.declined_after),
     )
+
+
+def _common(offered: Sequence[Codec], ours: Sequence[Codec], *, ours_first: bool) -> list[Codec]:
+    """Return what both speak, under the offerer's numbers and with our own parameters."""
+    pairs = [(theirs, own) for theirs in offered for own in ours if theirs.same_format(own)]
+    if ours_first:
+        pairs.sort(key=lambda pair: ours.index(pair[1]))
+    return [replace(own, payload_type=theirs.payload_type, name=theirs.name) for theirs, own in pairs]
 
 
 def narrowed(remote: SessionDescription, local: SessionDescription) -> SessionDescription:
