@@ -37,6 +37,7 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "trunk_id": neighbour.trunk_id,
         "key_id": neighbour.key_id,
         "call_id": neighbour.call_id,
+        "refused_id": neighbour.refused_id,
         "log_id": neighbour.call_id.replace("call_", "log_"),
         "campaign_id": "cmp_none",
         "language_id": "lang_none",

@@ -18,7 +18,7 @@ from dialnexa.api.app import assemble
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.config import AgentConfig
-from dialnexa.platform.calls import placing
+from dialnexa.platform.calls import placing, rejections
 from dialnexa.platform.calls.request import CallIn
 from dialnexa.platform.database import Database
 from dialnexa.platform.migrations import migrate
@@ -74,6 +74,7 @@ class Neighbour:
     key_id: str
     call_id: str
     webhook_id: str
+    refused_id: str
 
 
 @dataclass
@@ -165,6 +166,10 @@ async def _neighbour(database: Database) -> Neighbour:
         placed = await placing.place(session, who, CallIn.model_validate(body), queue=RememberingQueue(), now=NOON)
         hook = WebhookIn(url="https://hooks.example/next-door", events=["*"], is_active=False)
         webhook, _ = await webhooks.create(session, VAULT, who, hook, now=NOON)
+        rejection = rejections.Rejection(486, "Busy Here", "All were taken.", workspace.id)
+        refused_id = await rejections.write(
+            session, rejection, from_number="+1", to_number=number.e164, source="203.0.113.9", now=NOON
+        )
         return Neighbour(
             new.secret,
             made.agent.id,
@@ -174,6 +179,7 @@ async def _neighbour(database: Database) -> Neighbour:
             new.key.id,
             placed.call.id,
             webhook.id,
+            refused_id,
         )
 
 

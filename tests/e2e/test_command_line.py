@@ -89,10 +89,11 @@ def test_a_call_is_printed_as_it_is_spoken(own: Installation) -> None:
 
 def test_a_call_that_does_not_complete_exits_2(own: Installation) -> None:
     ran = _call(own, BUSY)
-    assert (ran.code, ran.out.splitlines()[-2:]) == (
-        2,
-        ["busy (user_busy), 0 s", "The far end answered 486 Busy Here."],
-    )
+    lines = ran.out.splitlines()
+    end = lines.index("busy (user_busy), 0 s")
+    assert (ran.code, lines[end + 1]) == (2, "The far end answered 486 Busy Here.")
+    assert any("INVITE with offer" in line for line in lines[end:]), "why it did not connect"
+    assert lines[-1].startswith("The far end refused the call: 486 Busy Here")
 
 
 def test_a_number_nobody_has(own: Installation) -> None:

@@ -46,6 +46,12 @@ def test_the_platform_calls_sipp(home: Installation) -> None:
     caller, agent = _levels(home, record["id"])
     assert agent > 300
     assert caller > 300
+    said = [step.split(" with ")[0] for step in _ladder(home, record["id"])]
+    assert [said[0], *said[-4:]] == ["INVITE", "200 OK", "ACK", "BYE", "200 OK (BYE)"]
+    told = [event["detail"] for event in home.timeline(record["id"]) if event["event"] == "sip"]
+    assert [part["phase"] for part in told] == ["set_up", "end"]
+    assert told[0]["steps"][0] == "→ INVITE"
+    assert told[1]["steps"][0].startswith("→ BYE +")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +67,8 @@ def test_a_refusal_becomes_the_right_status(home: Installation, name: str, statu
         record = home.finished(_place(home, _trunk(home, port, _next_number())))
     assert (record["status"], record["end_reason"]) == (status, reason)
     home.eventually(lambda: home.active_calls() == 0)
+    drawn = home.http.get(f"/v1/calls/{record['id']}/ladder", params={"format": "text"}).text
+    assert drawn.rstrip().splitlines()[-1].startswith("The far end refused the call: ")
 
 
 def test_a_carrier_that_is_down_fails_the_call_and_frees_the_slot(home: Installation) -> None:
@@ -76,6 +84,7 @@ def test_hanging_up_while_it_rings_cancels_the_call(home: Installation) -> None:
         record = home.finished(record["id"])
         assert process.wait(20) == 0, "SIPp saw CANCEL and the ACK of its 487"
     assert (record["status"], record["end_reason"]) == ("cancelled", "cancelled")
+    assert "CANCEL" in _ladder(home, record["id"])
 
 
 def test_a_far_end_that_vanishes_ends_the_call(home: Installation) -> None:
@@ -102,7 +111,9 @@ def test_strangers_and_unknown_numbers_are_turned_away(
     done = sipp.call_in(home.sip_port, number, host=host, more=_refused_with(status, tmp_path))
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr
     answer = home.http.get("/v1/refused-calls").json()["data"]
-    assert any(row["sip_status"] == status and row["to_number"] == number and row["reason"] for row in answer), answer
+    rows = [row for row in answer if row["sip_status"] == status and row["to_number"] == number and row["reason"]]
+    ladder = home.http.get(f"/v1/refused-calls/{rows[0]['id']}/ladder").json()
+    assert ladder["messages"][-1]["first_line"].startswith(f"SIP/2.0 {status} ")
 
 
 def test_a_number_without_an_agent_and_a_full_workspace(home: Installation, tmp_path: Path) -> None:
@@ -122,6 +133,12 @@ def test_a_number_without_an_agent_and_a_full_workspace(home: Installation, tmp_
 
 
 # --- what the stories above are told with
+
+
+def _ladder(home: Installation, call_id: str) -> list[str]:
+    ladder = home.http.get(f"/v1/calls/{call_id}/ladder").json()
+    return [message["summary"] for message in ladder["messages"] if not message["repeated"]]
+
 
 _numbers: Iterator[str] = (f"+1202555{n:04d}" for n in range(200, 1000))
 

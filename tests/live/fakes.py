@@ -28,7 +28,7 @@ from dialnexa.live.line import (
     NotConnected,
     Samples,
 )
-from dialnexa.live.plan import AgentPlan, RecordingResult, Transcriber, Voice
+from dialnexa.live.plan import AgentPlan, RecordingResult, SipLadder, Transcriber, Voice
 from dialnexa.live.speech.ports import (
     Expectation,
     Final,
@@ -171,6 +171,7 @@ class FakeLine:
     held: bool = False
     """The far end has us on hold: nothing of what is said leaves."""
     result: RecordingResult | None = None
+    said: SipLadder = field(default_factory=SipLadder)
     _listener: LineListener | None = None
     _queue: deque[FakeUtterance] = field(default_factory=deque)
     _sent: list[Samples] = field(default_factory=list)
@@ -218,6 +219,9 @@ class FakeLine:
 
     def recording(self) -> RecordingResult | None:
         return self.result
+
+    def ladder(self) -> SipLadder:
+        return self.said
 
     # --- the person at the far end -------------------------------------------------------------------------------
 

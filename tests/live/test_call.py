@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from dialnexa.live.call import CallControl, hold_call
-from dialnexa.live.plan import AgentPlan, Answered, CallEvent, CallPlan, Ending, EndReason, Transcriber
+from dialnexa.live.line import NotConnected
+from dialnexa.live.plan import (
+    AgentPlan,
+    Answered,
+    CallEvent,
+    CallPlan,
+    Ending,
+    EndReason,
+    Signalled,
+    SipLadder,
+    SipMessageSeen,
+    Transcriber,
+)
 from dialnexa.live.speech.ports import SpeechError
 from tests.live.fakes import FakeLine, FakeSpeech, FakeStt
 
@@ -52,3 +65,57 @@ async def test_a_hang_up_wished_for_before_the_dialling_is_a_cancelled_call() ->
     )
     assert (outcome.ending, outcome.detail) == (Ending.CANCELLED, "Ended by an API request.")
     assert line.hung_up
+
+
+def seen(*starts: str) -> SipLadder:
+    begun = datetime(2026, 5, 23, 12, tzinfo=UTC)
+    return SipLadder(
+        tuple(
+            SipMessageSeen(
+                begun + timedelta(milliseconds=10 * number),
+                "out" if start[0] == ">" else "in",
+                "10.0.0.1:5060",
+                "10.0.0.2:5060",
+                "UDP",
+                f"{start[2:]}\r\nCSeq: 1 {cseq}\r\n\r\n",
+            )
+            for number, (start, cseq) in enumerate((start, "BYE" if "BYE" in start else "INVITE") for start in starts)
+        )
+    )
+
+
+async def test_the_timeline_tells_the_signalling_in_short_each_message_once() -> None:
+    line = Line()
+    happened: list[CallEvent] = []
+    set_up = seen("> INVITE sip:b SIP/2.0", "< SIP/2.0 200 OK", "> ACK sip:b SIP/2.0")
+
+    def note(event: CallEvent) -> None:
+        happened.append(event)
+        if isinstance(event.what, Answered):
+            line.said = set_up
+
+    async def far_end_hangs_up() -> None:
+        line.said = seen(*("> INVITE sip:b SIP/2.0", "< SIP/2.0 200 OK", "> ACK sip:b SIP/2.0"), "< BYE sip:a SIP/2.0")
+
+    line.hang_up = far_end_hangs_up  # type: ignore[method-assign]
+    control = CallControl()
+    control.hang_up("Enough.")
+    speech = FakeSpeech.scripted(line.clock)
+    outcome = await hold_call(PLAN, line, speech, note, clock=line.clock, control=control)
+    told = [event.what for event in happened if isinstance(event.what, Signalled)]
+    assert told == [
+        Signalled("set_up", ("→ INVITE", "← 200 OK +10 ms", "→ ACK +20 ms")),
+        Signalled("end", ("← BYE +30 ms",)),
+    ]
+    assert len(outcome.ladder.messages) == 4
+
+
+async def test_a_call_that_never_came_up_has_its_ladder() -> None:
+    line = Line(refuses=NotConnected(Ending.BUSY, EndReason.USER_BUSY, "Busy.", 486))
+    line.said = seen("> INVITE sip:b SIP/2.0", "< SIP/2.0 486 Busy Here")
+    happened: list[CallEvent] = []
+    speech = FakeSpeech.scripted(line.clock)
+    outcome = await hold_call(PLAN, line, speech, happened.append, clock=line.clock, control=CallControl())
+    assert outcome.ladder == line.said
+    told = [event.what for event in happened if isinstance(event.what, Signalled)]
+    assert told == [Signalled("end", ("→ INVITE", "← 486 Busy Here +10 ms"))]

@@ -25,6 +25,7 @@ from dialnexa.live.speech.embedded import flite
 from dialnexa.platform.agents import routes as agents
 from dialnexa.platform.calls import admission, links
 from dialnexa.platform.calls import routes as calls
+from dialnexa.platform.calls.ladder import routes as ladders
 from dialnexa.platform.calls.placing import Queue
 from dialnexa.platform.catalogue import routes as catalogue_routes
 from dialnexa.platform.catalogue.service import Catalogue
@@ -136,7 +137,7 @@ def _routes() -> APIRouter:
     Made once per process: FastAPI takes a quarter of a second to work them out, and no application changes them.
     """
     api, served = APIRouter(), APIRouter()
-    nouns = (calls.router, calls.logs, agents.router, numbers.router, tenancy.workspace, tenancy.keys)
+    nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.workspace, tenancy.keys)
     for router in (*nouns, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     served.include_router(api, prefix="/v1")

@@ -123,9 +123,18 @@ async def _place_and_follow(http: httpx.AsyncClient, body: dict[str, object], co
     console.print(f"[bold]{record['status']}[/bold] ({record['end_reason']}), {record['duration_seconds'] or 0} s")
     if record["detail"]:
         console.print(escape(record["detail"]), soft_wrap=True)
+    if not record["answered_at"]:
+        await _show_ladder(http, placed["call_id"], console)
     if record["recording_url"]:
         console.print(f"recording: {record['recording_url']}", soft_wrap=True)
     return record["status"] == "completed"
+
+
+async def _show_ladder(http: httpx.AsyncClient, call_id: str, console: Console) -> None:
+    """Print what was said over SIP: whoever watches a call that never came up wants to know why."""
+    ladder = await http.get(f"/v1/calls/{call_id}/ladder", params={"format": "text"})
+    if ladder.is_success:
+        console.print(escape(ladder.text.rstrip()), soft_wrap=True)
 
 
 def _number(text: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from dialnexa.kit.clock import Clock
 from dialnexa.live.conversation.conversation import Conversation, ConversationResult
@@ -21,9 +21,12 @@ from dialnexa.live.plan import (
     EndReason,
     Happening,
     Ringing,
+    Signalled,
+    SipLadder,
     Trouble,
     TurnSpoken,
 )
+from dialnexa.live.sip.ladder import in_short
 from dialnexa.live.speech.ports import Providers, SpeechError
 
 
@@ -73,6 +76,25 @@ class _Reporter:
         self._emit(CallEvent(self._clock.now(), what))
 
 
+class _Signalling:
+    """Puts the line's signalling on the timeline in short, each message once."""
+
+    def __init__(self, line: Line, report: _Reporter) -> None:
+        self._line = line
+        self._report = report
+        self._told = 0
+
+    def tell(self, phase: Literal["set_up", "end"]) -> SipLadder:
+        """Report what is new, if anything is; return all there is."""
+        ladder = self._line.ladder()
+        seen = len(ladder.messages) + ladder.left_out
+        if seen > self._told:
+            fresh = ladder.messages[-(seen - self._told) :]
+            self._report(Signalled(phase, in_short(fresh, ladder.messages[0].at)))
+            self._told = seen
+        return ladder
+
+
 async def hold_call(
     plan: CallPlan,
     line: Line,
@@ -95,8 +117,10 @@ async def hold_call(
         answered_at = clock.now()
         report(Answered())
 
+    signalling = _Signalling(line, report)
     async with line:
-        end = await _live(plan, line, speech, report, control, functions, answered)
+        end = await _live(plan, line, speech, report, control, functions, answered, signalling)
+    ladder = signalling.tell("end")
     recording = line.recording()
     if recording is not None and recording.lost:
         report(Trouble("recording", recording.lost))
@@ -111,6 +135,7 @@ async def hold_call(
         recording=recording,
         sip_status=end.sip_status,
         detail=end.detail,
+        ladder=ladder,
     )
 
 
@@ -122,6 +147,7 @@ async def _live(
     control: CallControl,
     functions: FunctionRunner | None,
     answered: Callable[[], None],
+    signalling: _Signalling,
 ) -> _End:
     """Connect, talk and hang up; an agent whose parts do not exist disturbs nobody."""
     try:
@@ -131,6 +157,7 @@ async def _live(
     if refused := await _connect(line, report, control):
         return refused
     answered()
+    signalling.tell("set_up")
     end = await _talk(conversation, line, control)
     await line.hang_up()
     return end

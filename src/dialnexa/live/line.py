@@ -15,7 +15,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dialnexa.live.plan import Ending, EndReason, RecordingResult
+from dialnexa.live.plan import Ending, EndReason, RecordingResult, SipLadder
 
 SAMPLE_RATE = 8000
 """Hz. Phone legs stay at the telephone's own rate from end to end."""
@@ -174,4 +174,8 @@ class Line(Protocol):
 
     def recording(self) -> RecordingResult | None:
         """Return the finished recording after the line is down; ``None`` when none was asked for."""
+        ...
+
+    def ladder(self) -> SipLadder:
+        """Return the SIP messages of this line so far, without secrets; empty on a line that speaks no SIP."""
         ...

@@ -303,6 +303,16 @@ class Trouble:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """What SIP said since the last such event, a line per message: one at the end of set-up, one at the end."""
+
+    kind: ClassVar[str] = "sip"
+    phase: Literal["set_up", "end"]
+    steps: tuple[str, ...]
+    """Such as ``→ INVITE``, ``← 180 Ringing +12 ms``; times count from the first message of the call."""
+
+
 Happening = (
     Ringing
     | Answered
@@ -313,6 +323,7 @@ Happening = (
     | SilenceReminder
     | VoicemailDetected
     | Trouble
+    | Signalled
 )
 
 
@@ -322,6 +333,38 @@ class CallEvent:
 
     at: datetime
     what: Happening
+
+
+# --- what was signalled ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SipMessageSeen:
+    """One SIP message of a call, as it was on the wire but for its secrets."""
+
+    at: datetime
+    way: Literal["in", "out"]
+    local: str
+    """Our ``address:port``."""
+    peer: str
+    """Theirs."""
+    transport: str
+    """``UDP``, ``TCP`` or ``TLS``."""
+    text: str
+    """Whole; bytes that are no UTF-8 are surrogates (``surrogateescape``)."""
+    repeated: bool = False
+    """A retransmission, byte for byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class SipLadder:
+    """All SIP messages of a call, in order."""
+
+    messages: tuple[SipMessageSeen, ...] = ()
+    left_out: int = 0
+    """How many are missing, for there were too many to keep."""
+    gap_at: int = 0
+    """How many of ``messages`` come before those that are missing."""
 
 
 # --- how it ended ----------------------------------------------------------------------------------------------------
@@ -385,3 +428,4 @@ class CallOutcome:
     sip_status: int | None = None
     detail: str = ""
     """A sentence for the operator, when something went wrong."""
+    ladder: SipLadder = field(default_factory=SipLadder)

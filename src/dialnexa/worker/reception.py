@@ -11,10 +11,11 @@ from dialnexa.kit.phone import from_sip_user
 from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import rejections, service
 from dialnexa.platform.calls.admission import Refused
-from dialnexa.platform.calls.records import ClaimedCall, InboundCall
+from dialnexa.platform.calls.records import ClaimedCall, InboundCall, Ladder
 from dialnexa.platform.numbers.service import InboundMatch, find_inbound
 from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.parts import Parts
+from dialnexa.worker.translate import ladder as as_ladder
 
 log = structlog.get_logger(__name__)
 
@@ -90,11 +91,24 @@ class Reception:
                 refusal = rejections.full(verdict, match.workspace_id)
             else:
                 refusal = rejections.no_route(match)
+            incoming.reject(refusal.sip_status, refusal.phrase)  # first, so that it is on the ladder
             await rejections.write(
-                session, refusal, from_number=from_number, to_number=to_number, source=source, now=now
+                session,
+                refusal,
+                from_number=from_number,
+                to_number=to_number,
+                source=source,
+                now=now,
+                ladder=self._said(incoming),
             )
-        incoming.reject(refusal.sip_status, refusal.phrase)
         return None
+
+    def _said(self, incoming: IncomingCall) -> Ladder | None:
+        """Return what was signalled for a call that was refused."""
+        ladder = self._parts.endpoint.ladders.open()
+        ladder.follow(incoming.call_id)
+        ladder.close()
+        return as_ladder(ladder.read())
 
 
 def _as_number(user: str) -> str:

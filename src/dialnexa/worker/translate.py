@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from dialnexa.live.plan import CallEvent, CallOutcome, RecordingResult, TurnSpoken
-from dialnexa.platform.calls.records import RecordingFile, Result, TimelineEntry, Turn
+from dialnexa.live.plan import CallEvent, CallOutcome, RecordingResult, SipLadder, TurnSpoken
+from dialnexa.platform.calls.records import Ladder, RecordingFile, Result, SipMessage, TimelineEntry, Turn
 from dialnexa.platform.calls.states import CallState
 
 
@@ -29,7 +29,16 @@ def result(outcome: CallOutcome, recordings: Path, unresolved: Sequence[str]) ->
         sip_status=outcome.sip_status,
         unresolved_variables=list(unresolved),
         detail=outcome.detail,
+        ladder=ladder(outcome.ladder),
     )
+
+
+def ladder(seen: SipLadder) -> Ladder | None:
+    """Write a ladder the way the record keeps it; ``None`` when nothing was said."""
+    messages = [
+        SipMessage(one.at, one.way, one.local, one.peer, one.transport, one.repeated, one.text) for one in seen.messages
+    ]
+    return Ladder(messages, seen.left_out, seen.gap_at) if messages else None
 
 
 def _turn(turn: TurnSpoken) -> Turn:

@@ -14,11 +14,12 @@ from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.plan import CallLimits, EndReason
 from dialnexa.live.rtp import session as rtp
 from dialnexa.live.rtp.ports import PortRange
+from dialnexa.live.sip.ladder import Ladders
 from dialnexa.live.sip.sdp import Direction, SessionDescription, make_offer
 from tests.live.media.fakes import HandClock
 
 HOST = "127.0.0.1"
-ENDPOINT = SimpleNamespace(address=(HOST, 5060), advertised=(HOST, 5060))
+ENDPOINT = SimpleNamespace(address=(HOST, 5060), advertised=(HOST, 5060), ladders=Ladders({}))
 
 
 class Dialog:
@@ -37,6 +38,8 @@ class Dialog:
 
 class Caller:
     """Somebody who calls us."""
+
+    call_id = "call-1@caller"
 
     def __init__(self) -> None:
         self.offer = make_offer(HOST, 40000)

@@ -12,6 +12,7 @@ from dialnexa.live.lines.refusals import nobody_picked_up, refused, unreachable
 from dialnexa.live.plan import Ending, EndReason, SipRoute
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, OutgoingCall, SipEndpoint
+from dialnexa.live.sip.ladder import Ladder
 from dialnexa.live.sip.sdp import SdpError
 
 
@@ -30,12 +31,15 @@ class Setup(Protocol):
 class Dialling:
     """Calls ``to`` through a trunk, showing ``from_user`` as the caller."""
 
-    def __init__(self, endpoint: SipEndpoint, to: str, from_user: str, route: SipRoute, ring_s: float) -> None:
+    def __init__(
+        self, endpoint: SipEndpoint, to: str, from_user: str, route: SipRoute, ring_s: float, ladder: Ladder
+    ) -> None:
         self._endpoint = endpoint
         self._to = route.number_format.write(to)
         self._from_user = from_user
         self._route = route
         self._ring_s = ring_s
+        self._ladder = ladder
 
     async def establish(self, audio: CallAudio, on_ringing: Callable[[int], None]) -> Dialog:
         """Send the INVITE and wait for its answer, at most the ring time."""
@@ -48,6 +52,7 @@ class Dialling:
                 on_ringing(step.status)
 
         call = self._call(audio)
+        self._ladder.follow(call.call_id)
         try:
             async with asyncio.timeout(self._ring_s):
                 return await call.answered(progress)

@@ -14,10 +14,11 @@ from dialnexa.live.lines.info_digits import digits_of
 from dialnexa.live.lines.setup import Answering, Dialling, Setup
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import CallLimits, Encryption, RecordingResult, SipRoute
+from dialnexa.live.plan import CallLimits, Encryption, RecordingResult, SipLadder, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
+from dialnexa.live.sip.ladder import Ladder
 from dialnexa.live.sip.sdp import SessionDescription
 
 _WATCH_S = 1.0
@@ -27,10 +28,11 @@ _ENDED_BY = {sip.EndedBy.FAR: EndedBy.FAR, sip.EndedBy.NEAR: EndedBy.NEAR, sip.E
 class SipLine:
     """One SIP call. Made by ``dialling`` or ``answering``; see ``live.line.Line`` for what it promises."""
 
-    def __init__(self, setup: Setup, audio: CallAudio, limits: CallLimits) -> None:
+    def __init__(self, setup: Setup, audio: CallAudio, limits: CallLimits, ladder: Ladder) -> None:
         self._setup = setup
         self._audio = audio
         self._limits = limits
+        self._ladder = ladder
         self._dialog: Dialog | None = None
         self._listener: LineListener | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -51,8 +53,9 @@ class SipLine:
         recording: Path | None = None,
     ) -> SipLine:
         """Return a line that will call ``to`` through a trunk, showing ``from_user`` as the caller."""
-        setup = Dialling(endpoint, to, from_user, route, limits.ring_s)
-        return cls(setup, _audio(endpoint, media, ports, recording, route.encryption, route.codecs), limits)
+        ladder = endpoint.ladders.open()
+        setup = Dialling(endpoint, to, from_user, route, limits.ring_s, ladder)
+        return cls(setup, _audio(endpoint, media, ports, recording, route.encryption, route.codecs), limits, ladder)
 
     @classmethod
     def answering(
@@ -67,7 +70,10 @@ class SipLine:
         codecs: Sequence[str] = (),
     ) -> SipLine:
         """Return a line that will answer this call, encrypted and with the codecs as its trunk wants it."""
-        return cls(Answering(incoming), _audio(endpoint, media, ports, recording, encryption, codecs), limits)
+        ladder = endpoint.ladders.open()
+        ladder.follow(incoming.call_id)
+        audio = _audio(endpoint, media, ports, recording, encryption, codecs)
+        return cls(Answering(incoming), audio, limits, ladder)
 
     async def __aenter__(self) -> Self:
         """Take nothing yet: ports are taken when connecting, so that a lack of them is an outcome, not a crash."""
@@ -85,6 +91,7 @@ class SipLine:
             if self._watcher:
                 self._watcher.cancel()
             self._audio.release()
+            self._ladder.close()
             self._recording = await self._audio.close()
 
     async def connect(self, on_ringing: Callable[[int], None]) -> None:
@@ -131,6 +138,10 @@ class SipLine:
     def recording(self) -> RecordingResult | None:
         """Return the recording once the line is left."""
         return self._recording
+
+    def ladder(self) -> SipLadder:
+        """Return the SIP messages so far, without secrets."""
+        return self._ladder.read()
 
     async def _watch(self, dialog: Dialog, leg: Leg) -> None:
         """Enforce the leg's caps and notice the far end's goodbye, whichever is first."""

@@ -19,6 +19,7 @@ from dialnexa.live.sip.fields import FieldError
 from dialnexa.live.sip.hop import TLS, Address, Hop, is_loopback
 from dialnexa.live.sip.incoming import IncomingCall
 from dialnexa.live.sip.invitation import Caller
+from dialnexa.live.sip.ladder import Ladders
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.locate import Locator
 from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
@@ -121,6 +122,8 @@ class SipEndpoint:
         self._accepting = accepting
         self._stack = Stack(now, timers or Timers(), self._transmit, self._on_request, locator)
         self._stack.user_agent = user_agent
+        self.ladders = Ladders(self._stack.local)
+        """Who said what, by call."""
         self._limiter = SourceLimiter(budget or RequestBudget())
         self._gate = gate or Gate()
         self._registrar = registrar
@@ -364,8 +367,10 @@ class SipEndpoint:
             if isinstance(message, Request):
                 message.stamp(source.address)
                 if self._may_ask(message, source):
+                    self.ladders.note("in", source, message, data)
                     self._stack.layer.receive_request(message, source)
             else:
+                self.ladders.note("in", source, message, data)
                 self._stack.layer.receive_response(message)
         except Exception:
             self._faults += 1
@@ -407,7 +412,9 @@ class SipEndpoint:
         self._sent += 1
         if self.on_message is not None:
             self.on_message("out", to.address, message)
-        wire.send(message.encode(), to)
+        data = message.encode()
+        self.ladders.note("out", to, message, data)
+        wire.send(data, to)
 
     def _on_lost(self, hop: Hop, reason: str) -> None:
         """Take note that a connection ended, or did not come about."""

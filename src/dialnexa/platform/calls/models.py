@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -179,6 +189,16 @@ class Recording(Base):
     created_at: Mapped[datetime]
 
 
+class CallLadder(Base):
+    """The SIP messages of a call that has ended."""
+
+    __tablename__ = "call_ladders"
+
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+    """See ``ladder.packing``."""
+
+
 class Node(Base):
     """A worker that lives: its lease. A node whose heartbeat is too old is dead, and its row goes with it."""
 
@@ -215,3 +235,5 @@ class RefusedCall(Base):
     reason: Mapped[str] = mapped_column(Text)
     attempts: Mapped[int] = mapped_column(default=1)
     """How many requests this line stands for: those of scanners are counted, not listed."""
+    ladder: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """The SIP messages up to our refusal (``ladder.packing``); read only when somebody asks for it."""

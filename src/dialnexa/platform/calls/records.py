@@ -75,6 +75,35 @@ class RecordingFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SipMessage:
+    """One SIP message of a call, as it was on the wire but for its secrets."""
+
+    at: datetime
+    way: Literal["in", "out"]
+    local: str
+    """Our ``address:port``."""
+    peer: str
+    """Theirs."""
+    transport: str
+    """``UDP``, ``TCP`` or ``TLS``."""
+    repeated: bool
+    """A retransmission, byte for byte."""
+    text: str
+    """Whole; bytes that are no UTF-8 are surrogates (``surrogateescape``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The SIP messages of a call, in order."""
+
+    messages: Sequence[SipMessage]
+    left_out: int = 0
+    """How many are missing, for there were too many to keep."""
+    gap_at: int = 0
+    """How many of ``messages`` come before those that are missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """How a call ended and what there is to keep."""
 
@@ -92,6 +121,7 @@ class Result:
     """Median time from the caller's silence to the agent's first packet; ``None``: worked out from the turns."""
     unresolved_variables: Sequence[str] = ()
     detail: str = ""
+    ladder: Ladder | None = None
 
 
 @dataclass(frozen=True, slots=True)

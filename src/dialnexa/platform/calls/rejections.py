@@ -8,12 +8,15 @@ from datetime import datetime
 import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
 
 from dialnexa.kit.ids import new_id
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.kit.phone import from_sip_user
 from dialnexa.platform.calls.admission import Refused
+from dialnexa.platform.calls.ladder.packing import pack
 from dialnexa.platform.calls.models import RefusedCall
+from dialnexa.platform.calls.records import Ladder
 from dialnexa.platform.numbers import repository as numbers
 from dialnexa.platform.numbers.service import NotRouted
 from dialnexa.platform.tenancy.models import Workspace
@@ -61,16 +64,24 @@ def full(refused: Refused, workspace_id: str) -> Rejection:
 
 
 async def write(
-    session: AsyncSession, rejection: Rejection, *, from_number: str, to_number: str, source: str, now: datetime
-) -> None:
-    """Write down a call that was not let in, for the workspace whose operator should see it.
+    session: AsyncSession,
+    rejection: Rejection,
+    *,
+    from_number: str,
+    to_number: str,
+    source: str,
+    now: datetime,
+    ladder: Ladder | None = None,
+) -> str:
+    """Write down a call that was not let in, for the workspace whose operator should see it; return the line's id.
 
     The texts come from strangers and are cut to size.
     """
     log.warning("call_rejected", source=source, sip_status=rejection.sip_status, reason=rejection.reason)
+    refused_id = new_id("ref")
     session.add(
         RefusedCall(
-            id=new_id("ref"),
+            id=refused_id,
             workspace_id=rejection.workspace_id or await _owner(session, to_number),
             at=now,
             source=source[:_LONGEST],
@@ -78,12 +89,14 @@ async def write(
             to_number=to_number[:_LONGEST],
             sip_status=rejection.sip_status,
             reason=rejection.reason,
+            ladder=pack(ladder) if ladder is not None else None,
         )
     )
     await session.flush()
     oldest_kept = select(RefusedCall.id).order_by(RefusedCall.id.desc()).offset(KEPT - 1).limit(1).scalar_subquery()
     forget = delete(RefusedCall).where(RefusedCall.id < oldest_kept)
     await session.execute(forget.execution_options(synchronize_session=False))
+    return refused_id
 
 
 async def of_workspace(session: AsyncSession, workspace_id: str | None, page: Page) -> Part[RefusedCall]:
@@ -92,6 +105,12 @@ async def of_workspace(session: AsyncSession, workspace_id: str | None, page: Pa
     rows = select(RefusedCall).where(mine).order_by(RefusedCall.id.desc()).offset(page.offset).limit(page.limit)
     total = await session.scalar(select(func.count()).select_from(RefusedCall).where(mine))
     return Part((await session.scalars(rows)).all(), total or 0)
+
+
+async def get_of(session: AsyncSession, workspace_id: str, refused_id: str) -> RefusedCall | None:
+    """Return a rejection of this workspace, with its ladder."""
+    mine = RefusedCall.workspace_id == workspace_id, RefusedCall.id == refused_id
+    return await session.scalar(select(RefusedCall).where(*mine).options(undefer(RefusedCall.ladder)))
 
 
 async def _owner(session: AsyncSession, to_number: str) -> str | None:

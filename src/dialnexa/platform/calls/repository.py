@@ -10,7 +10,7 @@ from sqlalchemy import CursorResult, delete, func, insert, inspect, select, upda
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.agents.models import AgentVersion
-from dialnexa.platform.calls.models import Call, Node, Recording, Slot, TimelineEvent, Transcript
+from dialnexa.platform.calls.models import Call, CallLadder, Node, Recording, Slot, TimelineEvent, Transcript
 from dialnexa.platform.calls.records import TimelineEntry
 from dialnexa.platform.calls.states import FINAL, TAKEN, CallState, before
 from dialnexa.platform.database import table_of
@@ -132,6 +132,11 @@ async def recordings(session: AsyncSession, call_ids: Collection[str]) -> dict[s
         return {}
     query = select(Recording).where(Recording.call_id.in_(call_ids), Recording.kind == "call")
     return {recording.call_id: recording for recording in await session.scalars(query)}
+
+
+async def ladder(session: AsyncSession, call_id: str) -> bytes | None:
+    """Return the packed SIP ladder of a call that has ended."""
+    return await session.scalar(select(CallLadder.packed).where(CallLadder.call_id == call_id))
 
 
 # --- hanging up ------------------------------------------------------------------------------------------------------

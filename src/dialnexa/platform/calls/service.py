@@ -20,7 +20,8 @@ from dialnexa.kit.ids import new_id
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls import repository
 from dialnexa.platform.calls.admission import Refused, admit, scopes_of
-from dialnexa.platform.calls.models import Call, Recording, Transcript
+from dialnexa.platform.calls.ladder.packing import pack
+from dialnexa.platform.calls.models import Call, CallLadder, Recording, Transcript
 from dialnexa.platform.calls.records import ClaimedCall, InboundCall, RecordingFile, Result, TimelineEntry, Turn
 from dialnexa.platform.calls.schemas import TurnOut, call_fields, transcript_text
 from dialnexa.platform.calls.states import FINAL, SHOWN, CallState, settle
@@ -275,6 +276,8 @@ async def _keep(session: AsyncSession, call: Call, result: Result) -> None:
         )
     if result.recording is not None:
         session.add(_recording(call, result.recording, result.ended_at))
+    if result.ladder is not None:
+        session.add(CallLadder(call_id=call.id, packed=pack(result.ladder)))
     await session.flush()
 
 

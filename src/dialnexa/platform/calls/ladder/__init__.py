@@ -1,0 +1,1 @@
+"""The SIP ladder of a call: kept small, read as steps, drawn for people, exported for Wireshark."""
