@@ -36,6 +36,16 @@ class Settings(BaseSettings):
     sip_tls_authorities: Path | None = Field(
         default=None, description="Whose certificates are believed, in PEM; empty: those the system believes."
     )
+    sip_edge: str = Field(
+        default="",
+        description="Proxy before the workers, as host[:port][;transport=tcp]: calls and registrations go out through "
+        "it, unless their trunk names a proxy of its own.",
+    )
+    sip_edge_sources: str = Field(
+        default="",
+        description="Comma list of the addresses and networks the edge sends from; they are believed when they tell "
+        "who a call really came from. Empty: the address in sip_edge.",
+    )
     rtp_ports: str = Field(default="20000-29999", description="UDP ports for media, first-last.")
     workers: int = Field(
         default=1,

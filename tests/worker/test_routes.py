@@ -23,7 +23,9 @@ def test_every_habit_reaches_the_route() -> None:
         codecs=("PCMA",),
         encryption="required",
     )
-    assert sip_route(TrunkRoute("trunk_1", "carrier.example", 0, "acme", "s3cret", settings=habits)) == SipRoute(
+    assert sip_route(
+        TrunkRoute("trunk_1", "carrier.example", 0, "acme", "s3cret", settings=habits), edge="10.0.0.5"
+    ) == SipRoute(
         "carrier.example",
         0,
         Credentials("acme", "s3cret"),
@@ -54,3 +56,9 @@ def test_every_habit_reaches_the_route() -> None:
 )
 def test_numbers_are_written_as_the_carrier_wants_them(wanted: NumberFormat, number: str, written: str) -> None:
     assert wanted.write(number) == written
+
+
+def test_the_edge_stands_in_where_a_trunk_names_no_proxy() -> None:
+    plain = TrunkRoute("trunk_1", "carrier.example", 5060)
+    assert sip_route(plain, edge="10.0.0.5;transport=tcp").proxy == "10.0.0.5;transport=tcp"
+    assert sip_route(plain, edge="").proxy == ""

@@ -9,6 +9,7 @@ import typer
 
 from dialnexa.cli.mistakes import Mistake
 from dialnexa.live.rtp.ports import PortRange
+from dialnexa.live.sip.edge import Edges
 from dialnexa.settings import Settings
 
 Data = Annotated[
@@ -39,4 +40,8 @@ def settings_with(**overrides: Any) -> Settings:
         PortRange.parse(settings.rtp_ports)
     except ValueError as error:
         raise Mistake(f"DIALNEXA_RTP_PORTS: {error}") from None
+    try:
+        Edges.parse(settings.sip_edge_sources, settings.sip_edge)
+    except ValueError as error:
+        raise Mistake(f"DIALNEXA_SIP_EDGE, DIALNEXA_SIP_EDGE_SOURCES: {error}") from None
     return settings

@@ -66,7 +66,8 @@ class SipRoute:
     trunk_id: str = ""
     transport: Literal["udp", "tcp", "tls"] = "udp"
     proxy: str = ""
-    """An outbound proxy as ``host[:port]``: requests go there first, with a Route (RFC 3261 §8.1.2). Empty: none."""
+    """An outbound proxy as ``host[:port][;transport=…]``: requests go there first, with a Route (RFC 3261 §8.1.2).
+    Empty: none."""
     from_user: str = ""
     """Shown in From instead of the caller id, for trunks that want their account there; the caller id then goes into
     P-Asserted-Identity (RFC 3325)."""

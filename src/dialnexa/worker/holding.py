@@ -171,7 +171,7 @@ class CallHolder:
             raise _NotRunnable("The trunk of this call was removed after the call was placed.")
         if trunk.is_sandbox:
             return to_sandbox
-        return sip_route(trunk)
+        return sip_route(trunk, self._parts.settings.sip_edge)
 
     def _dialling(self, plan: CallPlan) -> Line:
         assert plan.route is not None  # ``_route`` gave it one

@@ -20,6 +20,7 @@ from dialnexa.kit.secrets import Vault
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox.sandbox import Sandbox
+from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint, TlsSettings
 from dialnexa.live.speech.services import SpeechServices
 from dialnexa.platform.calls import nodes, service
@@ -199,6 +200,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
                 settings.sip_tls_authorities,
                 port=settings.sip_tls_port,
             ),
+            edges=Edges.parse(settings.sip_edge_sources, settings.sip_edge),
         )
     )
     return Parts(

@@ -7,8 +7,11 @@ from dialnexa.platform.numbers.service import TrunkRoute
 from dialnexa.platform.numbers.trunk_settings import header_pairs
 
 
-def sip_route(trunk: TrunkRoute) -> SipRoute:
-    """Return where a call through this trunk goes, and the carrier's habits."""
+def sip_route(trunk: TrunkRoute, edge: str) -> SipRoute:
+    """Return where a call through this trunk goes, and the carrier's habits.
+
+    ``edge`` is the proxy before the workers, if any: it stands in where the trunk names no proxy of its own.
+    """
     habits = trunk.settings
     return SipRoute(
         trunk.host,
@@ -16,7 +19,7 @@ def sip_route(trunk: TrunkRoute) -> SipRoute:
         Credentials(trunk.username, trunk.password or "") if trunk.username else None,
         trunk.trunk_id,
         transport=habits.transport,
-        proxy=habits.outbound_proxy,
+        proxy=habits.outbound_proxy or edge,
         from_user=habits.from_user,
         from_domain=habits.from_domain,
         headers=tuple(header_pairs(habits.headers)),

@@ -9,6 +9,7 @@ import pytest
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.endpoint import CallRejected, CallTimedOut, Dialog, Progress, SipEndpoint
+from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.message import Request, Response
 from dialnexa.live.sip.names import Service
 from tests.live.sip.wire import OFFER, SDP, Peer, Wire, Zone
@@ -41,6 +42,22 @@ class Trunk:
         invite = invite or peer.requests("INVITE")[-1]
         contact = f"<sip:far@{peer.address[0]}:{peer.address[1]}>"
         return invite.reply(200, to_tag=f"at-{peer.address[0]}", headers=[("Contact", contact)], body=BODY)
+
+
+class UnusedTcp:
+    """A wire that is there and must stay silent."""
+
+    name = "TCP"
+    address: tuple[str, int] = ("10.0.0.1", 5060)
+
+    def send(self, data: bytes, to: Hop) -> None:
+        raise AssertionError(f"sent over TCP to {to}")
+
+    def reaches(self, hop: Hop) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -197,6 +214,18 @@ class TestProxy:
         await trunk.wire.settle()
         assert edge.requests("CANCEL")[0].headers.all("Route") == ["<sip:edge.example:5070;lr>"]
 
+    async def test_is_reached_over_a_transport_of_its_own(self, trunk: Trunk) -> None:
+        trunk.endpoint.attach(UnusedTcp(), "10.0.0.1")
+        edge = trunk.wire.peer("10.0.0.5")
+        dialling = trunk.dial(transport="tcp", proxy="10.0.0.5;transport=udp")
+        await trunk.wire.settle()
+        invite = edge.requests("INVITE")[0]
+        assert invite.uri == "sip:+1@trunk.example;transport=tcp"
+        assert invite.headers.all("Route") == ["<sip:10.0.0.5;transport=udp;lr>"]
+        assert "transport=tcp" not in invite.headers.first("Contact"), "the edge comes back the way it is asked"
+        dialling.cancel()
+        await trunk.wire.settle()
+
     async def test_registers_over_it_and_is_found_by_its_own_services(self, trunk: Trunk) -> None:
         trunk.zone.srv["_sip._udp.edge.example"] = [Service(1, 1, 5080, "a.edge.example")]
         trunk.zone.hosts["a.edge.example"] = ["10.0.0.5"]
@@ -209,5 +238,5 @@ class TestProxy:
     async def test_that_makes_no_sense_refuses_the_call_in_words(self, trunk: Trunk) -> None:
         with pytest.raises(CallRejected, match="is not a"):
             await trunk.wire.until(trunk.dial(proxy="a b"))
-        with pytest.raises(CallRejected, match="write host or host:port"):
+        with pytest.raises(CallRejected, match="write host, host:port"):
             await trunk.wire.until(trunk.dial(proxy="me@edge.example"))

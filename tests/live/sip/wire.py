@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.endpoint import Gate, IncomingCall, RequestBudget, SipEndpoint
 from dialnexa.live.sip.hop import Hop, ip_version
 from dialnexa.live.sip.locate import Locator
@@ -73,6 +74,7 @@ class Wire:
         gate: Gate | None = None,
         registrar: Registrar | None = None,
         names: Names | None = None,
+        edges: Edges | None = None,
     ) -> SipEndpoint:
         endpoint = SipEndpoint(
             on_invite=on_invite,
@@ -83,6 +85,7 @@ class Wire:
             gate=gate,
             registrar=registrar,
             locator=Locator(lambda: self.now, names or Zone(), random.Random(1)),
+            edges=edges,
         )
         endpoint.attach(_Plug(self, (host, 5060)), host)
         self._receivers[host, 5060] = endpoint.receive

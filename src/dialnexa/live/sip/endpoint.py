@@ -14,6 +14,7 @@ import structlog
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.defence import RequestBudget, SourceLimiter, SourceRecord
+from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
 from dialnexa.live.sip.fields import FieldError
 from dialnexa.live.sip.hop import TLS, Address, Hop, is_loopback
@@ -115,6 +116,7 @@ class SipEndpoint:
         gate: Gate | None = None,
         registrar: Registrar | None = None,
         locator: Locator | None = None,
+        edges: Edges | None = None,
     ) -> None:
         """Make an endpoint without a wire; ``attach`` gives it one. ``now``: seconds that never go back."""
         self.on_message = on_message
@@ -127,6 +129,7 @@ class SipEndpoint:
         self._limiter = SourceLimiter(budget or RequestBudget())
         self._gate = gate or Gate()
         self._registrar = registrar
+        self._edges = edges or Edges()
         self._received = self._sent = self._malformed = self._faults = 0
         self._malformed_by_source: OrderedDict[str, int] = OrderedDict()
 
@@ -148,13 +151,15 @@ class SipEndpoint:
         budget: RequestBudget | None = None,
         gate: Gate | None = None,
         registrar: Registrar | None = None,
+        edges: Edges | None = None,
     ) -> AsyncGenerator[SipEndpoint]:
         """Bind a UDP socket and answer on it. Port 0 takes a free one; raises ``OSError`` when the port is taken.
 
         ``tcp`` listens on the same port over TCP as well, ``tls`` on the port it names; both can then be dialled.
         Unusable certificate files raise ``OSError`` (``ssl.SSLError`` is one). ``budget`` limits what one source may
         ask outside calls, loopback excepted; ``gate`` decides what unknown sources get (by default all may call).
-        ``registrar`` keeps where phones are that register here; without one a REGISTER gets 405.
+        ``registrar`` keeps where phones are that register here; without one a REGISTER gets 405. ``edges`` are proxies
+        of ours, whose word on who sent a request is taken (by default there are none).
 
         ``on_invite`` gets each new call and must return at once. ``accepting`` decides what OPTIONS says: 200, or 503
         while draining. ``advertised_host`` goes into Via, Contact and SDP when the bound address is not the public one.
@@ -170,6 +175,7 @@ class SipEndpoint:
             budget=budget,
             gate=gate,
             registrar=registrar,
+            edges=edges,
         )
         alarm = _Alarm(loop, endpoint)
         endpoint._stack.agenda.on_earlier = alarm.set
@@ -366,6 +372,7 @@ class SipEndpoint:
                 self.on_message("in", source.address, message)
             if isinstance(message, Request):
                 message.stamp(source.address)
+                message.origin = self._edges.origin(message, source).address
                 if self._may_ask(message, source):
                     self.ladders.note("in", source, message, data)
                     self._stack.layer.receive_request(message, source)
@@ -380,19 +387,19 @@ class SipEndpoint:
         """Whether a request is looked at at all: those outside calls have a budget, and unknown sources a gate."""
         if request.recipient.tag or request.method in ("ACK", "CANCEL") or self._stack.layer.knows(request):
             return True
-        now = self._stack.agenda.now()
-        if not is_loopback(source.host) and not self._limiter.admits(source.host, now):
+        now, host = self._stack.agenda.now(), request.origin[0]
+        if not is_loopback(host) and not self._limiter.admits(host, now):
             return False
         if request.method == "REGISTER" and self._registrar is not None and self._registrar.open:
-            judgement = self._gate.ask_login(request, source.host, now)
+            judgement = self._gate.ask_login(request, host, now)
         elif request.method == "INVITE":
-            judgement = self._gate.judge(request, source.host, now)
+            judgement = self._gate.judge(request, host, now)
         else:
             return True
         request.login = judgement.login
         if judgement.passage is Passage.OPEN:
             return True
-        self._limiter.note_refused(source.host, now)
+        self._limiter.note_refused(host, now)
         if judgement.passage is Passage.CHALLENGED:
             # Without a transaction, like every answer to strangers: nothing is kept, and nothing is repeated.
             reply = request.reply(401, to_tag=new_tag(), headers=[*judgement.headers, *self._stack.server_header()])

@@ -28,8 +28,8 @@ class IncomingCall:
 
     def __init__(self, stack: Stack, exchange: Exchange, offer: SessionDescription | None) -> None:
         request = exchange.request
-        self.source = exchange.source.address
-        """Address and port of the peer that sent the INVITE."""
+        self.source = request.origin
+        """Address and port of the peer that sent the INVITE, as our edge tells it if there is one."""
         self.transport = exchange.source.transport
         """UDP, TCP or TLS."""
         self.login = request.login

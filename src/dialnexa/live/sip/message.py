@@ -195,6 +195,8 @@ class Request(SipMessage):
     uri: str = ""
     login: str = field(default="", compare=False)
     """The user name whose password it proves to know; set by the gate, never read from the wire."""
+    origin: tuple[str, int] = field(default=("", 0), compare=False)
+    """Address and port of whoever sent it, before any edge proxy of ours; set by the endpoint."""
 
     @property
     def start_line(self) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dialnexa.live.sip.agenda import Appointment
+from dialnexa.live.sip.edge import read_proxy
 from dialnexa.live.sip.errors import CallRejected, retry_after
-from dialnexa.live.sip.fields import FieldError, Uri, bracket
+from dialnexa.live.sip.fields import FieldError, bracket
 from dialnexa.live.sip.hop import UDP, Hop
 from dialnexa.live.sip.layer import Inquiry, Listener
 from dialnexa.live.sip.message import Request, Response
@@ -32,7 +33,7 @@ class Destination:
     """0: as NAPTR and SRV records say."""
     transport: str = UDP
     proxy: str = ""
-    """``host[:port]``."""
+    """``host[:port]``, with ``;transport=…`` when it is not reached over the peer's own transport."""
 
     def uri(self, user: str) -> str:
         """Return the URI of a user there, or with an empty user of the host itself."""
@@ -42,16 +43,17 @@ class Destination:
     @property
     def routes(self) -> tuple[str, ...]:
         """The Route that leads over the proxy (RFC 3261 §8.1.2): loose, so the Request-URI stays as it is."""
-        return (f"<sip:{self.proxy}{uri_transport(self.transport)};lr>",) if self.proxy else ()
-
-    def place(self) -> tuple[str, int]:
-        """Return host and port to look up. Raises ``FieldError`` when the proxy is no host and port."""
         if not self.proxy:
-            return self.host, self.port
-        uri = Uri.parse(f"sip:{self.proxy}")
-        if uri.user or uri.params or uri.headers:
-            raise FieldError(f"{self.proxy[:50]!r} is not a proxy; write host or host:port")
-        return uri.host, uri.port or 0
+            return ()
+        over = "" if ";" in self.proxy else uri_transport(self.transport)
+        return (f"<sip:{self.proxy}{over};lr>",)
+
+    def place(self) -> tuple[str, int, str]:
+        """Return host, port and transport to look up. Raises ``FieldError`` when the proxy is none."""
+        if not self.proxy:
+            return self.host, self.port, self.transport
+        uri = read_proxy(self.proxy)
+        return uri.host, uri.port or 0, uri.transport if uri.params else self.transport
 
     def __str__(self) -> str:
         via = f" over the proxy {self.proxy}" if self.proxy else ""
@@ -72,10 +74,10 @@ class Targets:
     async def of(cls, stack: Stack, destination: Destination) -> Targets:
         """Look the destination up. Raises ``CallRejected`` (503) when nothing is found."""
         try:
-            host, port = destination.place()
+            place = destination.place()
         except FieldError as error:
             raise CallRejected(503, "Service Unavailable", detail=str(error)) from None
-        return cls(stack, await stack.locate(host, port, destination.transport))
+        return cls(stack, await stack.locate(*place))
 
     def ask(self, request: Request, listener: Listener) -> Inquiry:
         """Send a request (no INVITE) to the current target; with others left, its silence counts as failure early."""
