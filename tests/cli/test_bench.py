@@ -10,8 +10,6 @@ from dialnexa.cli.benchmark.hearing import Heard
 from dialnexa.cli.benchmark.overload import OverloadRun
 from dialnexa.cli.benchmark.rate import RateRun
 from dialnexa.cli.benchmark.soak import SoakRun
-from dialnexa.cli.benchmark.watch import WatchedClock
-from dialnexa.live.media.clock import PHASE_S
 
 
 def call(frames: int, *, first_stamp: int = 0, voiced: range = range(0), late: dict[int, float] | None = None) -> Heard:
@@ -103,21 +101,6 @@ def test_what_is_left_after_hang_up_misses_a_goal():
 def test_a_figure_that_was_not_measured_is_neither_met_nor_missed():
     facts = run_of(measured(), measured()).facts()
     assert {goal.met(facts) for goal in GOALS if goal.figure == "reply_ms"} == {None}
-
-
-async def test_lateness_while_others_had_the_core_is_not_our_own(monkeypatch: pytest.MonkeyPatch):
-    """30 ms late after 25 ms of waiting for a core; the beat after it is still late by what the first left over."""
-    clock = WatchedClock()
-    waited, now = 0.0, 1000.0
-    monkeypatch.setattr(clock._waiting, "seconds", lambda: waited)
-    monkeypatch.setattr("dialnexa.cli.benchmark.watch.time.monotonic", lambda: now)
-    clock._waited = 0.0
-    waited, now = 0.025, 1000.03
-    await clock.sleep_until(1000.0)
-    now = 1000.03 + 0.001
-    await clock.sleep_until(1000.0 + PHASE_S)
-    assert list(clock.late) == [pytest.approx(0.03), pytest.approx(0.031 - PHASE_S)]
-    assert list(clock.own) == [pytest.approx(0.005), pytest.approx(0.006)]
 
 
 def story(status: int, *, retry_after: bool = False, after_s: float = 0.01) -> Story:

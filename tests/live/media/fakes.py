@@ -63,6 +63,26 @@ class Diary:
         self.calls.append(("tick", at))
 
 
+@dataclass
+class FakeCore:
+    """A ``CoreTime`` moved by hand, with the time that passes beside it."""
+
+    used: float = 0.0
+    waited: float = 0.0
+    now: float = 1000.0
+
+    def passes(self, seconds: float, *, used: float = 0.0, waited: float = 0.0) -> None:
+        self.now += seconds
+        self.used += used
+        self.waited += waited
+
+    def used_s(self) -> float:
+        return self.used
+
+    def waited_s(self) -> float:
+        return self.waited
+
+
 class HandClock:
     """A ``Clock`` whose sleeps end at once, plus whatever delay the story wants."""
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from dialnexa.kit.clock import Clock
 from dialnexa.live.line import FRAME_S
+from dialnexa.live.media.core import CoreTime, Strain, ThreadTime
 
 PHASES = 2
 """Calls are spread over this many phases, so that their packets do not leave in one burst.
@@ -69,10 +70,12 @@ class Lateness:
 class Ticker:
     """Calls ``on_phase(phase, cycle)`` on the grid until cancelled; ``cycle`` grows by one every 20 ms of real time."""
 
-    def __init__(self, clock: Clock, on_phase: Callable[[int, int], None]) -> None:
+    def __init__(self, clock: Clock, on_phase: Callable[[int, int], None], core: CoreTime | None = None) -> None:
+        """Take the counters of the thread that will run it, by default those of the thread that makes it."""
         self._clock = clock
         self._on_phase = on_phase
         self.lateness = Lateness()
+        self.strain = Strain(core or ThreadTime(), PHASE_S)
 
     async def run(self) -> None:
         """Tick forever. Under uvloop a phase may begin up to a millisecond early, the grain of its timers."""
@@ -84,6 +87,7 @@ class Ticker:
             await clock.sleep_until(deadline)  # yields even when the deadline has passed, so the loop never starves
             began = clock.monotonic()
             late = max(0.0, began - deadline)
+            self.strain.note(began, late)
             missed = int(late / FRAME_S)
             lateness.skipped += missed
             beat += missed * PHASES

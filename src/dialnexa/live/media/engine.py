@@ -14,6 +14,7 @@ import structlog
 from dialnexa.kit.clock import Clock
 from dialnexa.live.line import LineListener
 from dialnexa.live.media.clock import PHASES, LatenessReport, Ticker
+from dialnexa.live.media.core import CoreTime
 from dialnexa.live.media.g711 import Codec
 from dialnexa.live.media.leg import FrameTransport, Leg
 from dialnexa.live.media.phase import Phase
@@ -22,15 +23,15 @@ from dialnexa.live.media.vad import Silero
 
 log = structlog.get_logger(__name__)
 
-_LATE_MS = 10.0
-_LATE_BUSY = 0.25
-"""A p99 lateness above this while the clock does this share of work: no new calls, so that the running keep the grid.
+_FULL = 0.75
+"""Share of the core above which the next call would make all of them late: a call costs most while it is set up."""
+_LAG_S = 0.005
+_LAG_SHARE = 0.4
+"""A beat this late by our own work, while that takes this share of the core: calls come faster than they can be set up.
 
 Lateness alone proves nothing: a machine that has just started, or that others keep busy, is late without any calls,
 and refusing them would not help.
 """
-_BUSY = 0.8
-"""Share of the tick budget above which the next call would make all of them late."""
 
 _LOG_EVERY = 500
 """Failing ticks come in hundreds per second; one line of them is enough."""
@@ -56,12 +57,12 @@ def favour_the_clock() -> None:
 class MediaEngine:
     """All legs of a worker. Open it once, on the worker's event loop."""
 
-    def __init__(self, clock: Clock, vad: bool) -> None:
+    def __init__(self, clock: Clock, vad: bool, core: CoreTime | None = None) -> None:
         model = Silero() if vad else None
         self._phases = [Phase(model) for _ in range(PHASES)]
         self._desk = RecordingDesk()
         self._failures = 0
-        self._ticker = Ticker(clock, self.tick)
+        self._ticker = Ticker(clock, self.tick, core)
 
     @classmethod
     @asynccontextmanager
@@ -119,5 +120,5 @@ class MediaEngine:
     @property
     def overloaded(self) -> bool:
         """Whether a further call would cost the running ones their grid; admission refuses then."""
-        report = self.lateness
-        return report.busy > _BUSY or (report.p99_ms > _LATE_MS and report.busy > _LATE_BUSY)
+        strain = self._ticker.strain
+        return (share := strain.share) > _FULL or (strain.lag_s > _LAG_S and share > _LAG_SHARE)
