@@ -26,6 +26,7 @@ from dialnexa.live.line import (
     LineEnd,
     LineListener,
     NotConnected,
+    NotTransferred,
     Samples,
 )
 from dialnexa.live.plan import AgentPlan, RecordingResult, SipLadder, Transcriber, Voice
@@ -172,6 +173,11 @@ class FakeLine:
     """The far end has us on hold: nothing of what is said leaves."""
     result: RecordingResult | None = None
     said: SipLadder = field(default_factory=SipLadder)
+    refers: dict[str, Exception | float] = field(default_factory=dict[str, "Exception | float"])
+    """What comes of a REFER to a destination: seconds until it answers, or why not; others: 501."""
+    referred: list[str] = field(default_factory=list)
+    seconds: dict[str, FakeLine] = field(default_factory=dict[str, "FakeLine"])
+    """Who can be reached by a second leg."""
     _listener: LineListener | None = None
     _queue: deque[FakeUtterance] = field(default_factory=deque)
     _sent: list[Samples] = field(default_factory=list)
@@ -207,6 +213,21 @@ class FakeLine:
 
     def press(self, digits: str) -> None:
         self.pressed.append(digits)
+
+    async def transfer(self, to: str, on_ringing: Callable[[int], None]) -> None:
+        """Do what the script says of this destination: a wait in seconds, then the outcome."""
+        self.referred.append(to)
+        outcome = self.refers.get(to, NotTransferred("501", 501, unable=True))
+        if isinstance(outcome, Exception):
+            raise outcome
+        on_ringing(180)
+        await self.clock.sleep(outcome)
+
+    def onward(self, to: str, ring_s: float) -> FakeLine | None:
+        second = self.seconds.get(to)
+        if second is not None:
+            second.clock = self.clock
+        return second
 
     async def hang_up(self) -> None:
         self.hung_up = True

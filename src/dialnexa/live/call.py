@@ -61,6 +61,7 @@ _BY_LINE = {
     EndedBy.FAR: (Ending.COMPLETED, EndReason.USER_DISCONNECTED),
     EndedBy.NEAR: (Ending.COMPLETED, EndReason.AGENT_DISCONNECTED),
     EndedBy.LOST: (Ending.FAILED, EndReason.NETWORK_FAILURE),
+    EndedBy.MOVED: (Ending.COMPLETED, EndReason.CALL_TRANSFERRED),
     EndedBy.CAP: (Ending.COMPLETED, EndReason.MAX_DURATION_REACHED),
 }
 

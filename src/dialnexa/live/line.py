@@ -36,6 +36,8 @@ class EndedBy(StrEnum):
     """No packets, no answers: the far end is gone."""
     CAP = "cap"
     """The leg's own duration cap."""
+    MOVED = "moved"
+    """The far end went to whom we transferred it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,17 @@ class NotConnected(Exception):
         self.reason = reason
         self.detail = detail
         self.sip_status = sip_status
+
+
+class NotTransferred(Exception):
+    """The far end was not transferred, and is still here."""
+
+    def __init__(self, detail: str, sip_status: int | None = None, *, unable: bool = False) -> None:
+        """Carry a sentence and the SIP status; ``unable``: it does not do transfers, so asking again is no use."""
+        super().__init__(detail)
+        self.detail = detail
+        self.sip_status = sip_status
+        self.unable = unable
 
 
 class Utterance(Protocol):
@@ -162,6 +175,18 @@ class Line(Protocol):
 
     def press(self, digits: str) -> None:
         """Send keypad digits to the far end (RFC 4733)."""
+        ...
+
+    async def transfer(self, to: str, on_ringing: Callable[[int], None]) -> None:
+        """Ask the far end to call ``to`` (E.164 or a SIP URI) instead of us; return once it is connected there.
+
+        The line stays up until it is hung up, or the far end goes (``EndedBy.MOVED``). ``on_ringing`` gets the status
+        of the new call (18x). Raises ``NotTransferred``. Cancelling stops waiting; the request cannot be taken back.
+        """
+        ...
+
+    def onward(self, to: str, ring_s: float) -> Line | None:
+        """Return a second leg to ``to`` over the same trunk, not connected yet; ``None`` when this line cannot."""
         ...
 
     async def hang_up(self) -> None:

@@ -295,6 +295,51 @@ class VoicemailDetected:
     evidence: str
 
 
+class TransferState(StrEnum):
+    """Where a transfer stands (contract C.7); the last six are final."""
+
+    INITIATED = "initiated"
+    HUNTING = "hunting"
+    CONNECTED = "connected"
+    """Both people hear each other, through us."""
+    COMPLETED = "completed"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    HUNT_TIMEOUT = "hunt_timeout"
+    CUSTOMER_DISCONNECTED = "customer_disconnected"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing follows."""
+        return self not in {TransferState.INITIATED, TransferState.HUNTING, TransferState.CONNECTED}
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLeg:
+    """One destination that was tried."""
+
+    destination: str
+    status: str
+    """``dialing``, ``ringing``, ``answered``, ``bridged``, ``no_answer``, ``busy``, ``rejected``, ``failed`` or
+    ``cancelled`` (contract C.7)."""
+    sip_status: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferMoved:
+    """A transfer took a step; it is told whole each time, so the last one says all."""
+
+    kind: ClassVar[str] = "transfer"
+    id: str
+    status: TransferState
+    method: Literal["", "refer", "bridge"] = ""
+    """``refer``: the carrier connects them and our call ends. ``bridge``: both legs stay with us."""
+    legs: tuple[TransferLeg, ...] = ()
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Something went wrong that the call survived: a lost recording, a late model, a dead recogniser."""
@@ -323,6 +368,7 @@ Happening = (
     | DigitsPressed
     | SilenceReminder
     | VoicemailDetected
+    | TransferMoved
     | Trouble
     | Signalled
 )
@@ -398,6 +444,7 @@ class EndReason(StrEnum):
     SYSTEM_AT_CAPACITY = "system_at_capacity"
     SILENCE_TIMEOUT = "silence_timeout"
     MAX_DURATION_REACHED = "max_duration_reached"
+    CALL_TRANSFERRED = "call_transferred"
     CANCELLED = "cancelled"
     WORKER_LOST = "worker_lost"
     ERROR = "error"

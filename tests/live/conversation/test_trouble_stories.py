@@ -309,7 +309,7 @@ async def test_a_function_that_never_answers_is_given_up() -> None:
         ("custom", "{}", "needs id"),
         ("custom", "nonsense", "not valid JSON"),
         ("custom", '{"id": 1}', "The shop is closed."),
-        ("call_transfer", '{"id": 1}', "not available"),
+        ("sms", '{"id": 1}', "not available"),
     ],
 )
 async def test_what_goes_wrong_with_a_function_is_told_to_the_model(kind: str, arguments: str, told: str) -> None:
@@ -321,7 +321,7 @@ async def test_what_goes_wrong_with_a_function_is_told_to_the_model(kind: str, a
         await call.agent_is_done()
         assert told in call.asked()[-1].content
         reported = any(isinstance(what, Trouble) and what.part == "functions" for what in call.happenings)
-        assert reported == (kind == "call_transfer")
+        assert reported == (kind == "sms")
 
 
 async def test_what_the_caller_says_while_a_function_runs_is_answered_after_it() -> None:

@@ -170,6 +170,17 @@ class HangUp:
     reason: EndReason
     detail: str = ""
 
+    @classmethod
+    def by_agent(cls, *, transferred: bool) -> HangUp:
+        """Return how a call ends that the agent has done with, or handed on."""
+        reason = EndReason.CALL_TRANSFERRED if transferred else EndReason.AGENT_DISCONNECTED
+        return cls(Ending.COMPLETED, reason)
+
+    @property
+    def stands(self) -> bool:
+        """Whether it stays true when the line goes down before we hang up."""
+        return self.ending is not Ending.COMPLETED or self.reason is EndReason.CALL_TRANSFERRED
+
 
 Action = (
     FinalizeStt

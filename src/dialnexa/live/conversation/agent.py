@@ -160,19 +160,22 @@ class Agent:
 
     async def _use(self, number: int, turn: AgentTurn, calls: Sequence[ToolCall]) -> bool:
         """Carry out functions, the one that hangs up last; return whether the call ends."""
-        ends = False
         for call in sorted(calls, key=lambda call: self._functions.ends_call(call.name)):
             result = await self._use_one(number, turn, call)
-            ends = ends or result.ends_call
-        if ends:
-            self._tell(EndRequested(self._now(), number))
-        return ends
+            if result.ends_call:
+                self._tell(EndRequested(self._now(), number, result.transferred))
+                return True
+        return False
 
     async def _use_one(self, number: int, turn: AgentTurn, call: ToolCall) -> FunctionResult:
         started = self._now()
         limit = self._functions.limit_ms(call.name)
         turn.tool_started(call)
-        self._tell(ToolStarted(started, number, call.name, limit, self._functions.holding_message(call.name)))
+        holding = self._functions.holding_message(call.name)
+        if self._functions.announced(call.name):
+            self._speak(number, [holding])
+            holding = ""
+        self._tell(ToolStarted(started, number, call.name, limit, holding))
         result = await self._result(call, limit)
         took = self._now() - started
         turn.tool_finished(call, result.text)

@@ -53,6 +53,7 @@ from dialnexa.live.conversation.ledger import AgentTurn, Ledger
 from dialnexa.live.conversation.machine import TurnMachine
 from dialnexa.live.conversation.mouth import Mouth
 from dialnexa.live.conversation.settings import TurnSettings
+from dialnexa.live.conversation.transfer import CallTransfer
 from dialnexa.live.conversation.voice import VoiceDetector, VoiceSettings
 from dialnexa.live.conversation.voicemail import GREETING
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, Samples
@@ -105,7 +106,6 @@ class Conversation:
         self._machine = TurnMachine(TurnSettings.of(plan))
         self._voice = VoiceDetector(VoiceSettings(lasting_ms=self._machine.settings.interrupt_ms))
         self._beep = BeepDetector() if self._machine.settings.screen else None
-        self._functions = Functions(agent.functions, press=line.press, emit=emit, runner=functions)
         self._ears = Ears(
             speech.stt(agent.transcriber),
             agent.transcriber,
@@ -122,6 +122,10 @@ class Conversation:
             emit=emit,
             now=self._clock,
             spawn=self._spawn,
+        )
+        self._transfer = CallTransfer(line, emit=emit, said=self._mouth.said, give_way=self._mouth.give_way, back=self)
+        self._functions = Functions(
+            agent.functions, press=line.press, emit=emit, runner=functions, transfer=self._transfer.run
         )
         self._agent = Agent(
             agent,
@@ -220,6 +224,7 @@ class Conversation:
         if self._line.held is not self._held:
             self._follow_hold(now)
         self._mouth.on_tick(at)
+        self._transfer.on_tick(now)
         if self._voice.speaking and (stopped := self._voice.starve(now)):
             self._tell(stopped)
         deadline = self._machine.deadline

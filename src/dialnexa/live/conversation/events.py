@@ -174,10 +174,11 @@ class ToolFinished:
 
 @dataclass(frozen=True, slots=True)
 class EndRequested:
-    """The agent wants to hang up once everything said so far is played."""
+    """The agent wants to hang up once everything said so far is played; ``transferred``: to somebody else."""
 
     at: int
     reply: int
+    transferred: bool = False
 
 
 # --- the agent's mouth -----------------------------------------------------------------------------------------------

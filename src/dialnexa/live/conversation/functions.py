@@ -1,9 +1,9 @@
-"""What the model may do besides talking: end the call, press keys, call a custom function."""
+"""What the model may do besides talking: end the call, hand it on, press keys, call a custom function."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -16,6 +16,7 @@ _log = structlog.get_logger(__name__)
 
 _TIMEOUT_MS = 10_000
 _LONGEST_MS = 120_000
+_TRANSFER_MS = 24 * 3600 * 1000
 _KEYS = frozenset("0123456789*#ABCD")
 
 _PRESS_DIGITS = FunctionSpec(
@@ -51,6 +52,8 @@ class FunctionResult:
     """What the model is told."""
     ok: bool
     ends_call: bool = False
+    transferred: bool = False
+    """The call ends because somebody else has the caller now."""
 
 
 class Functions:
@@ -63,7 +66,9 @@ class Functions:
         press: Callable[[str], None],
         emit: Callable[[Happening], None],
         runner: FunctionRunner | None = None,
+        transfer: Callable[[Mapping[str, object]], Awaitable[str]] | None = None,
     ) -> None:
+        """``transfer`` hands the caller on as a configuration says; it raises ``FunctionError`` when nobody took it."""
         self._specs: dict[str, FunctionSpec] = {}
         for spec in specs:
             if spec.name in self._specs:
@@ -73,6 +78,7 @@ class Functions:
         self._press = press
         self._emit = emit
         self._runner = runner
+        self._transfer = transfer
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -87,7 +93,12 @@ class Functions:
             self._specs[_PRESS_DIGITS.name] = _PRESS_DIGITS
 
     def limit_ms(self, name: str) -> int:
-        """Return how long the function may take; 10 s when its configuration says nothing, 120 s at most."""
+        """Return how long the function may take; 10 s when its configuration says nothing, 120 s at most.
+
+        A transfer has limits of its own, and once it is bridged it lasts as long as people talk.
+        """
+        if self._kind(name) == "call_transfer":
+            return _TRANSFER_MS
         value = self._config(name, "timeout_ms")
         return min(round(value), _LONGEST_MS) if isinstance(value, int | float) and value > 0 else _TIMEOUT_MS
 
@@ -98,7 +109,14 @@ class Functions:
 
     def ends_call(self, name: str) -> bool:
         """Tell whether this function hangs up."""
-        return name in self._specs and self._specs[name].kind == "end_call"
+        return self._kind(name) == "end_call"
+
+    def announced(self, name: str) -> bool:
+        """Tell whether its holding message is said first and to its end, not just when the function takes long."""
+        return self._kind(name) == "call_transfer"
+
+    def _kind(self, name: str) -> str:
+        return self._specs[name].kind if name in self._specs else ""
 
     def _config(self, name: str, key: str) -> object:
         return self._specs[name].config.get(key) if name in self._specs else None
@@ -124,6 +142,8 @@ class Functions:
             return FunctionResult("The call ends.", ok=True, ends_call=True)
         if spec.kind == "press_digits":
             return self._press_digits(arguments)
+        if spec.kind == "call_transfer" and self._transfer is not None:
+            return FunctionResult(await self._transfer(spec.config), ok=True, ends_call=True, transferred=True)
         if spec.kind == "custom" and self._runner is not None:
             return FunctionResult(await self._runner.run(spec, arguments), ok=True)
         self._emit(Trouble("functions", f"{spec.name}: functions of type {spec.kind} are not available on this call."))

@@ -507,7 +507,7 @@ class TurnMachine(AgentFloor):
                 self._tool_finished(reply)
             case EndRequested():
                 reply.interruptible = False
-                self._farewell = HangUp(Ending.COMPLETED, EndReason.AGENT_DISCONNECTED)
+                self._farewell = HangUp.by_agent(transferred=event.transferred)
                 if self.state is State.DECIDING:
                     self._dismiss()
             case PlayoutStarted():
@@ -577,7 +577,7 @@ class TurnMachine(AgentFloor):
         if turn.text:
             self._commit(turn)
         how = HangUp(Ending.COMPLETED, EndReason.USER_DISCONNECTED)
-        if self._farewell and (self.state is State.CLOSING or self._farewell.ending is not Ending.COMPLETED):
+        if self._farewell and (self.state is State.CLOSING or self._farewell.stands):
             how = self._farewell
         self._hang_up(how)
 

@@ -54,6 +54,7 @@ class Mouth:
         self._stalled = False
         self._played = 0
         self._end = 0
+        self._waiting: list[asyncio.Future[None]] = []
 
     # --- for the conversation -----------------------------------------------------------------------------------------
 
@@ -101,6 +102,19 @@ class Mouth:
         if self._utterance is not None:
             self._utterance.resume()
 
+    async def said(self) -> None:
+        """Wait until everything said so far was played, or cut."""
+        if self._speaking():
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+    def give_way(self) -> None:
+        """Say nothing more in this turn: somebody else speaks on the line."""
+        self._owed.clear()
+        if self._utterance is not None:
+            self._utterance.finish()
+
     def cut(self) -> TurnSpoken | None:
         """Stop at this sample and return what was heard of the turn."""
         if self._turn is None:
@@ -114,6 +128,11 @@ class Mouth:
 
     def on_tick(self, at: int) -> None:
         """Follow the utterance; call it after every tick. Cheap when the agent is silent."""
+        if self._waiting and not self._speaking():
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                if not each.done():
+                    each.set_result(None)
         utterance = self._utterance
         if utterance is None:
             return
@@ -126,6 +145,12 @@ class Mouth:
                 self._tell(PlayoutStalled(self._now(), self._reply))
         if utterance is self._utterance and utterance.done:
             self._finished()
+
+    def _speaking(self) -> bool:
+        utterance = self._utterance
+        return bool(self._owed) or (
+            utterance is not None and not utterance.done and utterance.played < utterance.pushed
+        )
 
     # --- playing ------------------------------------------------------------------------------------------------------
 

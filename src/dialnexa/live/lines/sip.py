@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dialnexa.live.line import EndedBy, LineEnd, LineListener, NotConnected, Utterance
+from dialnexa.live.line import EndedBy, Line, LineEnd, LineListener, NotConnected, NotTransferred, Utterance
 from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.info_digits import digits_of
+from dialnexa.live.lines.onward import Onward, refer
 from dialnexa.live.lines.setup import Answering, Dialling, Setup
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
@@ -28,7 +30,12 @@ _ENDED_BY = {sip.EndedBy.FAR: EndedBy.FAR, sip.EndedBy.NEAR: EndedBy.NEAR, sip.E
 class SipLine:
     """One SIP call. Made by ``dialling`` or ``answering``; see ``live.line.Line`` for what it promises."""
 
-    def __init__(self, setup: Setup, audio: CallAudio, limits: CallLimits, ladder: Ladder) -> None:
+    def __init__(
+        self, setup: Setup, audio: CallAudio, limits: CallLimits, ladder: Ladder, onward: Onward | None = None
+    ) -> None:
+        self._onward = onward
+        self._moved = False
+        """The far end was transferred: when it goes, it has gone there."""
         self._setup = setup
         self._audio = audio
         self._limits = limits
@@ -55,7 +62,8 @@ class SipLine:
         """Return a line that will call ``to`` through a trunk, showing ``from_user`` as the caller."""
         ladder = endpoint.ladders.open()
         setup = Dialling(endpoint, to, from_user, route, limits.ring_s, ladder)
-        return cls(setup, _audio(endpoint, media, ports, recording, route.encryption, route.codecs), limits, ladder)
+        audio = _audio(endpoint, media, ports, recording, route.encryption, route.codecs)
+        return cls(setup, audio, limits, ladder, _onward(route, from_user, endpoint, media, ports, limits))
 
     @classmethod
     def answering(
@@ -68,12 +76,17 @@ class SipLine:
         recording: Path | None = None,
         encryption: Encryption = Encryption.OFFERED,
         codecs: Sequence[str] = (),
+        onward: SipRoute | None = None,
     ) -> SipLine:
-        """Return a line that will answer this call, encrypted and with the codecs as its trunk wants it."""
+        """Return a line that will answer this call, encrypted and with the codecs as its trunk wants it.
+
+        ``onward``: the trunk, for handing the call on; ``None`` hands on nothing.
+        """
         ladder = endpoint.ladders.open()
         ladder.follow(incoming.call_id)
+        way = _onward(onward, incoming.to_user, endpoint, media, ports, limits) if onward else None
         audio = _audio(endpoint, media, ports, recording, encryption, codecs)
-        return cls(Answering(incoming), audio, limits, ladder)
+        return cls(Answering(incoming), audio, limits, ladder, way)
 
     async def __aenter__(self) -> Self:
         """Take nothing yet: ports are taken when connecting, so that a lack of them is an outcome, not a crash."""
@@ -125,6 +138,19 @@ class SipLine:
         """Send keypad digits (RFC 4733)."""
         self._audio.leg.press(digits)
 
+    async def transfer(self, to: str, on_ringing: Callable[[int], None]) -> None:
+        """Ask the far end to call somebody else. Raises ``NotTransferred``."""
+        if self._dialog is None or self._onward is None:
+            raise NotTransferred("This call came over no trunk that it could be transferred through.", unable=True)
+        gone = await refer(self._dialog, self._onward.uri(to), on_ringing)
+        self._moved = True
+        if gone:
+            self._settle(LineEnd(EndedBy.MOVED, "The far end agreed to the transfer and hung up."))
+
+    def onward(self, to: str, ring_s: float) -> Line | None:
+        """Return a second leg over the same trunk."""
+        return self._onward.line(to, ring_s) if self._onward else None
+
     async def hang_up(self) -> None:
         """End the call from our side; idempotent."""
         if self._dialog and not self._end.done():
@@ -153,7 +179,8 @@ class SipLine:
                 await asyncio.wait({down}, timeout=min(_WATCH_S, max(0.0, deadline - loop.time())))
                 if down.done():
                     end = down.result()
-                    self._settle(LineEnd(_ENDED_BY[end.by], end.reason))
+                    by = EndedBy.MOVED if self._moved and end.by is sip.EndedBy.FAR else _ENDED_BY[end.by]
+                    self._settle(LineEnd(by, end.reason))
                 elif loop.time() >= deadline:
                     self._settle(LineEnd(EndedBy.CAP, f"The call reached its cap of {self._limits.duration_s:g} s."))
                     await dialog.hang_up()
@@ -197,6 +224,18 @@ def _audio(
         encryption=encryption,
         codecs=codecs,
     )
+
+
+def _onward(
+    route: SipRoute, from_user: str, endpoint: SipEndpoint, media: MediaEngine, ports: PortRange, limits: CallLimits
+) -> Onward:
+    def second(to: str, ring_s: float) -> SipLine:
+        its_own = replace(limits, ring_s=ring_s)
+        return SipLine.dialling(
+            to, from_user=from_user, route=route, endpoint=endpoint, media=media, ports=ports, limits=its_own
+        )
+
+    return Onward(route, second)
 
 
 def _no_audio(seconds: float) -> str:
