@@ -79,6 +79,37 @@ async def test_names_become_snake_case_and_must_differ(world: World) -> None:
     assert 'agent_functions[3].display_name "Größe" cannot be called' in said
 
 
+def transfer(**config: Any) -> dict[str, Any]:
+    return {"display_name": "connect", "type": "call_transfer", "description": "To a person.", "config": config}
+
+
+async def test_a_transfer_is_kept_as_it_was_understood(world: World) -> None:
+    sent = transfer(transfer_destinations="+1 (415) 555-0111 | {{desk}}|sip:desk@pbx.example", sequential_delay=15)
+    [kept] = (await world.agent(agent_functions=[sent]))["agent_functions"]
+    assert kept["config"] == {
+        "destinations": ["+1 (415) 555-0111", "{{desk}}", "sip:desk@pbx.example"],
+        "ring_timeout_sec": 15,
+    }
+    assert (await world.agent(agent_functions=[transfer()]))["agent_functions"][0]["config"] == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"destinations": ["anna"]}, 'config.destinations has "anna", which nobody can call: use E.164'),
+        ({"destinations": ["sip:a@b c"]}, "which nobody can call"),
+        ({"destinations": ["+14155550111"] * 8}, "config.destinations"),
+        ({"destinations": ["{{desk"]}, 'config.destinations[0] "{{" at character'),
+        ({"hunt_mode": "parallel"}, "config.hunt_mode cannot be parallel: destinations are tried one after the other"),
+        ({"ring_timeout_sec": 1}, "config.ring_timeout_sec must be at least 5"),
+    ],
+)
+async def test_a_transfer_that_cannot_work_is_refused_in_a_sentence(
+    world: World, config: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in await refused(world, transfer(**config))
+
+
 async def test_types_that_cannot_run_yet_are_kept_as_they_are(world: World) -> None:
     sent = {"display_name": "book", "type": "book_calendar", "description": "", "config": {"calendar_id": 3}}
     assert (await world.agent(agent_functions=[sent]))["agent_functions"] == [sent]

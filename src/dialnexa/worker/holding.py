@@ -18,6 +18,7 @@ from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
 from dialnexa.platform.numbers.service import route_for
+from dialnexa.platform.tenancy import telephony
 from dialnexa.worker.functions import HttpFunctions
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import is_away
@@ -128,8 +129,11 @@ class CallHolder:
         models = ModelDefaults(settings.llm_base_url, settings.llm_api_key, settings.llm_model)
         route = await self._route(call)
         recording = settings.recordings / f"{call.call_id}.wav"
+        async with self._parts.database.read() as session:
+            rules = await telephony.rules(session, call.workspace_id)
+        no_audio_s = settings.no_audio_seconds
         try:
-            return build_plan(call, route, recording, models=models, no_audio_s=settings.no_audio_seconds)
+            return build_plan(call, route, recording, models=models, no_audio_s=no_audio_s, rules=rules)
         except (TemplateError, ValueError) as error:
             raise _NotRunnable(f"The agent version cannot be run: {error}") from error
 
@@ -199,4 +203,5 @@ class CallHolder:
             plan.recording,
             encryption=plan.route.encryption,
             codecs=plan.route.codecs,
+            onward=plan.route if plan.route.trunk_id != _SANDBOX else None,
         )

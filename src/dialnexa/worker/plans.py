@@ -23,10 +23,12 @@ from dialnexa.live.plan import (
     VoicemailHandling,
 )
 from dialnexa.live.speech.embedded.flow import graph
+from dialnexa.platform.agents import transfer
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.functions import AgentFunction
 from dialnexa.platform.calls.records import ClaimedCall
 from dialnexa.platform.catalogue.service import language_code
+from dialnexa.platform.tenancy.telephony import TelephonyRules
 
 EMBEDDED_MODEL = "builtin/flow"
 EMBEDDED_TRANSCRIBER = "builtin/pocketsphinx"
@@ -52,7 +54,8 @@ class BuiltPlan:
 class _Renderer:
     """Renders texts of one call and remembers what was missing."""
 
-    def __init__(self, call: ClaimedCall, config: AgentConfig) -> None:
+    def __init__(self, call: ClaimedCall, config: AgentConfig, rules: TelephonyRules) -> None:
+        self.rules = rules
         person = call.to_number if call.direction == "outbound" else call.from_number
         built_in = templates.built_ins(
             call_id=call.call_id, agent_id=call.agent_id, agent_name=call.agent_title, caller_number=person
@@ -73,13 +76,21 @@ class _Renderer:
 
 
 def build_plan(
-    call: ClaimedCall, route: SipRoute | None, recording: Path | None, *, models: ModelDefaults, no_audio_s: float
+    call: ClaimedCall,
+    route: SipRoute | None,
+    recording: Path | None,
+    *,
+    models: ModelDefaults,
+    no_audio_s: float,
+    rules: TelephonyRules,
 ) -> BuiltPlan:
-    """Build the plan of a call; raises ``ValueError`` when the stored version cannot be run (template, graph)."""
+    """Build the plan of a call. ``rules`` say where it may be transferred to.
+
+    Raises ``ValueError`` when the stored version cannot be run (template, graph)."""
     config = AgentConfig.model_validate(call.config)
     if config.flow is not None:
         graph.parse(config.flow)
-    render = _Renderer(call, config)
+    render = _Renderer(call, config, rules)
     plan = CallPlan(
         call_id=call.call_id,
         direction=call.direction,
@@ -161,7 +172,9 @@ def _function(function: AgentFunction, render: _Renderer) -> FunctionSpec:
     """Describe a function to the model; what is said while it runs is rendered, its request only when it is made."""
     schema = function.config.get("parameters") or function.config.get("json_schema")
     config = dict(function.config)
-    if isinstance(holding := config.get("holding_message"), str):
+    if function.type == "call_transfer":
+        config = transfer.rendered(config, render, render.rules.allow)
+    elif isinstance(holding := config.get("holding_message"), str):
         config["holding_message"] = render(holding)
     return FunctionSpec(
         name=function.tool_name,

@@ -177,6 +177,7 @@ async def test_a_transfer_to_nobody_is_a_sentence_for_the_model() -> None:
         await call.agent_is_done()
         assert "has no destination" in call.asked()[-1].content
         assert call.happened(TransferMoved) == []
+        assert [what.part for what in call.happened(Trouble) if isinstance(what, Trouble)] == ["transfer"]
 
 
 def last_status(call: Story) -> str:

@@ -157,6 +157,22 @@ async def test_a_failed_function_is_an_event(house: House) -> None:
     assert (await timeline(house, call.id)).count("call_answered") == 1
 
 
+async def test_a_transfer_is_an_event_at_its_end_and_stays_on_the_record(house: House) -> None:
+    await house.node()
+    call = await house.talking()
+    legs = [{"destination": "+16505550111", "status": "bridged"}]
+    steps = [
+        TimelineEntry(NOON, "transfer", {"id": "xfer_1", "status": status, "legs": legs})
+        for status in ("initiated", "hunting", "completed")
+    ]
+    async with house.database.write() as session:
+        await service.append_events(session, call.id, steps)
+        latest = (await repository.transfers(session, [call.id]))[call.id]
+        told = (await session.scalars(select(Event).order_by(Event.seq.desc()).limit(1))).one()
+    assert (await house.events()).count("call.transferred") == 1
+    assert latest == told.payload["call_transfer"] == {"id": "xfer_1", "status": "completed", "legs": legs}
+
+
 class TestHangingUp:
     async def hang_up(self, house: House, call_id: str) -> str:
         async with house.database.write() as session:

@@ -15,7 +15,7 @@ from dialnexa.kit.ids import new_id
 from dialnexa.live.conversation.bridge import bridge
 from dialnexa.live.conversation.functions import FunctionError
 from dialnexa.live.line import Line, LineListener, NotConnected, NotTransferred
-from dialnexa.live.plan import Happening, TransferLeg, TransferMoved, TransferState
+from dialnexa.live.plan import Happening, TransferLeg, TransferMoved, TransferState, Trouble
 
 MOST_DESTINATIONS = 7
 _RING_S = 25.0
@@ -25,6 +25,10 @@ _LEG_STATES = {
     **dict.fromkeys((403, 603, 607), "rejected"),
     **dict.fromkeys((408, 480, 487), "no_answer"),
 }
+_NOWHERE = (
+    "A transfer has no destination that may be called. Check the function's destinations, the variable "
+    "agent_transfer_destinations, and Telephony Config."
+)
 _T = TypeVar("_T")
 
 
@@ -115,6 +119,7 @@ class CallTransfer:
         """Transfer the caller and return words for the model; the call is over then. Raises ``FunctionError``."""
         hunt = Hunt.of(config)
         if not hunt.destinations:
+            self._emit(Trouble("transfer", _NOWHERE))
             raise FunctionError("This transfer has no destination. Tell the caller, and go on.")
         session = _Session(self._emit)
         try:

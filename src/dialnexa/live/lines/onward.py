@@ -29,7 +29,7 @@ class Onward:
         host = self.route.from_domain or self.route.host
         port = f":{self.route.port}" if self.route.port and not self.route.from_domain else ""
         transport = uri_transport(self.route.transport.upper())
-        return f"sip:{quote_user(to)}{bracket(host)}{port}{transport}"
+        return f"sip:{quote_user(self.route.number_format.write(to))}{bracket(host)}{port}{transport}"
 
     def line(self, to: str, ring_s: float) -> Line | None:
         """Return a second leg; ``None`` for an address that is not the trunk's own."""

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError, field_validator, model_validator
 
 from dialnexa.kit import templates
+from dialnexa.platform.agents.transfer import TransferFunction
 from dialnexa.platform.wire import Body, sentences
 
 FunctionType = Literal[
@@ -128,6 +129,10 @@ class CustomFunction(Body):
         return _PLACEHOLDER.sub("x", self.url)
 
 
+_SHAPES: Mapping[str, type[Body]] = {"custom": CustomFunction, "call_transfer": TransferFunction}
+"""What the ``config`` of a function must be like, where that matters."""
+
+
 class AgentFunction(Body):
     """Something the agent can do beside talking (C.5)."""
 
@@ -140,14 +145,15 @@ class AgentFunction(Body):
 
     @model_validator(mode="after")
     def _reads_its_config(self) -> Self:
-        """Keep the config of a custom function as it was understood, or say what is wrong with it."""
-        if self.type == "custom":
+        """Keep the config as it was understood, or say what is wrong with it."""
+        shape = _SHAPES.get(self.type)
+        if shape is not None:
             try:
-                custom = CustomFunction.model_validate(self.config)
+                understood = shape.model_validate(self.config)
             except ValidationError as error:
                 problems = ", ".join(f"config.{sentence}" for sentence in sentences(error.errors()))
-                raise ValueError(f"is a custom function that cannot be called: {problems}") from None
-            self.config = custom.model_dump(mode="json", exclude_unset=True)
+                raise ValueError(f"is a {self.type} function that cannot be called: {problems}") from None
+            self.config = understood.model_dump(mode="json", exclude_unset=True)
         return self
 
     @property

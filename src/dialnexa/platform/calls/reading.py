@@ -70,6 +70,7 @@ async def show(session: AsyncSession, call: Call, link: Link) -> CallOut:
         recording_url=_url(recording, link),
         recording_lost=None if recording is None else recording.lost,
         turns=turns if turns or call.answered_at is not None else None,
+        transfer=(await repository.transfers(session, [call.id])).get(call.id),
     )
     return CallOut.model_validate(fields)
 
@@ -77,13 +78,15 @@ async def show(session: AsyncSession, call: Call, link: Link) -> CallOut:
 async def show_all(session: AsyncSession, calls: Sequence[Call], link: Link) -> list[CallOut]:
     """Describe the calls of a list: all but what was said."""
     numbers = await repository.version_numbers(session, {call.agent_version_id or "" for call in calls})
-    recorded = await repository.recordings(session, [call.id for call in calls])
+    ids = [call.id for call in calls]
+    recorded, handed_on = await repository.recordings(session, ids), await repository.transfers(session, ids)
     return [
         CallOut.model_validate(
             call_fields(
                 call,
                 version_number=numbers.get(call.agent_version_id or ""),
                 recording_url=_url(recorded.get(call.id), link),
+                transfer=handed_on.get(call.id),
             )
         )
         for call in calls

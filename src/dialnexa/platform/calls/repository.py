@@ -139,6 +139,18 @@ async def ladder(session: AsyncSession, call_id: str) -> bytes | None:
     return await session.scalar(select(CallLadder.packed).where(CallLadder.call_id == call_id))
 
 
+async def transfers(session: AsyncSession, call_ids: Collection[str]) -> dict[str, dict[str, object]]:
+    """Return how the latest transfer of each call stands, by call id."""
+    if not call_ids:
+        return {}
+    query = (
+        select(TimelineEvent.call_id, TimelineEvent.detail)
+        .where(TimelineEvent.call_id.in_(call_ids), TimelineEvent.kind == "transfer")
+        .order_by(TimelineEvent.seq)
+    )
+    return {row.call_id: row.detail for row in await session.execute(query)}
+
+
 # --- hanging up ------------------------------------------------------------------------------------------------------
 
 

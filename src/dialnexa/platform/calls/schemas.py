@@ -159,7 +159,9 @@ class CallOut(BaseModel):
     sentiment: str | None
     analysis: dict[str, Any] | None
     post_call_analysis: dict[str, Any] | None
-    transfer: dict[str, Any] | None = None
+    transfer: dict[str, Any] | None = Field(
+        default=None, description="The latest transfer: id, status, method, legs and detail (see docs/api.md)."
+    )
     audio_cache: dict[str, Any] | None = None
     sensitive_delete: bool = False
 
@@ -187,6 +189,7 @@ def call_fields(
     recording_url: str | None = None,
     recording_lost: str | None = None,
     turns: Sequence[TurnOut] | None = None,
+    transfer: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
     """Return the fields of ``CallOut``; ``turns`` only where the transcript is wanted."""
     created, started, answered, ended = (
@@ -244,6 +247,7 @@ def call_fields(
         "sentiment": _word(call.sentiment),
         "analysis": call.analysis,
         "post_call_analysis": call.analysis,
+        "transfer": None if transfer is None else dict(transfer),
     }
 
 

@@ -38,6 +38,10 @@ ENDED_AS = {
 """Final state → the event that tells of it (contract E.2); the payload's ``status`` has the exact word."""
 _LONGEST = 255
 """What a column holds; callers choose their own names."""
+_TRANSFER_ENDS = frozenset(
+    {"completed", "no_answer", "rejected", "hunt_timeout", "customer_disconnected", "bridge_failed", "failed"}
+)
+"""Final states of a transfer (contract C.7)."""
 _WRITTEN_HERE = {"ringing", "call_started", "call_answered", "call_ended"}
 
 # --- dialling --------------------------------------------------------------------------------------------------------
@@ -77,18 +81,30 @@ async def answered(session: AsyncSession, call_id: str, node_id: str, *, now: da
 
 
 async def append_events(session: AsyncSession, call_id: str, entries: Sequence[TimelineEntry]) -> None:
-    """Write what happened to the call's timeline; a failed function also becomes the event ``call.function_error``.
+    """Write what happened to the call's timeline.
+
+    A failed function also becomes the event ``call.function_error``, a transfer at its end ``call.transferred``.
 
     Lines that ``claim``, ``ringing``, ``answered`` and ``finish`` write themselves are left out, so a worker may hand
     over every event it hears of.
     """
     fresh = [entry for entry in entries if entry.kind not in _WRITTEN_HERE]
     await repository.append(session, call_id, fresh)
-    failures = [entry for entry in fresh if entry.kind == "tool" and entry.detail.get("ok") is False]
-    call = await repository.get(session, call_id) if failures else None
+    notable = [(entry, event) for entry in fresh if (event := _event_of(entry))]
+    call = await repository.get(session, call_id) if notable else None
     if call is not None:
-        for entry in failures:
-            await tell(session, call, "call.function_error", entry.at, function=dict(entry.detail))
+        for entry, (event, name) in notable:
+            line: dict[str, Any] = {name: dict(entry.detail)}
+            await tell(session, call, event, entry.at, **line)
+
+
+def _event_of(entry: TimelineEntry) -> tuple[str, str] | None:
+    """Return the event that a line of the timeline is to subscribers as well, and what its payload calls the line."""
+    if entry.kind == "tool" and entry.detail.get("ok") is False:
+        return "call.function_error", "function"
+    if entry.kind == "transfer" and entry.detail.get("status") in _TRANSFER_ENDS:
+        return "call.transferred", "call_transfer"
+    return None
 
 
 async def admit_inbound(
