@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from dialnexa.platform.numbers import service
+from dialnexa.platform.calls import nodes
+from dialnexa.platform.calls.records import NodeLease
+from dialnexa.platform.numbers import registrations, service
+from dialnexa.platform.numbers.registrations import RegistrationReport
 from dialnexa.platform.numbers.trunk_settings import TrunkSettings
 from tests.api.test_numbers import TRUNK
 from tests.api.world import VAULT, World
@@ -208,3 +211,61 @@ async def _login(world: World, trunk_id: str) -> tuple[str | None, str | None]:
         route = await service.route_for(session, VAULT, world.home.workspace_id, trunk_id)
     assert route is not None
     return route.username, route.password
+
+
+class TestRegistration:
+    """`registration: outbound` waits for the carrier's first word, which a worker writes into the trunk's row."""
+
+    async def test_without_a_worker_nobody_waits(self, world: World) -> None:
+        before = world.clock.now()
+        number = (await world.http.post(PATH, json={**TRUNK, "registration": "outbound"})).json()
+        assert number["sip_trunk_registration"]["state"] == "waiting"
+        assert world.clock.now() == before
+        trunk = (await world.http.get(f"{PATH}/{number['sip_trunk_id']}")).json()
+        assert trunk["registration_status"] == number["sip_trunk_registration"]
+
+    async def test_success_is_told(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        await _worker_reports(world, monkeypatch, "registered", "")
+        answer = await world.http.post(PATH, json={**TRUNK, "registration": "outbound"})
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["sip_trunk_registration"]["state"] == "registered"
+        shown = (await world.http.get(f"/v1/phone-numbers/{answer.json()['id']}")).json()
+        assert shown["sip_trunk_registration"]["node_id"] == "node_a"
+
+    async def test_a_carrier_that_says_nothing_is_not_waited_for_long(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await _worker_reports(world, monkeypatch, "trying", "")
+        before = world.clock.now()
+        answer = await world.http.post(PATH, json={**TRUNK, "registration": "outbound"})
+        assert (answer.status_code, answer.json()["sip_trunk_registration"]["state"]) == (201, "trying")
+        assert 6 <= (world.clock.now() - before).total_seconds() < 7
+
+    async def test_a_refusal_is_a_502_and_leaves_nothing_behind(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await _worker_reports(world, monkeypatch, "failed", "403 Forbidden")
+        body, key = {**TRUNK, "registration": "outbound"}, {"Idempotency-Key": "once"}
+        for _ in range(2):  # the same key may be used again, and the number is free again
+            answer = await world.http.post(PATH, json=body, headers=key)
+            assert answer.status_code == 502, answer.text
+            assert answer.json()["message"] == "SIP trunk registration failed"
+            assert answer.json()["detail"] == "403 Forbidden"
+        assert len((await world.http.get("/v1/phone-numbers")).json()["data"]) == 1
+        assert len((await world.http.get(PATH)).json()["data"]) == 1
+
+
+async def _worker_reports(world: World, monkeypatch: pytest.MonkeyPatch, state: Any, detail: str) -> None:
+    """Let a worker live that takes up new trunks while the route waits."""
+    async with world.database.write() as session:
+        await nodes.register(session, NodeLease("node_a", 10, ""), now=world.clock.now())
+
+    async def sleep(seconds: float) -> None:
+        async with world.database.write() as session:
+            now = world.clock.now()
+            kept = await registrations.keep(session, VAULT, "node_a", now=now, may_take=True)
+            reports = [RegistrationReport(one.trunk_id, state, detail) for one in kept or ()]
+            await registrations.report(session, "node_a", reports, now=now)
+        world.clock.later(seconds=seconds)
+
+    monkeypatch.setattr(world.clock, "sleep", sleep)

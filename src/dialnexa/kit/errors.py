@@ -87,6 +87,12 @@ class TooManyRequests(DialNexaError):
     status = HTTPStatus.TOO_MANY_REQUESTS
 
 
+class BadGateway(DialNexaError):
+    """Somebody else's server, which this needs, refused."""
+
+    status = HTTPStatus.BAD_GATEWAY
+
+
 class Unavailable(DialNexaError):
     """Overloaded or shutting down; safe to try again."""
 

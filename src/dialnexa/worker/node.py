@@ -30,6 +30,7 @@ from dialnexa.settings import Settings
 from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.reception import Reception
+from dialnexa.worker.registrations import Registrations
 from dialnexa.worker.scribe import Scribe
 
 log = structlog.get_logger(__name__)
@@ -46,11 +47,14 @@ _LAST_WORDS_S = 3.0
 class Worker:
     """A worker that is up. Made by ``Worker.open``."""
 
-    def __init__(self, parts: Parts, holder: CallHolder, reception: Reception, engine: Engine) -> None:
+    def __init__(
+        self, parts: Parts, holder: CallHolder, reception: Reception, engine: Engine, registrations: Registrations
+    ) -> None:
         self._parts = parts
         self._holder = holder
         self._reception = reception
         self._engine = engine
+        self._registrations = registrations
         self._lost = asyncio.Event()
 
     @classmethod
@@ -75,9 +79,11 @@ class Worker:
                     run_call=holder.dial,
                 )
             )
-            worker = cls(parts, holder, reception, engine)
+            keeper = Registrations(parts.database, parts.vault, parts.node_id, parts.endpoint, parts.clock)
+            worker = cls(parts, holder, reception, engine, keeper)
             gate.reception = reception
-            loops = [asyncio.create_task(loop) for loop in (worker._keep_lease(), worker._obey())]
+            loops = [asyncio.create_task(loop) for loop in (worker._keep_lease(), worker._obey(), keeper.run())]
+            stack.push_async_callback(keeper.close)
             stack.push_async_callback(_ended, *loops)
             stack.push_async_callback(worker._end_calls)
             yield worker
@@ -101,7 +107,7 @@ class Worker:
         """Take no new calls; give live ones this long to finish, then end them properly."""
         log.info("draining", live_calls=self._holder.live, seconds=seconds)
         self._reception.open = False
-        await self._engine.stop_taking()
+        await asyncio.gather(self._engine.stop_taking(), self._registrations.close())
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._holder.idle()

@@ -277,17 +277,20 @@ class SipEndpoint:
         credentials: Credentials | None = None,
         transport: str = "udp",
         proxy: str = "",
+        domain: str = "",
         lifetime_s: int = 600,
         on_change: Callable[[Registration], None] = lambda _: None,
     ) -> Registration:
         """Register ``user`` at a trunk and keep it registered until ``Registration.end``, or until the endpoint closes.
 
         Failures are tried again by themselves, later each time (5 s to 5 min). ``port``, ``transport`` and ``proxy`` as
-        in ``dial``. ``on_change`` hears every change of ``Registration.status``. Raises ``ValueError`` for a transport
-        the endpoint was not opened with.
+        in ``dial``; ``domain`` is the host of the address that is registered, by default ``host``. ``on_change`` hears
+        every change of ``Registration.status``. Raises ``ValueError`` for a transport the endpoint was not opened with.
         """
         registrar = Destination(host, port, self._known(transport), proxy)
-        made = Registration(self._stack, user, registrar, credentials, lifetime_s, lambda _: on_change(made))
+        made: Registration = Registration(
+            self._stack, user, registrar, credentials, lifetime_s, lambda _: on_change(made), domain=domain
+        )
         made.start()
         return made
 

@@ -63,10 +63,13 @@ class Registration:
         credentials: Credentials | None,
         lifetime_s: int,
         on_change: Callable[[RegistrationStatus], None],
+        domain: str = "",
     ) -> None:
+        """``domain``: host part of the address of record; empty: the registrar's host."""
         self.status = RegistrationStatus(RegistrationState.TRYING)
         self._stack = stack
         self._user, self._registrar = user, registrar
+        self._domain = domain or registrar.host
         self._credentials = credentials
         self._login = Login(credentials)
         self._lifetime_s = lifetime_s
@@ -127,7 +130,7 @@ class Registration:
             return
         self._tries += 1
         self._cseq += 1
-        record = f"<sip:{quote_user(self._user)}{bracket(self._registrar.host.strip('[]'))}>"
+        record = f"<sip:{quote_user(self._user)}{bracket(self._domain.strip('[]'))}>"
         request = Request(method="REGISTER", uri=self._registrar.uri(""))
         headers = request.headers
         headers.set("Max-Forwards", "70")

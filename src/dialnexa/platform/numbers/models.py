@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -61,8 +62,7 @@ class TrunkRegistration(Base):
 
     trunk_id: Mapped[str] = mapped_column(ForeignKey("sip_trunks.id", ondelete="CASCADE"), primary_key=True)
     node_id: Mapped[str]
-    state: Mapped[str]
-    """``trying``, ``registered`` or ``failed``."""
+    state: Mapped[Literal["trying", "registered", "failed"]] = mapped_column(String(255))
     detail: Mapped[str] = mapped_column(Text, default="")
     """Why it failed: a sentence."""
     registered_until: Mapped[datetime | None]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.agents.models import AgentVersion
+from dialnexa.platform.calls.models import Node
+from dialnexa.platform.database import table_of
 from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkRegistration
 
 ACTIVE = "active"
@@ -181,3 +186,58 @@ async def answering_agents(session: AsyncSession, numbers: Sequence[PhoneNumber]
         if agent:
             found[number.id] = agent
     return found
+
+
+# --- registrations ---------------------------------------------------------------------------------------------------
+
+
+async def registering_trunks(session: AsyncSession) -> Sequence[SipTrunk]:
+    """Return the trunks of all workspaces that a worker is to keep registered."""
+    query = select(SipTrunk).where(SipTrunk.registration == "outbound", SipTrunk.deleted_at.is_(None))
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def registering_among(session: AsyncSession, trunk_ids: Collection[str]) -> Sequence[str]:
+    """Return which of these trunks a worker is to keep registered."""
+    query = select(SipTrunk.id).where(SipTrunk.id.in_(trunk_ids), SipTrunk.registration == "outbound")
+    return (await session.scalars(query)).all()
+
+
+async def node_ids(session: AsyncSession) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the living workers, and those of them that are not draining."""
+    rows = (await session.execute(select(Node.id, Node.draining))).all()
+    return frozenset(row.id for row in rows), frozenset(row.id for row in rows if not row.draining)
+
+
+async def claim_registrations(
+    session: AsyncSession, trunk_ids: Collection[str], gone: Collection[str], node_id: str, now: datetime
+) -> None:
+    """Take registrations that nobody keeps, or one of ``gone``; those another took meanwhile stay with it."""
+    fresh = {"node_id": node_id, "state": "trying", "detail": "", "registered_until": None, "next_try_at": None}
+    table = table_of(TrunkRegistration)
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    for trunk_id in sorted(trunk_ids):  # in one order, so that two workers cannot wait for each other
+        values = {**fresh, "updated_at": now}
+        row = insert(table).values(trunk_id=trunk_id, **values)
+        await session.execute(
+            row.on_conflict_do_update(index_elements=["trunk_id"], set_=values, where=table.c.node_id.in_(gone))
+        )
+
+
+async def registrations_of_node(session: AsyncSession, node_id: str) -> frozenset[str]:
+    """Return the trunks a worker keeps registered."""
+    query = select(TrunkRegistration.trunk_id).where(TrunkRegistration.node_id == node_id)
+    return frozenset((await session.scalars(query)).all())
+
+
+async def write_registration(session: AsyncSession, trunk_id: str, node_id: str, values: Mapping[str, object]) -> None:
+    """Write how a registration stands, if this worker still keeps it."""
+    mine = (TrunkRegistration.trunk_id == trunk_id, TrunkRegistration.node_id == node_id)
+    change = update(TrunkRegistration).where(*mine).values(**values)
+    await session.execute(change.execution_options(synchronize_session=False))
+
+
+async def release_registrations(session: AsyncSession, node_id: str, trunk_ids: Collection[str]) -> None:
+    """Take a worker's name off registrations."""
+    mine = (TrunkRegistration.node_id == node_id, TrunkRegistration.trunk_id.in_(trunk_ids))
+    await session.execute(delete(TrunkRegistration).where(*mine).execution_options(synchronize_session=False))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.http import Db, Listing, Meta, Now, Pages, Principal, Requires, Router, listing
-from dialnexa.platform.numbers import repository, service, trunk_routes
+from dialnexa.platform.numbers import repository, service, trunk_routes, trunk_service
 from dialnexa.platform.numbers.models import PhoneNumber
 from dialnexa.platform.numbers.schemas import NumberOut, NumberPatch, NumbersPage
 from dialnexa.platform.tenancy.schemas import Done
@@ -91,4 +91,7 @@ async def _show(session: AsyncSession, number: PhoneNumber) -> NumberOut:
 
 async def _shown(session: AsyncSession, found: Sequence[PhoneNumber]) -> list[NumberOut]:
     answering = await repository.answering_agents(session, found)
-    return [NumberOut.of(number, answering.get(number.id)) for number in found]
+    registrations = await trunk_service.registrations_of(session, found)
+    return [
+        NumberOut.of(number, answering.get(number.id), registrations.get(number.trunk_id or "")) for number in found
+    ]

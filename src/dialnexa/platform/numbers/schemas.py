@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from dialnexa.kit.clock import iso
 from dialnexa.platform.http import Meta
-from dialnexa.platform.numbers.models import PhoneNumber
+from dialnexa.platform.numbers.models import PhoneNumber, TrunkRegistration
 from dialnexa.platform.wire import Body
 
 
@@ -25,6 +25,33 @@ class NumberPatch(Body):
     nickname: Annotated[str, Field(max_length=100)] | None = None
     is_default: Literal[True] | None = None
     """Make this the number of calls that name none."""
+
+
+class RegistrationOut(BaseModel):
+    """How our registration at the carrier stands."""
+
+    state: Literal["waiting", "trying", "registered", "failed"]
+    """`waiting`: no worker has taken it up yet."""
+    detail: str
+    """Why it failed, or what it waits for: a sentence."""
+    registered_until: str | None
+    next_try_at: str | None
+    node_id: str | None
+    """The worker that keeps it."""
+
+    @classmethod
+    def of(cls, found: TrunkRegistration | None) -> RegistrationOut:
+        """Describe the registration of a trunk that has one; ``None``: nobody keeps it yet."""
+        if found is None:
+            words = "No worker keeps this registration yet. Is one running?"
+            return cls(state="waiting", detail=words, registered_until=None, next_try_at=None, node_id=None)
+        return cls(
+            state=found.state,
+            detail=found.detail,
+            registered_until=iso(found.registered_until) if found.registered_until else None,
+            next_try_at=iso(found.next_try_at) if found.next_try_at else None,
+            node_id=found.node_id,
+        )
 
 
 class NumberOut(BaseModel):
@@ -47,6 +74,8 @@ class NumberOut(BaseModel):
     monthly_cost_usd: float | None
     sip_trunk_enabled: bool
     sip_trunk_id: str | None
+    sip_trunk_registration: RegistrationOut | None
+    """For trunks that register at their carrier."""
     is_default: bool
     livemode: bool
     created_at: str
@@ -54,7 +83,9 @@ class NumberOut(BaseModel):
     createdAt: str
 
     @classmethod
-    def of(cls, number: PhoneNumber, inbound_agent_id: str | None) -> NumberOut:
+    def of(
+        cls, number: PhoneNumber, inbound_agent_id: str | None, registration: RegistrationOut | None = None
+    ) -> NumberOut:
         """Describe a number; ``inbound_agent_id`` is the agent that answers, pinned or not."""
         return cls(
             id=number.id,
@@ -74,6 +105,7 @@ class NumberOut(BaseModel):
             monthly_cost_usd=None,
             sip_trunk_enabled=number.trunk_id is not None,
             sip_trunk_id=number.trunk_id,
+            sip_trunk_registration=registration,
             is_default=number.is_default,
             livemode=number.livemode,
             created_at=iso(number.created_at),

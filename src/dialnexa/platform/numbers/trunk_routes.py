@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, Secrets, listing
+from dialnexa.kit.errors import BadGateway
+from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, Secrets, Time, listing
 from dialnexa.platform.numbers import service, trunk_service
-from dialnexa.platform.numbers.schemas import NumberOut
+from dialnexa.platform.numbers.schemas import NumberOut, RegistrationOut
 from dialnexa.platform.numbers.trunk_schemas import FurtherNumberIn, TrunkIn, TrunkOut, TrunkPatch
 from dialnexa.platform.numbers.trunk_service import TrunkChange, TrunkView
 from dialnexa.platform.tenancy.schemas import Done
@@ -17,13 +18,32 @@ Reader = Annotated[Principal, Requires("numbers:read")]
 Writer = Annotated[Principal, Requires("numbers:write")]
 
 
-@router.post("/sip-trunks", status_code=201, summary="Bring a number with its SIP trunk")
-async def add_trunk(body: TrunkIn, who: Writer, database: Db, vault: Secrets, now: Now) -> NumberOut:
-    """Add a number that calls and is called through your own SIP trunk."""
+@router.post(
+    "/sip-trunks",
+    status_code=201,
+    summary="Bring a number with its SIP trunk",
+    responses={
+        502: {
+            "description": "The carrier refused the registration; nothing was kept.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+    },
+)
+async def add_trunk(body: TrunkIn, who: Writer, database: Db, vault: Secrets, time: Time) -> NumberOut:
+    """Add a number that calls and is called through your own SIP trunk.
+
+    With `registration: outbound` the answer waits up to six seconds for the carrier's word and says how it stands.
+    """
     wanted = body.request()
     async with database.write() as session:
-        number = await service.add_trunk_number(session, vault, who, wanted, now=now)
-    return NumberOut.of(number, None)
+        number = await service.add_trunk_number(session, vault, who, wanted, now=time.now())
+    if wanted.columns.get("registration") != "outbound":
+        return NumberOut.of(number, None)
+    found = await trunk_service.await_registration(database, time, number.trunk_id or "")
+    if found is not None and found.state == "failed":
+        await trunk_service.take_back(database, who, number, now=time.now())
+        raise BadGateway("SIP trunk registration failed", extra={"detail": found.detail})
+    return NumberOut.of(number, None, RegistrationOut.of(found))
 
 
 @router.get("/sip-trunks", summary="List SIP trunks")

@@ -12,6 +12,7 @@ from dialnexa.kit import phone
 from dialnexa.kit.clock import iso
 from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkRegistration
+from dialnexa.platform.numbers.schemas import RegistrationOut
 from dialnexa.platform.numbers.service import TrunkRequest
 from dialnexa.platform.numbers.trunk_settings import (
     Encryption,
@@ -194,37 +195,6 @@ class FurtherNumberIn(Body):
     nickname: Annotated[str, Field(max_length=100)] | None = None
 
 
-class RegistrationOut(BaseModel):
-    """How our registration at the carrier stands."""
-
-    state: Literal["waiting", "trying", "registered", "failed"]
-    """`waiting`: no worker has taken it up yet."""
-    detail: str
-    """Why it failed, or what it waits for: a sentence."""
-    registered_until: str | None
-    next_try_at: str | None
-    node_id: str | None
-    """The worker that keeps it."""
-
-    @classmethod
-    def of(cls, trunk: SipTrunk, found: TrunkRegistration | None) -> RegistrationOut | None:
-        """Describe the registration of a trunk; ``None`` for trunks that have none."""
-        if trunk.registration != "outbound":
-            return None
-        if found is None:
-            words = "No worker keeps this registration yet. Is one running?"
-            return cls(state="waiting", detail=words, registered_until=None, next_try_at=None, node_id=None)
-        return cls.model_validate(
-            {
-                "state": found.state,
-                "detail": found.detail,
-                "registered_until": iso(found.registered_until) if found.registered_until else None,
-                "next_try_at": iso(found.next_try_at) if found.next_try_at else None,
-                "node_id": found.node_id,
-            }
-        )
-
-
 class TrunkNumberOut(BaseModel):
     """A number that is reached through a trunk."""
 
@@ -273,7 +243,7 @@ class TrunkOut(BaseModel):
             **same,
             termination_uri=str(Termination(trunk.host, trunk.port)),
             registration_expiry_seconds=trunk.registration_expiry_s,
-            registration_status=RegistrationOut.of(trunk, found),
+            registration_status=RegistrationOut.of(found) if trunk.registration == "outbound" else None,
             number_format=NumberFormatOut(plus=trunk.plus, strip=trunk.strip_prefix, add=trunk.add_prefix),
             headers=dict(header_pairs(trunk.headers)),
             phone_numbers=[TrunkNumberOut(id=number.id, phone_number=number.e164) for number in numbers],

@@ -8,14 +8,22 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import BadRequest, Conflict, NotFound
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.kit.secrets import Vault
+from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import repository
 from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkRegistration
+from dialnexa.platform.numbers.schemas import RegistrationOut
 from dialnexa.platform.numbers.service import SIP_TRUNK, add_number, check_trunk, give_up_trunk, retire
 from dialnexa.platform.numbers.trunks import Termination
+from dialnexa.platform.tenancy.idempotency import undo
 from dialnexa.platform.tenancy.principal import Principal
+
+FIRST_WORD_S = 6.0
+"""How long a new trunk's registration is waited for: a carrier that answers at all answers within this."""
+_ASK_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,40 @@ async def delete(session: AsyncSession, who: Principal, trunk_id: str, *, now: d
         retire(number, now)
     give_up_trunk(trunk, now)
     await session.flush()
+
+
+async def await_registration(database: Database, clock: Clock, trunk_id: str) -> TrunkRegistration | None:
+    """Wait a few seconds for the first word on a new registration, if a worker lives that can bring it.
+
+    Returns how it stands then; ``None``: nobody keeps it yet.
+    """
+    give_up = clock.monotonic() + FIRST_WORD_S
+    while True:
+        async with database.read() as session:
+            living, _ = await repository.node_ids(session)
+            found = next(iter(await repository.registrations(session, [trunk_id])), None)
+        if not living or (found and found.state != "trying") or clock.monotonic() >= give_up:
+            return found
+        await clock.sleep(_ASK_EVERY_S)
+
+
+async def registrations_of(session: AsyncSession, numbers: Sequence[PhoneNumber]) -> dict[str, RegistrationOut]:
+    """Return how the registrations of these numbers' trunks stand, by trunk; those without one are left out."""
+    trunks = await repository.registering_among(session, {number.trunk_id for number in numbers if number.trunk_id})
+    found = {row.trunk_id: row for row in await repository.registrations(session, trunks)} if trunks else {}
+    return {trunk_id: RegistrationOut.of(found.get(trunk_id)) for trunk_id in trunks}
+
+
+async def take_back(database: Database, who: Principal, number: PhoneNumber, *, now: datetime) -> None:
+    """Undo the bringing along of a number and its trunk, as if it had never been asked for."""
+    async with database.write() as session:
+        found = await repository.number(session, who.workspace_id, number.id)
+        if found is not None:
+            retire(found, now)
+        trunk = await repository.trunk(session, who.workspace_id, number.trunk_id or "")
+        if trunk is not None:
+            give_up_trunk(trunk, now)
+        await undo(session)
 
 
 def _change_login(trunk: SipTrunk, wanted: TrunkChange, vault: Vault) -> None:

@@ -115,6 +115,13 @@ class Idempotency:
                 await session.execute(delete(IdempotentRequest).where(*mine))
 
 
+async def undo(session: AsyncSession) -> None:
+    """Say that this transaction takes back what the request has done: then its key may be used again."""
+    hook = before_commit.get()
+    if isinstance(hook, _Marker):
+        await hook.undo(session)
+
+
 class _Marker:
     """Marks the key inside the transaction of the work, and refuses the commit when the key was taken over."""
 
@@ -123,10 +130,21 @@ class _Marker:
         self._owner = owner
         self._key = key
         self._taken_at = taken_at
+        self._undone = False
 
     async def __call__(self, session: AsyncSession) -> None:
-        if self._attempt.carried_out:
+        if self._attempt.carried_out or self._undone:
             return
+        if not await self._mark(session, carried_out=True):
+            raise _still_running()
+        self._attempt.carried_out = True
+
+    async def undo(self, session: AsyncSession) -> None:
+        """Mark the work as not carried out."""
+        await self._mark(session, carried_out=False)
+        self._attempt.carried_out, self._undone = False, True
+
+    async def _mark(self, session: AsyncSession, *, carried_out: bool) -> bool:
         marked = await session.scalar(
             update(IdempotentRequest)
             .where(
@@ -134,12 +152,10 @@ class _Marker:
                 IdempotentRequest.key == self._key,
                 IdempotentRequest.created_at == self._taken_at,
             )
-            .values(carried_out=True)
+            .values(carried_out=carried_out)
             .returning(IdempotentRequest.key)
         )
-        if marked is None:
-            raise _still_running()
-        self._attempt.carried_out = True
+        return marked is not None
 
 
 def _may_take_over(row: IdempotentRequest, now: datetime) -> bool:
