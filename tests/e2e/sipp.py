@@ -56,6 +56,12 @@ def answering(*more: str, calls: int = 1) -> Generator[tuple[int, subprocess.Pop
             process.wait()
 
 
+def listens_on_tcp(port: int) -> bool:
+    """Whether somebody listens on this port; asking the kernel, for a connection would be a caller to SIPp."""
+    sockets = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(f":{port:04X} " in line.split()[1] + " " and line.split()[3] == "0A" for line in sockets)
+
+
 def _port(host: str) -> int:
     return free_port(host, socket.SOCK_DGRAM)
 
