@@ -63,7 +63,7 @@ class House:
         self.carriers = carriers
         self.book = Book()
         self.registrations = Registrations(
-            carriers.database, carriers.vault, "node_a", cast("Any", self.book), VirtualClock()
+            carriers.database, carriers.vault, "node_a", cast("Any", self.book), VirtualClock(), "our-edge.example"
         )
 
     async def look(self) -> None:
@@ -99,6 +99,12 @@ async def test_a_trunk_is_registered_and_its_status_is_written_down(house: House
     await house.look()
     row = await house.carriers.row(trunk)
     assert row is not None and (row.state, row.detail, row.registered_until) == ("failed", "403 Forbidden", None)
+
+
+async def test_our_edge_stands_in_for_a_proxy(house: House) -> None:
+    await house.carriers.trunk()
+    await house.look()
+    assert house.book.registered[0].settings["proxy"] == "our-edge.example"
 
 
 async def test_a_changed_trunk_is_taken_back_before_it_is_registered_anew(house: House) -> None:

@@ -79,7 +79,9 @@ class Worker:
                     run_call=holder.dial,
                 )
             )
-            keeper = Registrations(parts.database, parts.vault, parts.node_id, parts.endpoint, parts.clock)
+            keeper = Registrations(
+                parts.database, parts.vault, parts.node_id, parts.endpoint, parts.clock, settings.sip_edge
+            )
             worker = cls(parts, holder, reception, engine, keeper)
             gate.reception = reception
             loops = [asyncio.create_task(loop) for loop in (worker._keep_lease(), worker._obey(), keeper.run())]

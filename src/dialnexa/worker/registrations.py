@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -30,7 +31,11 @@ _Report = Callable[[RegistrationReport], None]
 class Registrations:
     """All registrations of one worker. ``run`` until cancelled, then ``close``."""
 
-    def __init__(self, database: Database, vault: Vault, node_id: str, endpoint: SipEndpoint, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, node_id: str, endpoint: SipEndpoint, clock: Clock, edge: str = ""
+    ) -> None:
+        """``edge``: the proxy before the workers, for trunks that name none of their own."""
+        self._edge = edge
         self._database = database
         self._vault = vault
         self._node_id = node_id
@@ -78,7 +83,7 @@ class Registrations:
             keeper = self._keepers.get(trunk_id)
             if keeper is None:
                 keeper = self._keepers[trunk_id] = _Keeper(self._endpoint, self._clock, self._note)
-            keeper.want(one)
+            keeper.want(replace(one, proxy=one.proxy or self._edge))
 
     async def _wanted(self) -> list[WantedRegistration]:
         now = self._clock.now()
