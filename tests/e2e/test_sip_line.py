@@ -246,3 +246,21 @@ async def test_a_cancelled_line_gives_its_port_back(stage: Stage) -> None:
     async with asyncio.timeout(10):
         while stage.ports.free != free or stage.media.legs:
             await asyncio.sleep(0.02)
+
+
+async def test_both_ends_agree_on_how_the_call_sounded(stage: Stage) -> None:
+    async with talking(stage) as (caller, callee):
+        near = Ear()
+        caller.listen(near)
+        await near.until(lambda: len(near.heard) > 110)
+        await near.until(lambda: all(line._audio._session.far_view.heard for line in (caller, callee)))
+    ours, theirs = caller.quality(), callee.quality()
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.codec, ours.encryption) == ("PCMU", "")
+    assert (ours.heard.lost, ours.heard.duplicates, ours.sent.arrived, ours.sent.lost) == (0, 0, True, 0)
+    assert abs(ours.heard.packets - theirs.sent.packets) <= 3
+    assert ours.heard.mos is not None
+    assert ours.heard.mos > 4
+    assert ours.sent.mos is not None
+    assert ours.sent.mos > 4

@@ -29,7 +29,7 @@ from dialnexa.live.line import (
     NotTransferred,
     Samples,
 )
-from dialnexa.live.plan import AgentPlan, RecordingResult, SipLadder, Transcriber, Voice
+from dialnexa.live.plan import AgentPlan, MediaQuality, RecordingResult, SipLadder, Transcriber, Voice
 from dialnexa.live.speech.ports import (
     Expectation,
     Final,
@@ -178,6 +178,7 @@ class FakeLine:
     referred: list[str] = field(default_factory=list)
     seconds: dict[str, FakeLine] = field(default_factory=dict[str, "FakeLine"])
     """Who can be reached by a second leg."""
+    sounded: MediaQuality | None = None
     _listener: LineListener | None = None
     _queue: deque[FakeUtterance] = field(default_factory=deque)
     _sent: list[Samples] = field(default_factory=list)
@@ -240,6 +241,9 @@ class FakeLine:
 
     def recording(self) -> RecordingResult | None:
         return self.result
+
+    def quality(self) -> MediaQuality | None:
+        return self.sounded
 
     def ladder(self) -> SipLadder:
         return self.said

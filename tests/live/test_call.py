@@ -14,10 +14,14 @@ from dialnexa.live.plan import (
     CallPlan,
     Ending,
     EndReason,
+    HeardAudio,
+    MediaQuality,
+    SentAudio,
     Signalled,
     SipLadder,
     SipMessageSeen,
     Transcriber,
+    Trouble,
 )
 from dialnexa.live.speech.ports import SpeechError
 from tests.live.fakes import FakeLine, FakeSpeech, FakeStt
@@ -119,3 +123,24 @@ async def test_a_call_that_never_came_up_has_its_ladder() -> None:
     assert outcome.ladder == line.said
     told = [event.what for event in happened if isinstance(event.what, Signalled)]
     assert told == [Signalled("end", ("→ INVITE", "← 486 Busy Here +10 ms"))]
+
+
+async def test_a_call_that_sounded_bad_says_so_on_its_timeline_and_keeps_the_figures() -> None:
+    line = Line()
+    line.sounded = MediaQuality(
+        "PCMU",
+        "",
+        80.0,
+        HeardAudio(900, 100, 0, 20, 35.0, 80.0, 2000, 0, mos=3.1),
+        SentAudio(1000, 0, 0, 0, True, 0, 1.0, mos=4.3),
+    )
+    control = CallControl()
+    control.hang_up("Enough.")
+    happened: list[CallEvent] = []
+    outcome = await hold_call(
+        PLAN, line, FakeSpeech.scripted(line.clock), happened.append, clock=line.clock, control=control
+    )
+    assert outcome.quality is line.sounded
+    (trouble,) = [event.what for event in happened if isinstance(event.what, Trouble)]
+    assert trouble.part == "audio"
+    assert "MOS 3.1" in trouble.message

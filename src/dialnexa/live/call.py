@@ -12,6 +12,7 @@ from dialnexa.kit.clock import Clock
 from dialnexa.live.conversation.conversation import Conversation, ConversationResult
 from dialnexa.live.conversation.functions import FunctionRunner
 from dialnexa.live.line import EndedBy, Line, LineEnd, NotConnected
+from dialnexa.live.media.quality import complaints
 from dialnexa.live.plan import (
     Answered,
     CallEvent,
@@ -122,9 +123,11 @@ async def hold_call(
     async with line:
         end = await _live(plan, line, speech, report, control, functions, answered, signalling)
     ladder = signalling.tell("end")
-    recording = line.recording()
+    recording, quality = line.recording(), line.quality()
     if recording is not None and recording.lost:
         report(Trouble("recording", recording.lost))
+    for complaint in complaints(quality) if quality is not None else ():
+        report(Trouble("audio", complaint))
     ended_at = clock.now()
     return CallOutcome(
         ending=end.ending,
@@ -137,6 +140,7 @@ async def hold_call(
         sip_status=end.sip_status,
         detail=end.detail,
         ladder=ladder,
+        quality=quality,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dialnexa.live.plan import Ending, EndReason, RecordingResult, SipLadder
+from dialnexa.live.plan import Ending, EndReason, MediaQuality, RecordingResult, SipLadder
 
 SAMPLE_RATE = 8000
 """Hz. Phone legs stay at the telephone's own rate from end to end."""
@@ -199,6 +199,10 @@ class Line(Protocol):
 
     def recording(self) -> RecordingResult | None:
         """Return the finished recording after the line is down; ``None`` when none was asked for."""
+        ...
+
+    def quality(self) -> MediaQuality | None:
+        """Return how good the audio was, after the line is down; ``None`` when there was none to judge."""
         ...
 
     def ladder(self) -> SipLadder:

@@ -462,6 +462,58 @@ class RecordingResult:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardAudio:
+    """The far end's audio, as it reached us."""
+
+    packets: int
+    """That arrived, each counted once."""
+    lost: int
+    """That never came; reordering is no loss."""
+    duplicates: int
+    late: int
+    """That came too late to be played."""
+    jitter_ms: float
+    """Mean of the estimate of RFC 3550, A.8."""
+    worst_jitter_ms: float
+    concealed_ms: int
+    """Audio that was missing when it was to be heard, and made up instead."""
+    undecipherable: int
+    """Packets under a key not agreed on, tampered with or replayed."""
+    mos: float | None
+    """Estimated by the E-model (ITU-T G.107), 1 to 4.5; ``None`` when too little arrived to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentAudio:
+    """Our audio, as it left, and as the far end says it arrived (RTCP; ``None`` when it says nothing)."""
+
+    packets: int
+    unsent: int
+    """That this machine's network would not take."""
+    gaps: int
+    """Pauses of more than 60 ms between two packets: this machine stalled."""
+    longest_gap_ms: int
+    arrived: bool | None
+    """Whether the far end heard any of it."""
+    lost: int | None
+    jitter_ms: float | None
+    mos: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaQuality:
+    """How good the audio of a call was, each way."""
+
+    codec: str
+    encryption: str
+    """The SRTP suite; empty: in clear."""
+    round_trip_ms: float | None
+    """By RTCP; ``None`` when the far end sent no reports."""
+    heard: HeardAudio
+    sent: SentAudio
+
+
+@dataclass(frozen=True, slots=True)
 class CallOutcome:
     """How the call ended and what there is to keep."""
 
@@ -477,3 +529,5 @@ class CallOutcome:
     detail: str = ""
     """A sentence for the operator, when something went wrong."""
     ladder: SipLadder = field(default_factory=SipLadder)
+    quality: MediaQuality | None = None
+    """``None`` when no audio was set up."""

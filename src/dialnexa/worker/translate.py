@@ -30,6 +30,7 @@ def result(outcome: CallOutcome, recordings: Path, unresolved: Sequence[str]) ->
         unresolved_variables=list(unresolved),
         detail=outcome.detail,
         ladder=ladder(outcome.ladder),
+        media_quality=None if outcome.quality is None else asdict(outcome.quality),
     )
 
 

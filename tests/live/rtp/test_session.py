@@ -13,6 +13,7 @@ from dialnexa.live.media.g711 import SILENCE, Codec, encode
 from dialnexa.live.media.g722 import G722Mouth
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.tones import tone
+from dialnexa.live.rtp import rtcp
 from dialnexa.live.rtp.event import build as build_event
 from dialnexa.live.rtp.packet import RtpPacket, build, parse
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
@@ -182,7 +183,7 @@ async def test_garbage_and_strangers_are_counted_and_forgotten(session, phone):
     stranger.sends(session, b"", b"hello", RtpPacket(0, 2, 320, 9, b"\x00" * 160))
     phone.sends(session, RtpPacket(96, 2, 320, 7, b"what is this"))
     call.ticks(4)
-    assert (session.statistics.received, session.statistics.refused) == (1, 4)
+    assert (session.statistics.received, session.statistics.refused) == (1, 3)
     assert max(int(samples.max()) for samples in call.diary.audio) == 0
     stranger.udp.close()
 
@@ -315,3 +316,84 @@ async def test_what_arrives_is_read_by_our_own_numbers(session, phone):
     assert call.diary.digits == "7"
     assert session.statistics.refused == 1
     assert max(int(samples.max()) for samples in call.diary.audio) > 8000
+
+
+def control_socket() -> socket.socket:
+    """The phone's RTCP socket, on a port of its own."""
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind((HOST, 0))
+    udp.settimeout(2)
+    return udp
+
+
+async def test_reports_go_both_ways_beside_the_audio_and_end_with_a_goodbye(session, phone):
+    udp = control_socket()
+    call = Call(session, phone)
+    session.connect(phone.address, payload_type=0, event_payload_type=101, rtcp_port=udp.getsockname()[1])
+    for n in range(200):
+        if n != 50:
+            phone.sends(session, RtpPacket(0, n, n * 160, 7, SILENCE[Codec.PCMU]))
+        call.ticks()
+    (report, *_) = rtcp.parse(udp.recv(2048))
+    assert isinstance(report, rtcp.Report)
+    assert report.sender is not None
+    assert report.sender.octets == 160 * report.sender.packets > 0
+    (block,) = report.blocks
+    assert (block.ssrc, block.lost) == (7, 1)
+    ours = phone.receives().ssrc
+    view = rtcp.ReportBlock(ours, 0, 3, 100, 80, rtcp.middle(report.sender.ntp), 0)
+    udp.sendto(rtcp.build_report(rtcp.Report(7, None, (view,)), "phone"), (HOST, session.port + 1))
+    call.ticks(50)
+    assert (session.far_view.lost, session.far_view.heard, session.far_view.jitter) == (3, True, 80)
+    assert session.far_view.round_trip_ms is not None
+    session.close()
+    while not isinstance(last := rtcp.parse(udp.recv(2048))[-1], rtcp.Goodbye):
+        pass
+    assert last.ssrcs == (ours,)
+    udp.close()
+
+
+async def test_reports_share_the_audios_port_when_both_want_it_encrypted_as_it_is(session, phone):
+    ours, theirs = bytes(range(30)), bytes(range(30, 60))
+    call = Call(session, phone)
+    session.connect(phone.address, payload_type=0, event_payload_type=None, rtcp_mux=True)
+    session.secure(SrtpKeys("AES_CM_128_HMAC_SHA1_80", ours, theirs))
+    far = Srtp(SrtpKeys("AES_CM_128_HMAC_SHA1_80", theirs, ours))
+    call.ticks(200)
+    received = [phone.udp.recv(2048) for _ in range(201)]
+    (sealed,) = [data for data in received if rtcp.is_rtcp(data)]
+    opened = far.open_control(sealed)
+    assert opened is not None
+    (report, *_) = rtcp.parse(opened)
+    assert isinstance(report, rtcp.Report)
+    view = rtcp.ReportBlock(report.ssrc, 0, 5, 100, 0)
+    plain = rtcp.build_report(rtcp.Report(7, None, (view,)), "phone")
+    phone.sends(session, plain)
+    call.ticks()
+    assert session.far_view.reports == 0, "in clear it is nobody's"
+    phone.sends(session, far.seal_control(plain))
+    call.ticks()
+    assert session.far_view.lost == 5
+
+
+async def test_reports_of_strangers_are_not_believed(session, phone):
+    call = Call(session, phone)
+    call.ticks(5)
+    ours = phone.receives().ssrc
+    forged = rtcp.build_report(rtcp.Report(7, None, (rtcp.ReportBlock(ours, 255, 99, 1, 0),)), "x")
+    stranger = Phone()
+    stranger.sends(session, forged)
+    call.ticks()
+    assert session.far_view.reports == 0
+    assert session.statistics.refused == 1
+    stranger.udp.close()
+
+
+async def test_a_call_on_hold_keeps_its_way_through_the_nat_open(session, phone):
+    call = Call(session, phone)
+    call.leg.held = True
+    call.ticks(1500)
+    assert [phone.udp.recv(2048) for _ in range(2)] == [b"", b""]
+    phone.udp.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        phone.udp.recv(2048)

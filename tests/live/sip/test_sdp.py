@@ -134,6 +134,7 @@ class TestOffer:
             "a=rtpmap:100 telephone-event/48000",
             "a=fmtp:100 0-15",
             "a=ptime:20",
+            "a=rtcp-mux",
             "a=sendrecv",
             "",
         ]

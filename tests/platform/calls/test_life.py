@@ -47,11 +47,15 @@ async def test_a_call_goes_from_queued_to_completed(any_house: House) -> None:
     house.later(seconds=30)
     turns = (said("agent", "Hello!", 0, first_packet=300), said("user", "Hi.", 900))
     recording = RecordingFile(f"{call.id}.wav", 30_000, 960_044)
-    assert await house.finish(call.id, answered_at=NOON, duration_ms=30_000, turns=turns, recording=recording)
+    quality = {"codec": "PCMU"}
+    assert await house.finish(
+        call.id, answered_at=NOON, duration_ms=30_000, turns=turns, recording=recording, media_quality=quality
+    )
 
     ended = await house.call(call.id)
     assert (ended.state, ended.end_reason, ended.duration_ms) == ("completed", "user_disconnected", 30_000)
     assert ended.latency_ms == 300
+    assert ended.media_quality == {"codec": "PCMU"}
     assert await house.slots() == []
     assert await house.events() == ["call.initiated", "call.started", "call.completed"]
     assert await timeline(house, call.id) == ["call_queued", "call_started", "ringing", "call_answered", "call_ended"]

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from dialnexa.live.line import SAMPLE_RATE, LineListener, NotConnected
 from dialnexa.live.lines.encryption import KeyAgreement
+from dialnexa.live.lines.quality import quality_of
 from dialnexa.live.media import libopus
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.g711 import Codec
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import Encryption, Ending, EndReason, RecordingResult
+from dialnexa.live.plan import Encryption, Ending, EndReason, MediaQuality, RecordingResult
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.rtp.session import RtpSession
 from dialnexa.live.sip.sdp import Codec as Format
@@ -149,6 +150,8 @@ class CallAudio:
                 clock_rate=audio.rate,
                 event_clock_rate=event.rate if event else SAMPLE_RATE,
                 arriving=_arriving(local, remote),
+                rtcp_port=remote.rtcp_port,
+                rtcp_mux=local.rtcp_mux and remote.rtcp_mux,
             )
 
     # --- for the line -------------------------------------------------------------------------------------------------
@@ -165,6 +168,12 @@ class CallAudio:
         self._listener = listener
         if self._leg:
             self._leg.listen(listener)
+
+    def quality(self) -> MediaQuality | None:
+        """Return how good the audio has been so far; ``None`` when the call was never up."""
+        if self._rtp is None or self._leg is None:
+            return None
+        return quality_of(self._rtp, self._leg)
 
     @property
     def _session(self) -> RtpSession:

@@ -16,7 +16,7 @@ from dialnexa.live.lines.onward import Onward, refer
 from dialnexa.live.lines.setup import Answering, Dialling, Setup
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import CallLimits, Encryption, RecordingResult, SipLadder, SipRoute
+from dialnexa.live.plan import CallLimits, Encryption, MediaQuality, RecordingResult, SipLadder, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
@@ -164,6 +164,10 @@ class SipLine:
     def recording(self) -> RecordingResult | None:
         """Return the recording once the line is left."""
         return self._recording
+
+    def quality(self) -> MediaQuality | None:
+        """Return how good the audio was."""
+        return self._audio.quality()
 
     def ladder(self) -> SipLadder:
         """Return the SIP messages so far, without secrets."""

@@ -18,6 +18,9 @@ from dialnexa.live.plan import RecordingResult
 _IN_BAND_HOLD = GAP_TICKS
 """Ticks a tone heard in the audio waits for a telephone-event that says the same key."""
 
+_LONGEST_GAP = 50
+"""Frames (1 s); nothing for longer is a far end that pauses, not audio that got lost."""
+
 
 class FrameTransport(Protocol):
     """What carries a leg's frames: an RTP session, a carrier's websocket. No method may block or raise."""
@@ -68,6 +71,10 @@ class Leg:
         """This tick's frame, when what we hear is a codec with a memory."""
         self.missing = 0
         """Frames missing in a row, for concealment."""
+        self.concealed = 0
+        """Frames missing in the middle of the far end's audio, since the beginning."""
+        self._pausing = True
+        self._late_before = 0
         self.complained = False
         """Whether its listener or its transport failed before: one log line is enough."""
         self._transport = transport
@@ -96,6 +103,11 @@ class Leg:
     def silent_for_s(self) -> float:
         """Seconds since the last packet arrived; for the watchdog of a far end that vanished."""
         return max(0, self._at - self._heard_at) / SAMPLE_RATE
+
+    @property
+    def late(self) -> int:
+        """Packets that came too late to be played."""
+        return self._late_before + self.jitter.late
 
     def listen(self, listener: LineListener) -> None:
         """Send everything heard to this listener from the next tick on."""
@@ -159,7 +171,8 @@ class Leg:
         self._digits.append(digit)
 
     def on_alive(self) -> None:
-        """Note that something valid without audio arrived, such as comfort noise."""
+        """Note that something valid without audio arrived, such as comfort noise: what is missing now is a pause."""
+        self._pausing = True
         self._heard_at = self._at
 
     # --- for the phase ------------------------------------------------------------------------------------------------
@@ -185,10 +198,10 @@ class Leg:
         """Return the frame heard in this tick, encoded; ``None`` when it is missing, or already ``decoded``."""
         if self._ear is not None:
             self.decoded = self._ear.take()
-            self.missing = self._ear.missing
+            self._count(self._ear.missing)
             return None
         payload = self.jitter.pop()
-        self.missing = 0 if payload is not None else self.missing + 1
+        self._count(0 if payload is not None else self.missing + 1)
         return payload
 
     def on_tone(self, digit: str) -> None:
@@ -241,6 +254,7 @@ class Leg:
         """Begin a new stream of this codec; what waits of the old one is given up."""
         if codec is self.hears and codec.has_memory:
             return
+        self._late_before = self.late
         self.hears, self.decoded = codec, None
         self._ear = ear_of(codec)
         self.jitter = self._ear.jitter if self._ear else JitterBuffer(codec.silence)
@@ -249,3 +263,11 @@ class Leg:
         if digit not in self._tones:
             self._tones[digit] = encode(self.codec, keypad_tone(digit, TONE_TICKS * FRAME_SAMPLES / SAMPLE_RATE))
         return self._tones[digit]
+
+    def _count(self, missing: int) -> None:
+        """Note how many frames are missing in a row by now; a gap counts once it has ended."""
+        if not missing:
+            if 0 < self.missing <= _LONGEST_GAP and not self._pausing:
+                self.concealed += self.missing
+            self._pausing = False
+        self.missing = missing

@@ -223,7 +223,7 @@ def make_offer(
     direction: Direction = Direction.SENDRECV,
 ) -> SessionDescription:
     """Offer our codecs at an address and RTP port of ours."""
-    return SessionDescription(address, port, tuple(codecs), direction, ptime, secrets.randbits(31), 1)
+    return SessionDescription(address, port, tuple(codecs), direction, ptime, secrets.randbits(31), 1, rtcp_mux=True)
 
 
 def make_answer(
@@ -265,6 +265,7 @@ def make_answer(
         version,
         offer.profile,
         (crypto,) if crypto else (),
+        offer.rtcp_mux,
         declined_before=tuple(_declined(stream) for stream in offer.declined_before),
         declined_after=tuple(_declined(stream) for stream in offer.declined_after),
     )

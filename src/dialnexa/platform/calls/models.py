@@ -123,6 +123,8 @@ class Call(Base):
     summary: Mapped[str | None] = mapped_column(Text)
     analysis: Mapped[dict[str, object] | None]
     sentiment: Mapped[dict[str, object] | None]
+    media_quality: Mapped[dict[str, object] | None]
+    """The fields of ``quality.MediaQualityOut``; empty when no audio was set up."""
 
 
 class Slot(Base):

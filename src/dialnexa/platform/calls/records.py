@@ -122,6 +122,8 @@ class Result:
     unresolved_variables: Sequence[str] = ()
     detail: str = ""
     ladder: Ladder | None = None
+    media_quality: Mapping[str, object] | None = None
+    """The fields of ``quality.MediaQualityOut``."""
 
 
 @dataclass(frozen=True, slots=True)

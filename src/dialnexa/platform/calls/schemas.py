@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema
 
 from dialnexa.kit.clock import iso
 from dialnexa.platform.calls.models import Call, RefusedCall, TimelineEvent
+from dialnexa.platform.calls.quality import MediaQualityOut
 from dialnexa.platform.calls.records import Turn
 from dialnexa.platform.calls.states import PROVIDER_WORDS, SHOWN, CallState
 
@@ -159,6 +160,9 @@ class CallOut(BaseModel):
     sentiment: str | None
     analysis: dict[str, Any] | None
     post_call_analysis: dict[str, Any] | None
+    media_quality: MediaQualityOut | None = Field(
+        default=None, description="How good the audio was, each way; null when none was set up."
+    )
     transfer: dict[str, Any] | None = Field(
         default=None, description="The latest transfer: id, status, method, legs and detail (see docs/api.md)."
     )
@@ -248,6 +252,7 @@ def call_fields(
         "analysis": call.analysis,
         "post_call_analysis": call.analysis,
         "transfer": None if transfer is None else dict(transfer),
+        "media_quality": call.media_quality,
     }
 
 

@@ -179,6 +179,8 @@ async def finish(session: AsyncSession, call_id: str, result: Result, *, node_id
         "latency_ms": result.latency_ms if result.latency_ms is not None else _latency(result.turns),
         "detail": result.detail or None,
     }
+    if result.media_quality is not None:
+        values["media_quality"] = dict(result.media_quality)
     if result.unresolved_variables:
         values["unresolved_variables"] = list(result.unresolved_variables)
     if not await repository.advance(session, call_id, final, values=values):

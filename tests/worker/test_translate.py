@@ -1,0 +1,34 @@
+"""Live values into the record's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dialnexa.live.plan import CallOutcome, Ending, EndReason, HeardAudio, MediaQuality, SentAudio
+from dialnexa.platform.calls.quality import MediaQualityOut
+from dialnexa.worker.translate import result
+
+NOW = datetime(2026, 5, 23, 12, tzinfo=UTC)
+
+
+def test_the_figures_of_the_audio_are_written_as_the_api_shows_them() -> None:
+    quality = MediaQuality(
+        "PCMA",
+        "AES_CM_128_HMAC_SHA1_80",
+        41.5,
+        HeardAudio(900, 12, 1, 2, 3.5, 8.0, 240, 0, 4.2),
+        SentAudio(950, 0, 1, 90, True, 3, 1.5, 4.3),
+    )
+    written = result(
+        CallOutcome(Ending.COMPLETED, EndReason.USER_DISCONNECTED, NOW, NOW, 0, quality=quality), Path("/tmp"), ()
+    )
+    assert written.media_quality is not None
+    shown = MediaQualityOut.model_validate(written.media_quality)
+    assert shown.model_dump() == written.media_quality
+    assert (shown.heard.lost, shown.sent.arrived, shown.round_trip_ms) == (12, True, 41.5)
+
+
+def test_a_call_without_audio_has_no_figures() -> None:
+    outcome = CallOutcome(Ending.NO_ANSWER, EndReason.USER_DID_NOT_PICK_UP, None, NOW, 0)
+    assert result(outcome, Path("/tmp"), ()).media_quality is None
