@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 import uvloop
@@ -13,6 +14,7 @@ from dialnexa.cli.benchmark import overload as overload_mode
 from dialnexa.cli.benchmark import rate as rate_mode
 from dialnexa.cli.benchmark import soak as soak_mode
 from dialnexa.cli.benchmark.report import RESULTS, Manner, Result
+from dialnexa.cli.benchmark.twilio import streams
 
 app = typer.Typer(
     help="Measure what one core of this machine carries, over real SIP and RTP on loopback with instant provider "
@@ -105,3 +107,18 @@ def soak(
     """Make thousands of short calls and print what is left of them."""
     found = uvloop.run(soak_mode.run(calls, per_second, hold))
     Manner(as_json, save).tell(Result(f"soak {calls} calls", [found.facts()], soak_mode.GOALS))
+
+
+@app.command()
+def twilio(
+    url: Annotated[str, typer.Option(help="Where the engine takes Media Streams: ws://… or wss://….")],
+    sockets: Annotated[int, typer.Option(min=1, help="Callers at once.")] = 20,
+    seconds: Seconds = 30.0,
+    as_json: Json = False,
+    save: Save = False,
+) -> None:
+    """Call any engine that speaks Twilio Media Streams and print how it answers, listens and keeps time."""
+    if urlsplit(url).scheme not in ("ws", "wss"):
+        raise typer.BadParameter(f"{url} is no WebSocket address; it begins with ws:// or wss://.", param_hint="--url")
+    found = uvloop.run(streams.run(url, sockets, seconds))
+    Manner(as_json, save).tell(Result(f"twilio {sockets} sockets", [found.facts()], streams.GOALS))
