@@ -201,10 +201,32 @@ async def test_a_short_gap_fades_and_a_long_one_is_silent(studio):
         wire.arrives(leg, loud, tick)
         studio.ticks()
     studio.ticks(4)
-    first, second, third = (np.abs(samples) for samples in diary.audio[-3:])
-    assert first[0] > 7900 > first[-1] > 3900
-    assert 4100 > second[0] > second[-1]
-    assert third.max() == 0
+    studio.ticks(1)
+    first, second, third, fourth = (np.abs(samples) for samples in diary.audio[-4:])
+    assert first[79] > 7900 > first[-1] > 6000
+    assert first[-1] > second[0] > second[-1] > third[0] > third[-1]
+    assert fourth.max() == 0
+
+
+async def test_a_pause_that_was_announced_sounds_like_the_background_and_is_no_loss(studio):
+    leg, wire, diary = studio.call()
+    loud = encode(Codec.PCMU, wave_of(8000))
+    for tick in range(3):
+        wire.arrives(leg, loud, tick)
+        studio.ticks()
+    wire.waiting.append(partial(leg.on_noise, b"\x32"))
+    studio.ticks(30)
+    levels = [samples.astype(float).std() for samples in diary.audio[-28:]]
+    assert min(levels) > 60
+    assert max(levels) < 160
+    assert leg.missing == 0
+    for tick in range(34, 37):
+        wire.arrives(leg, loud, tick)
+        studio.ticks()
+    assert diary.audio[-2].std() < 160, "the cushion"
+    assert abs(int(diary.audio[-1][0]) - 8000) < 260
+    studio.ticks(2)
+    assert leg.missing == 1, "from here on silence is loss again"
 
 
 async def test_a_silent_far_end_is_noticed(studio):

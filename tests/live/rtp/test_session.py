@@ -397,3 +397,13 @@ async def test_a_call_on_hold_keeps_its_way_through_the_nat_open(session, phone)
     phone.udp.setblocking(False)
     with pytest.raises(BlockingIOError):
         phone.udp.recv(2048)
+
+
+async def test_comfort_noise_is_heard_as_the_sound_of_a_pause(session, phone):
+    call = Call(session, phone)
+    phone.sends(session, RtpPacket(0, 1, 160, 7, encode(Codec.PCMU, tone((440,), 0.02))))
+    phone.sends(session, RtpPacket(13, 2, 320, 7, b"\x28"))
+    call.ticks(6)
+    last = call.diary.audio[-1].astype(float)
+    assert 200 < last.std() < 500
+    assert call.leg.silent_for_s < 0.2

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, LineListener, Samples
 from dialnexa.live.media.coder import ear_of, mouth_of
+from dialnexa.live.media.comfort_noise import ComfortNoise
 from dialnexa.live.media.g711 import SILENCE, Codec, encode, transcode
 from dialnexa.live.media.jitter import JitterBuffer
 from dialnexa.live.media.keys import GAP_TICKS, TONE_TICKS, KeyPresses
@@ -73,6 +74,9 @@ class Leg:
         """Frames missing in a row, for concealment."""
         self.concealed = 0
         """Frames missing in the middle of the far end's audio, since the beginning."""
+        self.noise: ComfortNoise | None = None
+        """What to hear while the far end pauses on purpose."""
+        self._resumed = True
         self._pausing = True
         self._late_before = 0
         self.complained = False
@@ -153,6 +157,7 @@ class Leg:
         ``timestamp`` is RTP's, at the codec's own clock.
         """
         self._heard_at = self._at
+        self._resumed = True
         if codec is not None and codec is not self.hears:
             if codec.has_memory or self.hears.has_memory:
                 self._hear_in(codec)
@@ -171,9 +176,16 @@ class Leg:
         self._digits.append(digit)
 
     def on_alive(self) -> None:
-        """Note that something valid without audio arrived, such as comfort noise: what is missing now is a pause."""
+        """Note that something valid without audio arrived: what is missing now is a pause."""
         self._pausing = True
         self._heard_at = self._at
+
+    def on_noise(self, payload: bytes) -> None:
+        """Take the far end's description of its background (RFC 3389): it pauses until audio comes again."""
+        self.on_alive()
+        self._resumed = False
+        if self.noise is None or self.noise.payload != payload:
+            self.noise = ComfortNoise(payload)
 
     # --- for the phase ------------------------------------------------------------------------------------------------
 
@@ -270,4 +282,6 @@ class Leg:
             if 0 < self.missing <= _LONGEST_GAP and not self._pausing:
                 self.concealed += self.missing
             self._pausing = False
-        self.missing = missing
+            if self._resumed:
+                self.noise = None
+        self.missing = missing if self.noise is None else 0

@@ -10,7 +10,7 @@ from dialnexa.live.line import FRAME_SAMPLES
 from dialnexa.live.media.dtmf import KeypadEar
 from dialnexa.live.media.g711 import SILENCE, Codec
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.media.plc import CONCEALED_FRAMES, conceal
+from dialnexa.live.media.plc import HISTORY_FRAMES, Concealer
 from dialnexa.live.media.vad import Silero, VoiceEar
 
 log = structlog.get_logger(__name__)
@@ -25,13 +25,16 @@ class Phase:
         self.legs: list[Leg] = []
         self._voice = VoiceEar(model) if model else None
         self._keypad = KeypadEar()
-        self._frames = np.zeros((0, FRAME_SAMPLES), np.int16)
+        self._concealer = Concealer[Leg]()
+        self._past = [np.zeros((0, FRAME_SAMPLES), np.int16)] * HISTORY_FRAMES
+        """What was heard in the last ticks, oldest first."""
         self._cycle: int | None = None
 
     def add(self, leg: Leg) -> None:
         """Take a leg in; it ticks from the next cycle on."""
         self.legs.append(leg)
-        self._frames = np.vstack((self._frames, np.zeros((1, FRAME_SAMPLES), np.int16)))
+        nothing = np.zeros((1, FRAME_SAMPLES), np.int16)
+        self._past = [np.vstack((frames, nothing)) for frames in self._past]
         self._keypad.add()
         if self._voice:
             self._voice.add()
@@ -41,9 +44,11 @@ class Phase:
         row = self.legs.index(leg)
         self.legs[row] = self.legs[-1]
         self.legs.pop()
-        frames = self._frames.copy()  # listeners may still hold views of the old one
-        frames[row] = frames[-1]
-        self._frames = frames[:-1]
+        past = [frames.copy() for frames in self._past]  # listeners may still hold views of the old ones
+        for frames in past:
+            frames[row] = frames[-1]
+        self._past = [frames[:-1] for frames in past]
+        self._concealer.forget(leg)
         self._keypad.remove(row)
         if self._voice:
             self._voice.remove(row)
@@ -77,7 +82,7 @@ class Phase:
                 if _first(leg):
                     log.exception("media.poll_failed", at=leg.at)
         frames = self._decode([leg.take() for leg in legs])
-        self._frames = frames
+        self._past = [*self._past[1:], frames]
         wave = frames * _SCALE
         heard = self._voice.feed(wave) if self._voice else None
         for row, digit in self._keypad.feed(wave):
@@ -100,15 +105,34 @@ class Phase:
         a_law = [row for row, leg in enumerate(legs) if leg.hears is Codec.PCMA and payloads[row] is not None]
         if a_law:
             frames[a_law] = Codec.PCMA.expansion[encoded[a_law]]
+        missing: list[int] = []
         for row, payload in enumerate(payloads):
             if payload is None:
-                leg = legs[row]
-                if leg.decoded is not None:
-                    frames[row] = leg.decoded
-                elif leg.missing <= CONCEALED_FRAMES:
-                    frames[row] = conceal(self._frames[row], leg.missing)
+                decoded = legs[row].decoded
+                if decoded is None:
+                    missing.append(row)
+                else:
+                    frames[row] = decoded
+        if missing or self._concealer.gaps:
+            self._conceal(frames, missing)
         frames.flags.writeable = False
         return frames
+
+    def _conceal(self, frames: NDArray[np.int16], missing: list[int]) -> None:
+        """Fill the missing rows with what might have been, or the noise of a pause; join the others to their gaps."""
+        legs, concealer = self.legs, self._concealer
+        for leg in concealer.gaps - {legs[row] for row in missing}:
+            row = legs.index(leg)
+            frames[row] = concealer.join(leg, frames[row])
+        begun = [row for row in missing if legs[row].missing == 1]
+        if begun:
+            history = np.hstack([past[begun] for past in self._past])
+            concealer.begin([legs[row] for row in begun], history)
+        for row in missing:
+            noise = legs[row].noise
+            filled = concealer.fill(legs[row]) if noise is None else noise.take()
+            if filled is not None:
+                frames[row] = filled
 
 
 def _first(leg: Leg) -> bool:

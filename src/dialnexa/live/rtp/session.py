@@ -310,6 +310,8 @@ class RtpSession:
                 leg.on_key(digit)
         elif codec := self._arriving.get(heard.payload_type):
             leg.on_frame(heard.payload, heard.timestamp, heard.ssrc, codec)
+        elif heard.payload_type == _COMFORT_NOISE:
+            leg.on_noise(heard.payload)
         else:
             leg.on_alive()
 

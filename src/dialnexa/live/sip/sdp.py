@@ -94,30 +94,27 @@ G722 = Codec(9, "G722")
 """Its clock says 8000 by historical mistake (RFC 3551 §4.5.2)."""
 OPUS = Codec(107, "opus", 48_000, 2, "maxplaybackrate=8000;sprop-maxcapturerate=8000;useinbandfec=1")
 """Always named with two channels (RFC 7587 §4.1). A call is 8 kHz inside, so nobody need send more."""
-COMFORT_NOISE = Codec(13, "CN")
 TELEPHONE_EVENT = Codec(101, "telephone-event", fmtp="0-15")
 WIDE_EVENT = Codec(100, "telephone-event", 48_000, fmtp="0-15")
 """Keys beside Opus, at its clock (RFC 4733 §2.1)."""
 DEFAULT_CODECS = (PCMU, PCMA, G722, OPUS, TELEPHONE_EVENT, WIDE_EVENT)
 """What we offer and accept, best first: what costs no conversion before what does, as a call is 8 kHz inside."""
-_BY_NAME = {codec.name.upper(): codec for codec in (PCMU, PCMA, G722, OPUS, COMFORT_NOISE)}
+_BY_NAME = {codec.name.upper(): codec for codec in (PCMU, PCMA, G722, OPUS)}
 
-_STATIC = {0: PCMU, 3: Codec(3, "GSM"), 8: PCMA, 9: G722, 18: Codec(18, "G729"), 13: COMFORT_NOISE}
+_STATIC = {0: PCMU, 3: Codec(3, "GSM"), 8: PCMA, 9: G722, 18: Codec(18, "G729"), 13: Codec(13, "CN")}
 """Payload types with a meaning of their own (RFC 3551 §6)."""
 
 
 def codecs_named(names: Sequence[str]) -> tuple[Codec, ...]:
     """Return the codecs in the order of their names, keys beside them; all of ours in our order for no names.
 
-    Raises ``ValueError`` for a name we do not speak, or when none of them carries speech.
+    Raises ``ValueError`` for a name we do not speak.
     """
     wanted = list(dict.fromkeys(name.strip().upper() for name in names))
     if not wanted:
         return DEFAULT_CODECS
     if strange := [name for name in wanted if name not in _BY_NAME]:
         raise ValueError(f"{', '.join(strange)} is not spoken here; choose from {', '.join(_BY_NAME)}")
-    if wanted == ["CN"]:
-        raise ValueError("CN only fills pauses; name a codec for speech beside it")
     events = (TELEPHONE_EVENT, WIDE_EVENT) if "OPUS" in wanted else (TELEPHONE_EVENT,)
     return (*(_BY_NAME[name] for name in wanted), *events)
 
@@ -253,12 +250,11 @@ def make_answer(
         offered = ", ".join(codec.name for codec in offer.codecs) or "nothing known"
         raise NoCommonCodec(f"the offer has {offered}; we speak {', '.join(codec.name for codec in codecs)}")
     event = replace(offer, codecs=(audio, *(codec for codec in spoken if codec.is_event))).telephone_event
-    noise = [codec for codec in spoken if codec.name.upper() == "CN" and codec.rate == audio.rate]
     session_id, version = (previous.session_id, previous.version + 1) if previous else (secrets.randbits(31), 1)
     return SessionDescription(
         address,
         port,
-        (audio, *noise, *([event] if event else [])),
+        (audio, *([event] if event else [])),
         offer.direction.mirrored,
         20,
         session_id,
