@@ -1,5 +1,9 @@
 """The jitter buffer: packets come in any order and spacing, exactly one 20 ms frame goes out per tick.
 
+Delay grows at once when packets come late, and is given back by playing on a little faster: a frame of quiet is skipped
+here and there, one of speech only when no quiet comes for seconds. So what was said during a stall of the network is
+heard after it, late, instead of being thrown away.
+
 Frames are kept by RTP timestamp, not by sequence number: that orders, removes duplicates and survives wraps just as
 well, and it also places silence suppression and packets of 10, 30, 40 or 60 ms where they belong.
 """
@@ -23,6 +27,16 @@ _STRAY_DECAY = 0.02
 _LOOK, _LOOKS = 50, 5
 """Packets watched before needless delay is given back: one look when it is large, else five looks (5 s)."""
 _LARGE_EXCESS = 5
+_PATIENCE = 150
+"""Ticks (3 s) that needless delay waits for quiet."""
+_HURRY = 4
+"""After that, one frame of so many is skipped whatever is in it: speech a quarter faster is still understood."""
+_MOST_SKIPPED = 2
+"""Quiet frames skipped in one tick while much is owed: a pause then lasts a third of its time, and is still a pause."""
+_QUIET = 0x28
+"""Loudest step of G.711 that counts as quiet: about −42 dB of the loudest."""
+_STEPS = {0xFF: bytes(~code & 0x7F for code in range(256)), 0xD5: bytes((code ^ 0x55) & 0x7F for code in range(256))}
+"""Loudness of each byte, by the byte that is silence: µ-law and A-law. Of other codecs nothing is known."""
 
 
 class JitterBuffer:
@@ -31,6 +45,7 @@ class JitterBuffer:
     def __init__(self, silence: int) -> None:
         """Take the byte that fills the missing part of a frame that arrived in pieces."""
         self._silence = bytes([silence]) * FRAME_SAMPLES
+        self._steps = _STEPS.get(silence)
         self._slots: dict[int, bytes | bytearray] = {}
         self._ssrc: int | None = None
         self._timestamp = 0
@@ -41,10 +56,13 @@ class JitterBuffer:
         self._missing = 0
         """Frames in a row that were not there."""
         self._strays = 0.0
-        self._seen = 0
+        self._leads: list[int] = []
+        self._watched: list[int] = []
         self._looks = 0
-        self._least = WINDOW
-        self._least_ever = WINDOW
+        self._owed = 0
+        """Frames of needless delay that are still to be given back."""
+        self._owing = 0
+        """Ticks since then."""
         self.late = 0
         """Packets that came too late (or out of this world) and were dropped."""
         self.resyncs = 0
@@ -80,6 +98,8 @@ class JitterBuffer:
 
     def pop(self) -> bytes | None:
         """Return the frame of this tick, 160 bytes, or ``None`` when it is missing."""
+        if self._owed:
+            self._give_back()
         frame = self._slots.pop(self._cursor, None)
         self._cursor += 1
         if frame is None:
@@ -139,24 +159,41 @@ class JitterBuffer:
     def _settle(self) -> None:
         self._strays = 0.0
         self._missing = 0
-        self._seen = self._looks = 0
-        self._least = self._least_ever = WINDOW
+        self._looks = self._owed = self._owing = 0
+        self._leads, self._watched = [], []
 
     def _watch(self, lead: int) -> None:
-        """Give back delay that no packet of the last seconds needed (a burst, or the far clock running fast)."""
-        self._seen += 1
-        self._least = min(self._least, lead)
-        if self._seen < _LOOK:
+        """Find delay that the packets of the last seconds did not need (a burst, or the far clock running fast)."""
+        self._leads.append(lead)
+        if len(self._leads) < _LOOK:
             return
+        leads, self._leads = sorted(self._leads), []
+        self._watched += leads[:2]
         self._looks += 1
-        self._least_ever = min(self._least_ever, self._least)
-        excess = self._least - CUSHION
+        excess = leads[0] - CUSHION
         if excess <= _LARGE_EXCESS:
-            excess = self._least_ever - CUSHION if self._looks == _LOOKS else 0
-        self._seen, self._least = 0, WINDOW
-        if excess > 0:
-            for index in range(self._cursor, self._cursor + excess):
-                self._slots.pop(index, None)
-            self._cursor += excess
+            # One late packet in five seconds is concealed; it is not worth delaying all the others.
+            excess = sorted(self._watched)[1] - CUSHION if self._looks == _LOOKS else 0
+        self._owed = excess if excess > 0 else min(self._owed, max(0, leads[0] - CUSHION))
         if excess > 0 or self._looks == _LOOKS:
-            self._looks, self._least_ever = 0, WINDOW
+            self._looks, self._watched = 0, []
+
+    def _give_back(self) -> None:
+        """Skip what nobody misses before this tick's frame."""
+        self._owing += 1
+        hurried = self._owing > _PATIENCE and self._owing % _HURRY == 0
+        most = 1 if self._owed <= _LARGE_EXCESS else _MOST_SKIPPED
+        for _ in range(min(self._owed, most)):
+            if not (hurried or self._is_quiet(self._slots.get(self._cursor))):
+                return
+            hurried = False
+            self._slots.pop(self._cursor, None)
+            self._cursor += 1
+            self._owed -= 1
+        if not self._owed:
+            self._owing = 0
+
+    def _is_quiet(self, frame: bytes | bytearray | None) -> bool:
+        if frame is None:
+            return bool(self._slots)
+        return self._steps is not None and max(frame.translate(self._steps)) <= _QUIET
