@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dialnexa import engine
-from dialnexa.engine import Engine, EngineClient
+from dialnexa.engine import Engine, EngineClient, RecordingWork
 from dialnexa.platform.database import Database
 from tests.platform.postgres import BINARIES, cluster
 
@@ -175,6 +175,63 @@ async def test_a_call_that_stumbles_is_tried_again(url: str, database: Database)
         await enqueue(database, client, "call_1")
         await crew.until(2)
         assert crew.ran == ["call_1", "call_1"]
+
+
+async def test_recordings_are_finished_by_who_shares_their_folder(any_url: str) -> None:
+    here, there = Crew(), Crew()
+    async with Database.open(any_url) as database, EngineClient.open(any_url) as client:
+        async with database.write() as session:
+            for _ in range(2):
+                await client.enqueue_recording_in_transaction(session, "call_r1", "recordings-here")
+            await client.enqueue_recording_in_transaction(session, "call_r2", "recordings-elsewhere")
+        async with Engine.open(
+            any_url,
+            executor_id="r1",
+            capacity=5,
+            run_call=there.run,
+            recordings=RecordingWork("recordings-here", here.run),
+        ):
+            await here.until(1)
+        assert (here.ran, there.ran) == (["call_r1"], [])
+        async with Engine.open(
+            any_url,
+            executor_id="r2",
+            capacity=5,
+            run_call=there.run,
+            recordings=RecordingWork("recordings-elsewhere", there.run),
+        ):
+            await there.until(1)
+        assert (here.ran, there.ran) == (["call_r1"], ["call_r2"])
+
+
+async def test_a_recording_half_finished_by_a_dead_worker_goes_back_to_its_own_queue(any_url: str) -> None:
+    first, second, calls = Crew(), Crew(), Crew()
+    first.go_on.clear()
+    async with Database.open(any_url) as database, EngineClient.open(any_url) as client:
+        work = RecordingWork("recordings-f", first.run)
+        async with Engine.open(any_url, executor_id="f1", capacity=5, run_call=calls.run, recordings=work):
+            async with database.write() as session:
+                await client.enqueue_recording_in_transaction(session, "call_f", "recordings-f")
+            await first.until(1)
+        work = RecordingWork("recordings-f", second.run)
+        async with Engine.open(any_url, executor_id="f2", capacity=5, run_call=calls.run, recordings=work) as own:
+            assert "recording:call_f" in await own.adopt_strays({"f2"})
+            await second.until(1)
+    assert (second.ran, calls.ran) == (["call_f"], [])
+
+
+async def test_a_recording_is_promised_only_if_its_transaction_commits(url: str, database: Database) -> None:
+    crew = Crew()
+    async with EngineClient.open(url) as client:
+        async with database.write() as session:
+            await client.enqueue_recording_in_transaction(session, "call_1", "recordings-a")
+            await session.rollback()
+        async with database.write() as session:
+            await client.enqueue_recording_in_transaction(session, "call_2", "recordings-a")
+        work = RecordingWork("recordings-a", crew.run)
+        async with Engine.open(url, executor_id="n1", capacity=5, run_call=crew.run, recordings=work):
+            await crew.until(1)
+    assert crew.ran == ["call_2"]
 
 
 async def test_the_engine_is_quiet(url: str, capfd: pytest.CaptureFixture[str]) -> None:

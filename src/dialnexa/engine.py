@@ -1,8 +1,11 @@
 """Durable execution: the only module that speaks to DBOS.
 
-One queue, ``calls``, carries one kind of work: ``run_call(call_id)``. The workflow's id is the call's id, so asking
-twice is asking once. The engine only promises that *some* worker runs the workflow *at least* once; that a phone is
-dialled *at most* once is the fence of ``platform.calls`` (a conditional UPDATE), which makes every repeated run short.
+One queue, ``calls``, carries calls: ``run_call(call_id)``. The workflow's id is the call's id, so asking twice is
+asking once. The engine only promises that *some* worker runs the workflow *at least* once; that a phone is dialled *at
+most* once is the fence of ``platform.calls`` (a conditional UPDATE), which makes every repeated run short.
+
+What is left to do with a recording waits in a queue of the folder it lies in: ``finish_recording(call_id)``. Workers
+that share the folder share the queue; those of other machines could not reach the file.
 
 DBOS keeps its tables in the application's own database, so a call's row and its place in the queue commit together.
 It lives in threads of its own: a workflow hands its call over to the worker's event loop and waits there, so nothing of
@@ -15,6 +18,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,13 +32,28 @@ from sqlalchemy.orm import Session
 RunCall = Callable[[str], Awaitable[None]]
 """Runs one call, by its id, to its end."""
 
+
+@dataclass(frozen=True, slots=True)
+class RecordingWork:
+    """The recordings a worker finishes."""
+
+    queue: str
+    """Of the folder they lie in."""
+    finish: RunCall
+    """Finishes the recording of one call, by its id; may be asked again for one that is finished."""
+
+
 _APPLICATION = "dialnexa"
 _QUEUE = "calls"
 _WORKFLOW = "run_call"
+_RECORDING_WORKFLOW = "finish_recording"
 _SCHEMA_VERSION = "1"
 """Raised only when the *form* of a workflow changes: work of one version waits for a worker of that version."""
 _POLL_S = 0.1
 """How often a worker looks into the queue; half of it is what a call waits on average before it is dialled."""
+_RECORDING_POLL_S = 1.0
+_RECORDINGS_AT_ONCE = 2
+"""So that one store that does not answer, or one long file, holds up nothing else."""
 _TRIES = 3
 _RETRY_S = 0.5
 """A database that is away for a moment must not leave a call waiting until the sweep gives up on it."""
@@ -62,7 +81,18 @@ class EngineClient:
     async def enqueue_in_transaction(self, session: AsyncSession, call_id: str) -> None:
         """Queue a call as part of the session's transaction: it is in the queue if and only if that commits."""
         options: EnqueueOptions = {"workflow_name": _WORKFLOW, "queue_name": _QUEUE, "workflow_id": call_id}
+        await self._enqueue(session, options, call_id)
 
+    async def enqueue_recording_in_transaction(self, session: AsyncSession, call_id: str, queue: str) -> None:
+        """Queue the finishing of a call's recording as part of the session's transaction."""
+        options: EnqueueOptions = {
+            "workflow_name": _RECORDING_WORKFLOW,
+            "queue_name": queue,
+            "workflow_id": f"recording:{call_id}",
+        }
+        await self._enqueue(session, options, call_id)
+
+    async def _enqueue(self, session: AsyncSession, options: EnqueueOptions, call_id: str) -> None:
         def enqueue(sync: Session) -> None:
             self._client.enqueue_in_transaction(sync, options, call_id)
 
@@ -72,16 +102,29 @@ class EngineClient:
 class Engine:
     """A worker's share of the queue: takes calls while it has room and runs each on the worker's own event loop."""
 
-    def __init__(self, dbos: DBOS, loop: asyncio.AbstractEventLoop, run_call: RunCall) -> None:
+    def __init__(
+        self, dbos: DBOS, loop: asyncio.AbstractEventLoop, run_call: RunCall, recordings: RecordingWork | None
+    ) -> None:
         self._dbos = dbos
         self._loop = loop
         self._run_call = run_call
+        self._recordings = recordings
         self._running: set[asyncio.Task[Any]] = set()
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, executor_id: str, capacity: int, run_call: RunCall) -> AsyncGenerator[Engine]:
+    async def open(
+        cls,
+        url: str,
+        *,
+        executor_id: str,
+        capacity: int,
+        run_call: RunCall,
+        recordings: RecordingWork | None = None,
+    ) -> AsyncGenerator[Engine]:
         """Take calls from the queue until left; ``run_call`` is awaited on the loop that opened the engine.
+
+        ``recordings``: which of them to finish besides; none by default.
 
         ``executor_id`` must be unique per process (never reuse a dead process's: the take-over sweep tells processes
         apart by it). ``capacity`` caps the calls of one worker; the queue knows one value, so workers that share a
@@ -90,11 +133,11 @@ class Engine:
         engine = await asyncio.to_thread(_sync_engine, url)
         try:
             dbos = await asyncio.to_thread(_build, engine, executor_id)
-            self = cls(dbos, asyncio.get_running_loop(), run_call)
+            self = cls(dbos, asyncio.get_running_loop(), run_call, recordings)
             self._register()
             try:
                 # Launched off the loop on purpose: DBOS would otherwise adopt ours and run its own work on it.
-                await asyncio.to_thread(_launch, capacity)
+                await asyncio.to_thread(_launch, capacity, recordings.queue if recordings else "")
                 yield self
             finally:
                 await self._close()
@@ -103,7 +146,7 @@ class Engine:
 
     @property
     def running(self) -> int:
-        """How many calls run here now."""
+        """How many calls run, and recordings are finished, here now."""
         return len(self._running)
 
     async def stop_taking(self) -> None:
@@ -112,11 +155,11 @@ class Engine:
             stop.set()
 
     async def adopt(self, dead_executor_id: str) -> list[str]:
-        """Give the unfinished work of a dead process back to the queue; return the call ids."""
+        """Give the unfinished work of a dead process back to the queue; return their ids."""
         return await asyncio.to_thread(_hand_back, [dead_executor_id])
 
     async def adopt_strays(self, alive: Collection[str]) -> list[str]:
-        """Give back to the queue whatever is held by a process that is not among ``alive``; return the call ids.
+        """Give back to the queue whatever is held by a process that is not among ``alive``; return their ids.
 
         Wider than ``adopt``: it also finds work of processes that died before anybody knew them, or that shut down
         between taking a call and running it.
@@ -127,22 +170,33 @@ class Engine:
         @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)
         async def _run_call(call_id: str) -> None:  # pyright: ignore[reportUnusedFunction]  # DBOS calls it by name
             # On DBOS's loop: wait here while the call runs on the worker's.
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._on_our_loop(call_id), self._loop))
+            await self._elsewhere(self._run_call, call_id)
 
-    async def _on_our_loop(self, call_id: str) -> None:
+        recordings = self._recordings
+        if recordings is None:
+            return
+
+        @DBOS.workflow(name=_RECORDING_WORKFLOW, max_recovery_attempts=None)
+        async def _finish(call_id: str) -> None:  # pyright: ignore[reportUnusedFunction]  # DBOS calls it by name
+            await self._elsewhere(recordings.finish, call_id)
+
+    async def _elsewhere(self, work: RunCall, call_id: str) -> None:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._on_our_loop(work, call_id), self._loop))
+
+    async def _on_our_loop(self, work: RunCall, call_id: str) -> None:
         task = asyncio.current_task()
         assert task is not None  # a coroutine that runs has a task
         self._running.add(task)
         try:
-            await self._persist(call_id)
+            await self._persist(work, call_id)
         finally:
             self._running.discard(task)
 
-    async def _persist(self, call_id: str) -> None:
-        """Run the call; try again when that fails, which the fence makes safe: a call that was dialled is not again."""
+    async def _persist(self, work: RunCall, call_id: str) -> None:
+        """Do the work; try again when that fails, which the fence makes safe: a call that was dialled is not again."""
         for attempt in range(1, _TRIES + 1):
             try:
-                return await self._run_call(call_id)
+                return await work(call_id)
             except Exception:  # whatever it was, the other calls go on
                 log.exception("call_workflow_failed", call_id=call_id, attempt=attempt)
                 if attempt == _TRIES:
@@ -187,23 +241,32 @@ def _build(engine: sa.Engine, executor_id: str) -> DBOS:
     return DBOS(config=config)
 
 
-def _launch(capacity: int) -> None:
-    DBOS.listen_queues([_QUEUE])
+def _launch(capacity: int, recordings_queue: str) -> None:
+    DBOS.listen_queues([_QUEUE, recordings_queue] if recordings_queue else [_QUEUE])
     DBOS.launch()
+    if recordings_queue:
+        DBOS.register_queue(
+            recordings_queue,
+            worker_concurrency=_RECORDINGS_AT_ONCE,
+            polling_interval_sec=_RECORDING_POLL_S,
+            on_conflict="always_update",
+        )
     DBOS.register_queue(_QUEUE, worker_concurrency=capacity, polling_interval_sec=_POLL_S, on_conflict="always_update")
 
 
 def _hand_back(executor_ids: list[str]) -> list[str]:
     stranded = DBOS.list_workflows(status="PENDING", executor_id=executor_ids, load_input=False, load_output=False)
     ids = [workflow.workflow_id for workflow in stranded]
+    for queue in sorted({workflow.queue_name or _QUEUE for workflow in stranded}):
+        theirs = [workflow.workflow_id for workflow in stranded if (workflow.queue_name or _QUEUE) == queue]
+        DBOS.resume_workflows(theirs, queue_name=queue)
     if ids:
-        DBOS.resume_workflows(ids, queue_name=_QUEUE)
-        log.info("work_taken_over", executors=executor_ids, calls=ids)
+        log.info("work_taken_over", executors=executor_ids, work=ids)
     return ids
 
 
 def _hand_back_strays(alive: frozenset[str]) -> list[str]:
-    pending = DBOS.list_workflows(status="PENDING", queue_name=_QUEUE, load_input=False, load_output=False)
+    pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
     holders = {workflow.executor_id for workflow in pending if workflow.executor_id}
     dead = sorted(holders - alive)
     return _hand_back(dead) if dead else []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_STORES = ("s3://", "gs://", "az://", "file:///")
 MOST_WORKERS = 64
 """Workers of one ``dialnexa up``."""
 
@@ -53,6 +56,15 @@ class Settings(BaseSettings):
         le=MOST_WORKERS,
         description="Worker processes of `dialnexa up`, one for each core.",
     )
+    recording_format: Literal["wav", "opus"] = Field(
+        default="wav",
+        description="What recordings become after the call: wav plays everywhere, opus (Ogg) is an eighth of it.",
+    )
+    recordings_url: str = Field(
+        default="",
+        description="Object store that recordings are moved to after the call, such as s3://bucket/prefix (keys and "
+        "AWS_ENDPOINT_URL from the environment) or file:///srv/recordings; empty: they stay in the data folder.",
+    )
     capacity: int = Field(default=100, description="Calls one worker accepts at once.")
     concurrency_limit: int = Field(default=25, description="Concurrent calls of a new workspace.")
     rate_limit_key_per_minute: int = Field(default=600, ge=0, description="Requests of one API key; 0: no limit.")
@@ -75,6 +87,15 @@ class Settings(BaseSettings):
     llm_model: str = Field(default="", description="Model for agents that name none; empty: builtin/flow.")
     log_level: str = "INFO"
     log_json: bool = False
+
+    @field_validator("recordings_url")
+    @classmethod
+    def _a_store(cls, url: str) -> str:
+        if url and not url.startswith(_STORES):
+            raise ValueError(f"must begin with one of {', '.join(_STORES)}, such as s3://bucket/prefix")
+        if url and not url.startswith("file:") and not urlsplit(url).netloc:
+            raise ValueError("names no bucket; write it as s3://bucket or s3://bucket/prefix")
+        return url
 
     @property
     def resolved_database_url(self) -> str:

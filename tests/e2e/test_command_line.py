@@ -217,6 +217,8 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
 
     assert complaint(DIALNEXA_HTTP_PORT="web").startswith("DIALNEXA_HTTP_PORT=web: Input should be a valid integer")
     assert "20000-29999" in complaint(DIALNEXA_RTP_PORTS="1")
+    assert "must begin with one of s3://" in complaint(DIALNEXA_RECORDINGS_URL="https://example.com")
+    assert "names no bucket" in complaint(DIALNEXA_RECORDINGS_URL="s3://")
     assert "Check DIALNEXA_HTTP_HOST" in complaint(DIALNEXA_HTTP_HOST="192.0.2.1")
     assert "Leave it out to use SQLite" in complaint(DIALNEXA_DATABASE_URL="nonsense")
     (tmp_path / "file").touch()

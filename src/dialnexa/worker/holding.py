@@ -145,7 +145,9 @@ class CallHolder:
         while True:
             try:
                 async with self._parts.database.write() as session:
-                    await service.finish(session, call_id, result, node_id=self._parts.node_id)
+                    ended = await service.finish(session, call_id, result, node_id=self._parts.node_id)
+                    if ended and result.recording is not None and result.recording.bytes:
+                        await self._parts.finishing.promise(session, call_id)
             except (SQLAlchemyError, OSError) as error:
                 if not is_away(error):
                     raise

@@ -12,11 +12,12 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from dialnexa.engine import Engine
-from dialnexa.kit.clock import SystemClock
+from dialnexa.engine import Engine, EngineClient, RecordingWork
+from dialnexa.kit.clock import Clock, SystemClock
 from dialnexa.kit.ids import ulid
 from dialnexa.kit.outgoing import Allowance, Outgoing
 from dialnexa.kit.secrets import Vault
+from dialnexa.live.media.converter import Converter
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox.sandbox import Sandbox
@@ -27,6 +28,7 @@ from dialnexa.platform.calls import nodes, service
 from dialnexa.platform.calls.records import NodeLease
 from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
+from dialnexa.worker.finishing import Finishing, Wishes
 from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.reception import Reception
@@ -77,6 +79,7 @@ class Worker:
                     executor_id=parts.node_id,
                     capacity=settings.capacity,
                     run_call=holder.dial,
+                    recordings=RecordingWork(parts.finishing.queue, parts.finishing.finish),
                 )
             )
             keeper = Registrations(
@@ -226,7 +229,19 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
         sandbox=await stack.enter_async_context(Sandbox.open(media, ports)),
         speech=await stack.enter_async_context(SpeechServices.open()),
         scribe=Scribe(database, node_id, clock),
+        finishing=await _open_finishing(settings, stack, database, clock),
         outgoing=outgoing,
+    )
+
+
+async def _open_finishing(settings: Settings, stack: AsyncExitStack, database: Database, clock: Clock) -> Finishing:
+    return Finishing(
+        database,
+        clock,
+        await stack.enter_async_context(EngineClient.open(settings.resolved_database_url)),
+        await stack.enter_async_context(Converter.open()),
+        settings.recordings,
+        Wishes(settings.recording_format, settings.recordings_url),
     )
 
 

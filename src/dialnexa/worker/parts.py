@@ -14,6 +14,7 @@ from dialnexa.live.sip.endpoint import SipEndpoint
 from dialnexa.live.speech.ports import Providers
 from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
+from dialnexa.worker.finishing import Finishing
 from dialnexa.worker.scribe import Scribe
 
 
@@ -34,5 +35,7 @@ class Parts:
     sandbox: Sandbox
     speech: Providers
     scribe: Scribe
+    finishing: Finishing
+    """What is done with recordings after the call."""
     outgoing: Outgoing
     """The guard that custom functions go through."""

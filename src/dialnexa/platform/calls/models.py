@@ -180,9 +180,12 @@ class Recording(Base):
     call_id: Mapped[str] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
     kind: Mapped[str]
     """``call`` or ``voicemail``."""
+    store: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """URL of the object store it lies in; empty: the data folder of the worker that made it."""
     blob_key: Mapped[str] = mapped_column(Text)
-    """Where it lies, relative to the store of recordings."""
+    """Where it lies in there."""
     format: Mapped[str]
+    """``wav``, or ``ogg`` for Opus."""
     channels: Mapped[int]
     duration_ms: Mapped[int]
     bytes: Mapped[int] = mapped_column(BigInteger)

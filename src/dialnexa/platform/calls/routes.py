@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Query, Request, Response
-from fastapi.responses import FileResponse
 
 from dialnexa.kit.clock import Clock
-from dialnexa.kit.errors import Forbidden, NotFound
+from dialnexa.kit.errors import Forbidden
 from dialnexa.platform.calls import links, placing, reading, rejections, service
+from dialnexa.platform.calls.audio import MEDIA_TYPES, audio_of
 from dialnexa.platform.calls.request import CallIn
 from dialnexa.platform.calls.schemas import (
     CallCreated,
@@ -50,8 +50,8 @@ Reader = Annotated[Principal, Requires("calls:read")]
 _reads = Guard("calls:read")
 _POLL_S = 0.2
 _AUDIO: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}},
-    206: {"description": "The part named by `Range`.", "content": {"audio/wav": {}}},
+    200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()}},
+    206: {"description": "The part named by `Range`.", "content": {kind: {} for kind in MEDIA_TYPES.values()}},
 }
 
 
@@ -192,7 +192,7 @@ async def _news(
 @router.get(
     "/calls/{call_id}/recording",
     summary="Download the recording",
-    response_class=FileResponse,
+    response_class=Response,
     responses=_AUDIO,
     openapi_extra={"security": [{"HTTPBearer": []}, {}]},
 )
@@ -206,7 +206,7 @@ async def get_recording(
     token: Annotated[
         str | None, Query(max_length=1000, description="From `recording_url`; replaces the key until it expires.")
     ] = None,
-) -> FileResponse:
+) -> Response:
     """Return the stereo recording (left: the person, right: the agent), whole or the part named by `Range`."""
     if token is None or not links.opens(vault, token, call_id, now):
         if token is not None and not request.headers.get("authorization"):
@@ -220,16 +220,7 @@ async def get_recording(
             await reading.find(session, who, call_id)
     async with database.read() as session:
         recording = await reading.recording_of(session, call_id)
-    path = links.file_of(request.app.state.recordings, recording.blob_key)
-    if path is None:
-        raise NotFound(f"The recording of call {call_id} is no longer in the store.")
-    return FileResponse(
-        path,
-        media_type="audio/wav",
-        filename=f"{call_id}.{recording.format}",
-        content_disposition_type="inline",
-        headers={"Cache-Control": "private, max-age=3600"},
-    )
+    return await audio_of(recording, request.app.state.recordings, request)
 
 
 @router.get("/refused-calls", summary="List refused inbound calls")

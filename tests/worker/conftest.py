@@ -1,0 +1,7 @@
+"""The databases and the house of the tests of calls, for workers too."""
+
+from __future__ import annotations
+
+from tests.platform.calls.conftest import any_house, any_url, empty_sqlite, house, postgres, url
+
+__all__ = ["any_house", "any_url", "empty_sqlite", "house", "postgres", "url"]
