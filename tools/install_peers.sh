@@ -5,11 +5,12 @@ missing=()
 command -v sipp >/dev/null || missing+=(sip-tester)
 command -v baresip >/dev/null || missing+=(baresip-core)
 command -v flite >/dev/null || missing+=(flite)
+[ -x /usr/sbin/kamailio ] || missing+=(kamailio)
 command -v stunnel4 >/dev/null || missing+=(stunnel4)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 command -v setpriv >/dev/null || missing+=(util-linux)
 command -v curl >/dev/null || missing+=(curl)
-[ ${#missing[@]} -eq 0 ] && { echo "sipp, baresip, flite, stunnel, PostgreSQL and curl are here"; exit 0; }
+[ ${#missing[@]} -eq 0 ] && { echo "sipp, baresip, Kamailio, flite, stunnel, PostgreSQL and curl are here"; exit 0; }
 if ! command -v apt-get >/dev/null; then
   echo "The tests need ${missing[*]} (Debian names); install them with your package manager and run make test again." >&2
   exit 1
