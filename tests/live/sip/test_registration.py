@@ -10,8 +10,10 @@ import pytest
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.digest import Verdict, make_nonce, verify
 from dialnexa.live.sip.endpoint import Registration, SipEndpoint
+from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.message import Request
-from tests.live.sip.wire import Peer, Wire
+from dialnexa.live.sip.names import Service
+from tests.live.sip.wire import Peer, Wire, Zone
 
 ALICE = Credentials("alice", "s3cret")
 
@@ -130,3 +132,53 @@ class TestRegistration:
         await trunk.wire.settle()
         assert trunk.asked[-1].headers.first("Expires") == "0"
         assert registration.status.state == "ended"
+
+
+class TestKeepAlive:
+    async def test_holds_the_way_open_while_registered(self, trunk: Trunk) -> None:
+        registration = await trunk.start()
+        await trunk.wire.pass_time(20.0)
+        assert trunk.registrar.pings == 0
+        await trunk.say(200)
+        await trunk.wire.pass_time(101.0)
+        assert trunk.registrar.pings == 4, "every 25 s"
+        ending = asyncio.ensure_future(registration.end())
+        await trunk.wire.settle()
+        await trunk.say(200)
+        await trunk.wire.until(ending)
+        await trunk.wire.pass_time(100.0)
+        assert trunk.registrar.pings == 4
+
+    async def test_a_refresh_does_not_double_it(self, trunk: Trunk) -> None:
+        await trunk.start()
+        await trunk.say(200, ("Expires", "60"))
+        await trunk.wire.pass_time(31.0)
+        await trunk.say(200, ("Expires", "3600"))
+        await trunk.wire.pass_time(100.0)
+        assert trunk.registrar.pings == 1 + 4
+
+    async def test_refreshes_stay_with_the_registrar_that_knows_us(self) -> None:
+        zone = Zone(srv={"_sip._udp.trunk.example": [Service(1, 1, 5060, f"{n}.trunk.example") for n in range(5)]})
+        zone.hosts |= {f"{n}.trunk.example": [f"10.0.0.{n + 20}"] for n in range(5)}
+        wire = Wire()
+        endpoint = wire.endpoint("10.0.0.1", names=zone)
+        peers = [wire.peer(f"10.0.0.{n + 20}") for n in range(5)]
+        endpoint.register("alice", host="trunk.example", port=0)
+        await wire.settle()
+        known = next(peer for peer in peers if peer.received)
+        for _ in range(6):
+            known.send(known.requests("REGISTER")[-1].reply(200, to_tag="r", headers=[("Expires", "60")]))
+            await wire.settle()
+            await wire.pass_time(31.0)
+        assert [peer for peer in peers if peer.received] == [known]
+
+    async def test_a_lost_connection_is_made_anew(self, trunk: Trunk) -> None:
+        registration = await trunk.start()
+        await trunk.say(200)
+        trunk.endpoint._on_lost(Hop("10.0.0.7", 5060), "another peer's")
+        await trunk.wire.pass_time(6.0)
+        assert len(trunk.asked) == 1
+        trunk.endpoint._on_lost(Hop("10.0.0.9", 5060, name="10.0.0.9"), "the far end closed the connection")
+        await trunk.wire.pass_time(6.0)
+        assert len(trunk.asked) == 2
+        assert registration.status.state == "registered"

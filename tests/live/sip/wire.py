@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.endpoint import Gate, IncomingCall, RequestBudget, SipEndpoint
+from dialnexa.live.sip.framing import PING
 from dialnexa.live.sip.hop import Hop, ip_version
 from dialnexa.live.sip.locate import Locator
 from dialnexa.live.sip.message import Request, Response, parse
@@ -170,8 +171,12 @@ class Peer:
         self._wire = wire
         self.address = address
         self.received: list[Request | Response] = []
+        self.pings = 0
 
     def take(self, data: bytes, source: Address) -> None:
+        if data == PING:
+            self.pings += 1
+            return
         message = parse(data)
         assert isinstance(message, Request | Response), message
         self.received.append(message)

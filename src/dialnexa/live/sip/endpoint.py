@@ -430,6 +430,8 @@ class SipEndpoint:
         """Take note that a connection ended, or did not come about."""
         log.debug("sip connection ended", peer=f"{hop.host}:{hop.port}", transport=hop.transport, reason=reason)
         self._stack.layer.lose(hop)
+        for member in [each for each in self._stack.pending if isinstance(each, Registration)]:
+            member.lose(hop)
 
     def _on_garbage(self, hop: Hop, reason: str) -> None:
         """Take note that a stream brought something that is no SIP."""

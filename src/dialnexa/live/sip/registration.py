@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
@@ -14,7 +14,8 @@ from dialnexa.live.sip.agenda import Appointment
 from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, retry_after
 from dialnexa.live.sip.fields import FieldError, NameAddr, Uri, bracket
-from dialnexa.live.sip.hop import UDP
+from dialnexa.live.sip.hop import UDP, Hop
+from dialnexa.live.sip.keep_alive import KeepAlive
 from dialnexa.live.sip.message import Request, Response
 from dialnexa.live.sip.stack import Stack, new_tag, quote_user
 from dialnexa.live.sip.targets import Destination, Targets
@@ -80,6 +81,7 @@ class Registration:
         self._failures = 0
         self._ending = False
         self._targets: Targets | None = None
+        self._keep_alive = KeepAlive(stack)
         self._appointment: Appointment | None = None
         self._resolving: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -109,6 +111,15 @@ class Registration:
             self._register()
         self._finish()
 
+    def lose(self, hop: Hop) -> None:
+        """Register anew when the connection the registrar would call us over is gone (RFC 5626 §4.4.1)."""
+        registered = self.status.state is RegistrationState.REGISTERED and not self._ending
+        if registered and self._targets is not None and self._targets.current == hop:
+            # Not at once: a registrar that cuts every connection would keep us busy.
+            at = self._stack.agenda.now() + _FIRST_RETRY_S
+            self._set(replace(self.status, next_try_at=min(at, self.status.next_try_at)))
+            self._arrange(self.status.next_try_at)
+
     # --- one refresh -----------------------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
@@ -118,7 +129,9 @@ class Registration:
 
     async def _resolve_and_register(self) -> None:
         try:
-            self._targets = await Targets.of(self._stack, self._registrar)
+            # Whoever knows us is asked again, so that a flow which is kept open goes on serving.
+            known = self._targets.current if self._targets and not self._failures else None
+            self._targets = await Targets.of(self._stack, self._registrar, known)
         except CallRejected as failure:
             self._fail(failure.detail, None)
             return
@@ -193,6 +206,8 @@ class Registration:
         again = now + max(lifetime - 32.0, lifetime / 2)
         self._set(RegistrationStatus(RegistrationState.REGISTERED, "", now + lifetime, again))
         self._arrange(again)
+        if self._targets is not None:
+            self._keep_alive.start(self._targets.current)
 
     def _granted(self, response: Response) -> int:
         """Return how long the registrar keeps us: said with our Contact, else in Expires, else as asked (§10.2.4)."""
@@ -225,6 +240,7 @@ class Registration:
         if self._ended.is_set():
             return
         self._cancel_timers()
+        self._keep_alive.stop()
         self._stack.pending.discard(self)
         self._ended.set()
         self._set(RegistrationStatus(RegistrationState.ENDED))

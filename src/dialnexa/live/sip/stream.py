@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +25,9 @@ IDLE_S = 3600.0
 """A connection over which nothing came for so long is closed; calls that need one make a new one."""
 MAX_CONNECTIONS = 2048
 MAX_PER_SOURCE = 256
+UNHEARD_MS = 30_000
+"""A connection whose peer acknowledges nothing for so long is dead: found out by the next message or keep-alive,
+instead of after the quarter of an hour that TCP would go on repeating."""
 _UNSENT_LIMIT = 1 << 20
 """Bytes a peer may leave unread before its connection is cut."""
 _SWEEP_S = 5.0
@@ -185,6 +189,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take part, unless there are too many."""
         self._transport = cast(asyncio.Transport, transport)
+        _give_up_early(self._transport)
         if not self._invited:
             host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
             self.hop = Hop(host, port, self._owner.name)
@@ -233,3 +238,9 @@ class _Connection(asyncio.Protocol):
         """End after what is written has left."""
         if self._transport is not None:
             self._transport.close()
+
+
+def _give_up_early(transport: asyncio.Transport) -> None:
+    sock = transport.get_extra_info("socket")
+    if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MS)

@@ -71,13 +71,17 @@ class Targets:
         """What was tried in vain, in words."""
 
     @classmethod
-    async def of(cls, stack: Stack, destination: Destination) -> Targets:
-        """Look the destination up. Raises ``CallRejected`` (503) when nothing is found."""
+    async def of(cls, stack: Stack, destination: Destination, known: Hop | None = None) -> Targets:
+        """Look the destination up; ``known`` comes first if it is still among its addresses.
+
+        Raises ``CallRejected`` (503) when nothing is found.
+        """
         try:
             place = destination.place()
         except FieldError as error:
             raise CallRejected(503, "Service Unavailable", detail=str(error)) from None
-        return cls(stack, await stack.locate(*place))
+        hops = await stack.locate(*place)
+        return cls(stack, sorted(hops, key=lambda hop: hop != known))
 
     def ask(self, request: Request, listener: Listener) -> Inquiry:
         """Send a request (no INVITE) to the current target; with others left, its silence counts as failure early."""
