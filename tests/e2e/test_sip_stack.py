@@ -12,137 +12,26 @@ import pytest
 
 from dialnexa.kit.process import free_port
 from dialnexa.live.plan import Credentials
-from dialnexa.live.sip.endpoint import CallCancelled, CallRejected, Dialog, EndedBy, IncomingCall, Progress, SipEndpoint
-from dialnexa.live.sip.probe import ProbeFailed, probe
+from dialnexa.live.sip.endpoint import CallCancelled, CallRejected, Dialog, EndedBy, IncomingCall
 from dialnexa.live.sip.sdp import Direction, make_answer, make_offer
+from tests.e2e.sip_stage import (
+    CONTACT,
+    COPIED,
+    EMPTY,
+    HOST,
+    SDP,
+    Desk,
+    ask,
+    dial,
+    endpoint,
+    listening,
+    receive,
+    send,
+    sipp,
+    up,
+)
 
 pytestmark = pytest.mark.e2e
-
-HOST = "127.0.0.1"
-_HEAD = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="ours">\n'
-_COPIED = "[last_Via:]\n[last_From:]\n[last_To:];tag=far[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n"
-_CONTACT = "Contact: <sip:far@[local_ip]:[local_port];transport=[transport]>\n"
-_SDP = (
-    "Content-Type: application/sdp\nContent-Length: [len]\n\nv=0\no=far 1 1 IN IP4 [local_ip]\ns=-\n"
-    "c=IN IP4 [media_ip]\nt=0 0\nm=audio [media_port] RTP/AVP 8 0 101\na=rtpmap:101 telephone-event/8000\n"
-)
-_EMPTY = "Content-Length: 0\n\n"
-
-
-def send(text: str, options: str = "") -> str:
-    return f"<send {options}><![CDATA[\n{text}\n]]></send>\n"
-
-
-def receive(what: str, actions: str = "", options: str = "") -> str:
-    return f"<recv {what} {options}>{f'<action>{actions}</action>' if actions else ''}</recv>\n"
-
-
-def ask(method: str, cseq: int, *, more: str = _EMPTY, to: str = "[peer_tag_param]", branch: str = "[branch]") -> str:
-    return (
-        f"{method} sip:+1@[remote_ip]:[remote_port] SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];"
-        f"branch={branch}\nFrom: <sip:near@[local_ip]>;tag=near[call_number]\n"
-        f"To: <sip:+1@[remote_ip]:[remote_port]>{to}\nCall-ID: [call_id]\nCSeq: {cseq} {method}\n"
-        f"Contact: <sip:near@[local_ip]:[local_port]>\nMax-Forwards: 70\n{more}"
-    )
-
-
-@asynccontextmanager
-async def sipp(folder: Path, *arguments: str, scenario: str = "", calls: int = 1) -> AsyncGenerator[tuple[int, Finish]]:
-    """Run SIPp and yield its port, and a way to wait for its verdict."""
-    port = free_port(HOST, socket.SOCK_DGRAM)
-    if scenario:
-        (folder / "scenario.xml").write_text(_HEAD + scenario + "</scenario>\n")
-        arguments = ("-sf", "scenario.xml", *arguments)
-    process = await asyncio.create_subprocess_exec(
-        "sipp", "-i", HOST, "-p", str(port), "-mp", str(free_port(HOST, socket.SOCK_DGRAM) // 8 * 8), "-nostdin",
-        "-m", str(calls), "-timeout", "40", "-timeout_error", "-trace_err", *arguments,
-        cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield port, Finish(process, folder)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-class Finish:
-    """The end of a SIPp run."""
-
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
-        self._process = process
-        self._folder = folder
-
-    async def well(self) -> None:
-        """Wait until every call went as the scenario says."""
-        code = await self._process.wait()
-        errors = "".join(path.read_text(errors="replace") for path in self._folder.glob("*_errors.log"))
-        assert code == 0, errors or f"sipp ended with {code}"
-
-
-class Desk:
-    """Answers every call and keeps it."""
-
-    def __init__(self) -> None:
-        self.calls: list[IncomingCall] = []
-        self.answering: list[asyncio.Task[Dialog]] = []
-        self.up: asyncio.Queue[Dialog] = asyncio.Queue()
-
-    def __call__(self, call: IncomingCall) -> None:
-        self.calls.append(call)
-        call.ring()
-        self.answering.append(asyncio.ensure_future(self._answer(call)))
-
-    async def _answer(self, call: IncomingCall) -> Dialog:
-        assert call.offer
-        dialog = await call.accept(make_answer(call.offer, HOST, 40000))
-        self.up.put_nowait(dialog)
-        await dialog.ended()
-        return dialog
-
-
-@asynccontextmanager
-async def endpoint(on_invite: object = lambda call: call.reject(486)) -> AsyncGenerator[SipEndpoint]:  # type: ignore[misc]
-    async with SipEndpoint.open(HOST, 0, on_invite=on_invite, tcp=True) as ours:  # type: ignore[arg-type]
-        yield ours
-        counts = ours.counts()
-        assert (counts.dialogs, counts.pending_calls, counts.malformed, counts.faults) == (0, 0, 0, 0)
-
-
-def dial(ours: SipEndpoint, port: int, credentials: Credentials | None = None, progress: list[Progress] | None = None):
-    call = ours.dial(
-        "+16505550199",
-        from_user="+14155550100",
-        host=HOST,
-        port=port,
-        offer=make_offer(HOST, 40000),
-        credentials=credentials,
-    )
-    return asyncio.ensure_future(call.answered((progress if progress is not None else []).append))
-
-
-async def up(port: int) -> None:
-    """Wait until a peer answers OPTIONS, so that the test does not start before it."""
-    for _ in range(50):
-        try:
-            await probe(HOST, port, from_host=HOST, timeout_s=0.3)
-        except ProbeFailed:
-            continue
-        return
-    raise AssertionError("the peer never came up")
-
-
-async def listening(port: int) -> None:
-    """Wait until a peer takes TCP connections."""
-    for _ in range(200):
-        try:
-            _, writer = await asyncio.open_connection(HOST, port)
-        except OSError:
-            await asyncio.sleep(0.05)
-            continue
-        writer.close()
-        return
-    raise AssertionError("the peer never came up")
 
 
 class TestSippCallsUs:
@@ -169,13 +58,13 @@ class TestSippCallsUs:
     async def test_we_hang_up_over_the_connection_of_the_caller(self, tmp_path: Path) -> None:
         desk = Desk()
         scenario = (
-            send(ask("INVITE", 1, more=_SDP, to=""))
+            send(ask("INVITE", 1, more=SDP, to=""))
             + receive('response="100"', options='optional="true"')
             + receive('response="180"')
             + receive('response="200"')
             + send(ask("ACK", 1))
             + receive('request="BYE"')
-            + send(f"SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n{_EMPTY}")
+            + send(f"SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n{EMPTY}")
         )
         async with endpoint(desk) as ours:
             target = f"{HOST}:{ours.address[1]}"
@@ -193,7 +82,7 @@ class TestSippCallsUs:
             call.ring()
 
         scenario = (
-            send(ask("INVITE", 1, more=_SDP, to="", branch="z9hG4bK-[call_id]"), 'retrans="500"')
+            send(ask("INVITE", 1, more=SDP, to="", branch="z9hG4bK-[call_id]"), 'retrans="500"')
             + receive('response="100"', options='optional="true"')
             + receive('response="180"')
             + send(ask("CANCEL", 1, to="", branch="z9hG4bK-[call_id]"), 'retrans="500"')
@@ -213,10 +102,10 @@ class TestSippCallsUs:
 
     async def test_hold_resume_and_digits(self, tmp_path: Path) -> None:
         desk, heard = Desk(), list[bytes]()
-        held = _SDP + "a=sendonly\n"
+        held = SDP + "a=sendonly\n"
         info = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal=5\nDuration=160\n"
         scenario = (
-            send(ask("INVITE", 1, more=_SDP, to=""), 'retrans="500"')
+            send(ask("INVITE", 1, more=SDP, to=""), 'retrans="500"')
             + receive('response="100"', options='optional="true"')
             + receive('response="180"', options='optional="true"')
             + receive('response="200"')
@@ -274,16 +163,16 @@ class TestWeCallSipp:
         )
         scenario = (
             receive('request="INVITE"')
-            + send(f"SIP/2.0 {kind} Who\n{_COPIED}{challenge}{_EMPTY}")
+            + send(f"SIP/2.0 {kind} Who\n{COPIED}{challenge}{EMPTY}")
             + receive('request="ACK"')
             + receive('request="INVITE"', judge)
             + '<nop test="1" next="1"/>'
-            + send(f"SIP/2.0 403 Forbidden\n{_COPIED}{_EMPTY}", 'next="2"')
+            + send(f"SIP/2.0 403 Forbidden\n{COPIED}{EMPTY}", 'next="2"')
             + '<label id="1"/>'
-            + send(f"SIP/2.0 200 OK\n{_COPIED}{_CONTACT}{_SDP}", 'retrans="500"')
+            + send(f"SIP/2.0 200 OK\n{COPIED}{CONTACT}{SDP}", 'retrans="500"')
             + receive('request="ACK"')
             + receive('request="BYE"')
-            + send(f"SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n{_EMPTY}")
+            + send(f"SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n{EMPTY}")
             + '<label id="2"/>'
         )
         async with endpoint() as ours, sipp(tmp_path, scenario=scenario) as (port, finish):
@@ -294,11 +183,11 @@ class TestWeCallSipp:
     async def test_knows_a_wrong_password(self, tmp_path: Path) -> None:
         scenario = (
             receive('request="INVITE"')
-            + send(f'SIP/2.0 401 Who\n{_COPIED}WWW-Authenticate: Digest realm="r", nonce="n", algorithm=MD5\n{_EMPTY}')
+            + send(f'SIP/2.0 401 Who\n{COPIED}WWW-Authenticate: Digest realm="r", nonce="n", algorithm=MD5\n{EMPTY}')
             + receive('request="ACK"')
             + receive('request="INVITE"', '<verifyauth assign_to="1" username="alice" password="s3cret"/>')
             + '<nop test="1" next="1"/>'
-            + send(f"SIP/2.0 403 Forbidden\n{_COPIED}{_EMPTY}", 'retrans="500"')
+            + send(f"SIP/2.0 403 Forbidden\n{COPIED}{EMPTY}", 'retrans="500"')
             + receive('request="ACK"')
             + '<label id="1"/>'
         )
@@ -310,12 +199,12 @@ class TestWeCallSipp:
     async def test_is_told_that_we_gave_up(self, tmp_path: Path) -> None:
         scenario = (
             receive('request="INVITE"', '<ereg regexp=".*" search_in="hdr" header="Via:" assign_to="1"/>')
-            + send(f"SIP/2.0 180 Ringing\n{_COPIED}{_CONTACT}{_EMPTY}")
+            + send(f"SIP/2.0 180 Ringing\n{COPIED}{CONTACT}{EMPTY}")
             + receive('request="CANCEL"')
-            + send(f"SIP/2.0 200 OK\n{_COPIED}{_EMPTY}")
+            + send(f"SIP/2.0 200 OK\n{COPIED}{EMPTY}")
             + send(
                 "SIP/2.0 487 Request Terminated\nVia:[$1]\n[last_From:]\n[last_To:];tag=far[call_number]\n"
-                f"[last_Call-ID:]\nCSeq: 1 INVITE\n{_EMPTY}",
+                f"[last_Call-ID:]\nCSeq: 1 INVITE\n{EMPTY}",
                 'retrans="500"',
             )
             + receive('request="ACK"')
@@ -331,7 +220,7 @@ class TestWeCallSipp:
     async def test_refuses(self, tmp_path: Path) -> None:
         scenario = (
             receive('request="INVITE"')
-            + send(f"SIP/2.0 603 Decline\n{_COPIED}Reason: Q.850;cause=21\n{_EMPTY}", 'retrans="500"')
+            + send(f"SIP/2.0 603 Decline\n{COPIED}Reason: Q.850;cause=21\n{EMPTY}", 'retrans="500"')
             + receive('request="ACK"')
         )
         async with endpoint() as ours, sipp(tmp_path, scenario=scenario) as (port, finish):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from dialnexa.live.plan import Credentials
+from dialnexa.live.sip.alarm import Alarm
 from dialnexa.live.sip.defence import RequestBudget, SourceLimiter, SourceRecord
 from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
@@ -24,6 +23,7 @@ from dialnexa.live.sip.ladder import Ladders
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.locate import Locator
 from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
+from dialnexa.live.sip.names import Names
 from dialnexa.live.sip.negotiation import refuse_sdp
 from dialnexa.live.sip.options import ask_options
 from dialnexa.live.sip.outgoing import OutgoingCall
@@ -39,7 +39,7 @@ from dialnexa.live.sip.targets import Destination, Targets
 from dialnexa.live.sip.timers import Timers
 from dialnexa.live.sip.tls import TlsSettings
 from dialnexa.live.sip.transfer import Referral, TransferProgress, TransferUnconfirmed, replaced_dialog
-from dialnexa.live.sip.transport import Transport, UdpTransport
+from dialnexa.live.sip.transport import Transport, UdpTransport, reachable
 
 __all__ = [
     "CallCancelled",
@@ -152,6 +152,7 @@ class SipEndpoint:
         gate: Gate | None = None,
         registrar: Registrar | None = None,
         edges: Edges | None = None,
+        names: Names | None = None,
     ) -> AsyncGenerator[SipEndpoint]:
         """Bind a UDP socket and answer on it. Port 0 takes a free one; raises ``OSError`` when the port is taken.
 
@@ -163,6 +164,7 @@ class SipEndpoint:
 
         ``on_invite`` gets each new call and must return at once. ``accepting`` decides what OPTIONS says: 200, or 503
         while draining. ``advertised_host`` goes into Via, Contact and SDP when the bound address is not the public one.
+        ``names``: who is asked about host names, by default the system.
         """
         loop = asyncio.get_running_loop()
         endpoint = cls(
@@ -176,8 +178,9 @@ class SipEndpoint:
             gate=gate,
             registrar=registrar,
             edges=edges,
+            locator=Locator(loop.time, names),
         )
-        alarm = _Alarm(loop, endpoint)
+        alarm = Alarm(loop, endpoint)
         endpoint._stack.agenda.on_earlier = alarm.set
         try:
             await endpoint._bind(host, port, advertised_host, tcp, tls)
@@ -190,7 +193,7 @@ class SipEndpoint:
         """Bind every socket wanted; UDP and TCP share a port."""
         client_context, server_context = (tls.client_context(), tls.server_context()) if tls else (None, None)
         udp, stream = await self._bind_pair(host, port) if tcp else (await self._bind_udp(host, port), None)
-        advertised = advertised_host or _reachable(udp.address[0])
+        advertised = advertised_host or reachable(udp.address[0])
         self.attach(udp, advertised)
         if stream:
             self.attach(stream, advertised)
@@ -534,44 +537,3 @@ class SipEndpoint:
             self._faults += 1
             log.exception("incoming call could not be handed over", call_id=call.call_id)
             call.reject(500)
-
-
-class _Alarm:
-    """One event-loop timer, set to the endpoint's next deadline."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, endpoint: SipEndpoint) -> None:
-        self._loop = loop
-        self._endpoint = endpoint
-        self._handle: asyncio.TimerHandle | None = None
-
-    def set(self) -> None:
-        """Set it to the next deadline, which has just become an earlier one."""
-        self.stop()
-        deadline = self._endpoint.next_deadline
-        if deadline is not None:
-            self._handle = self._loop.call_at(deadline, self._ring)
-
-    def stop(self) -> None:
-        """Set it to never."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def _ring(self) -> None:
-        try:
-            self._endpoint.advance()
-        finally:
-            self.set()
-
-
-def _reachable(host: str) -> str:
-    """Return what to tell peers when bound to ``host``: for a wildcard, the address of the default route."""
-    if not ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
-        return host
-    family, probe = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect((probe, 9))  # sends nothing; it only picks a route
-        except OSError:
-            return "::1" if ":" in host else "127.0.0.1"
-        return sock.getsockname()[0]

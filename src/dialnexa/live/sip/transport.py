@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -94,3 +96,16 @@ class UdpTransport(asyncio.DatagramProtocol):
         """Close the socket."""
         if self._transport is not None:
             self._transport.close()
+
+
+def reachable(host: str) -> str:
+    """Return what to tell peers when bound to ``host``: for a wildcard, the address of the default route."""
+    if not ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
+        return host
+    family, probe = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((probe, 9))  # sends nothing; it only picks a route
+        except OSError:
+            return "::1" if ":" in host else "127.0.0.1"
+        return sock.getsockname()[0]
