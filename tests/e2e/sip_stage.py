@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -140,7 +140,7 @@ class Desk:
 
 @asynccontextmanager
 async def endpoint(
-    on_invite: object = lambda call: call.reject(486),  # type: ignore[misc]
+    on_invite: Callable[[IncomingCall], None] = lambda call: call.reject(486),
     host: str = HOST,
     names: Names | None = None,
     timers: Timers | None = None,
@@ -151,7 +151,7 @@ async def endpoint(
         on_invite=on_invite,
         tcp=True,
         names=names,
-        timers=timers,  # type: ignore[arg-type]
+        timers=timers,
     ) as ours:
         yield ours
         counts = ours.counts()

@@ -89,11 +89,12 @@ def _leg(line: SipLine) -> Leg:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    host = getattr(request, "param", "127.0.0.1")
     ringing: asyncio.Queue[IncomingCall] = asyncio.Queue()
     async with (
-        SipEndpoint.open("127.0.0.1", 0, on_invite=lambda call: call.reject(486)) as near,
-        SipEndpoint.open("127.0.0.1", 0, on_invite=ringing.put_nowait) as far,
+        SipEndpoint.open(host, 0, on_invite=lambda call: call.reject(486)) as near,
+        SipEndpoint.open(host, 0, on_invite=ringing.put_nowait) as far,
         MediaEngine.open(clock=SystemClock()) as media,
     ):
         yield Stage(near, far, media, PortRange(46000, 46999), ringing)
@@ -117,6 +118,7 @@ async def talking(
             yield caller, callee
 
 
+@pytest.mark.parametrize("stage", ["127.0.0.1", "::1"], indirect=True)
 async def test_both_sides_are_heard_and_recorded_on_their_own_channel(stage: Stage, tmp_path: Path) -> None:
     file = tmp_path / "call.wav"
     async with talking(stage, recording=file) as (caller, callee):
