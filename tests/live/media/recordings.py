@@ -43,8 +43,11 @@ def read(path: Path) -> tuple[Any, int]:
         return np.concatenate(frames, axis=1) * 32768.0, stream.rate
 
 
-def heard(samples: Any, rate: int, hertz: float) -> list[tuple[int, int]]:
-    """Return from when to when a tone is heard, in ms: windows of 20 ms, every 5, in which it is most of the sound."""
+def heard(samples: Any, rate: int, hertz: float, *, bridge_ms: int = 10) -> list[tuple[int, int]]:
+    """Return from when to when a tone is heard, in ms: windows of 20 ms, every 5, in which it is most of the sound.
+
+    Interruptions of up to ``bridge_ms`` are overlooked.
+    """
     window, hop = rate // 50, rate // 200
     wave_ = np.exp(-2j * np.pi * hertz * np.arange(window) / rate)
     spans: list[tuple[int, int]] = []
@@ -55,16 +58,16 @@ def heard(samples: Any, rate: int, hertz: float) -> list[tuple[int, int]]:
             continue
         # A window half in the tone is where it begins or ends.
         middle = (start + window // 2) * 1000 // rate
-        if spans and middle - spans[-1][1] <= 10:
+        if spans and middle - spans[-1][1] <= bridge_ms:
             spans[-1] = (spans[-1][0], middle)
         else:
             spans.append((middle, middle))
     return spans
 
 
-def at_their_times(found: list[tuple[int, int]], *wanted: tuple[float, float]) -> bool:
+def at_their_times(found: list[tuple[int, int]], *wanted: tuple[float, float], within_ms: int = FRAME_MS) -> bool:
     """Tell whether these and no other stretches were found, each within 20 ms; ``wanted`` in seconds."""
     return len(found) == len(wanted) and all(
-        abs(is_start - start * 1000) <= FRAME_MS and abs(is_end - end * 1000) <= FRAME_MS
+        abs(is_start - start * 1000) <= within_ms and abs(is_end - end * 1000) <= within_ms
         for (is_start, is_end), (start, end) in zip(found, wanted, strict=True)
     )

@@ -63,6 +63,8 @@ class JitterBuffer:
         """Frames of needless delay that are still to be given back."""
         self._owing = 0
         """Ticks since then."""
+        self.behind = 0
+        """Ticks that our own clock has yet to make up for: what seems early by as much is not."""
         self.late = 0
         """Packets that came too late (or out of this world) and were dropped."""
         self.resyncs = 0
@@ -84,7 +86,7 @@ class JitterBuffer:
             # A stretch that starts off our grid: shift the timeline instead of splitting every packet in two.
             position -= position % FRAME_SAMPLES
         lead = position // FRAME_SAMPLES - self._cursor
-        if not 0 <= lead <= WINDOW:
+        if not 0 <= lead <= WINDOW + self.behind:
             if not self._readmit(lead, timestamp, ssrc):
                 return
             if not -WINDOW <= lead <= 0:
@@ -94,7 +96,7 @@ class JitterBuffer:
             self._strays -= _STRAY_DECAY
         self._timestamp, self._position = timestamp, position
         self._insert(position, payload, size)
-        self._watch(lead)
+        self._watch(lead - self.behind)
 
     def pop(self) -> bytes | None:
         """Return the frame of this tick, 160 bytes, or ``None`` when it is missing."""

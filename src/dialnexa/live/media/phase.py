@@ -63,8 +63,11 @@ class Phase:
         self._cycle = cycle
         if not self.legs:
             return
-        for _ in range(missed):
+        for behind in range(missed, 0, -1):
+            self._lag(behind)
             self._receive()
+        if missed:
+            self._lag(0)
         for leg in self.legs:
             try:
                 leg.transmit()
@@ -72,6 +75,11 @@ class Phase:
                 if _first(leg):
                     log.exception("media.transmit_failed", at=leg.at)
         self._receive()
+
+    def _lag(self, ticks: int) -> None:
+        """Tell the legs how far behind the clock they are, for everything that came meanwhile comes at once now."""
+        for leg in self.legs:
+            leg.jitter.behind = ticks
 
     def _receive(self) -> None:
         legs = self.legs
