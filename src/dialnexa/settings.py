@@ -29,6 +29,11 @@ class Settings(BaseSettings):
     sip_host: str = Field(default="127.0.0.1", description="Address the SIP and RTP sockets bind to.")
     sip_port: int = Field(default=5060, description="0 takes a free port.")
     sip_public_host: str = Field(default="", description="Address told to carriers when behind NAT.")
+    sip_unknown: Literal["drop", "challenge", "refuse"] = Field(
+        default="challenge",
+        description="What requests from addresses that are no trunk's get: a challenge, so that whoever has a trunk's "
+        "login may call from anywhere; 403 (refuse); or silence (drop), best when every carrier's addresses are known.",
+    )
     sip_tls_certificate: Path | None = Field(
         default=None,
         description="Certificate chain in PEM; with one, carriers and phones can reach us over TLS. "

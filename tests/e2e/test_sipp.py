@@ -98,22 +98,35 @@ def test_a_far_end_that_vanishes_ends_the_call(home: Installation) -> None:
     home.eventually(lambda: home.active_calls() == 0)
 
 
-@pytest.mark.parametrize(
-    ("number", "host", "status"),
-    [
-        ("+14155550199", "127.0.0.1", 404),
-        ("+14155550100", "127.0.0.9", 403),
-    ],
-)
-def test_strangers_and_unknown_numbers_are_turned_away(
-    home: Installation, tmp_path: Path, number: str, host: str, status: int
-) -> None:
-    done = sipp.call_in(home.sip_port, number, host=host, more=_refused_with(status, tmp_path))
+def test_an_unknown_number_is_turned_away(home: Installation, tmp_path: Path) -> None:
+    number = "+14155550199"
+    done = sipp.call_in(home.sip_port, number, more=_refused_with(404, tmp_path))
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr
     answer = home.http.get("/v1/refused-calls").json()["data"]
-    rows = [row for row in answer if row["sip_status"] == status and row["to_number"] == number and row["reason"]]
+    rows = [row for row in answer if row["sip_status"] == 404 and row["to_number"] == number and row["reason"]]
     ladder = home.http.get(f"/v1/refused-calls/{rows[0]['id']}/ladder").json()
-    assert ladder["messages"][-1]["first_line"].startswith(f"SIP/2.0 {status} ")
+    assert ladder["messages"][-1]["first_line"].startswith("SIP/2.0 404 ")
+
+
+def test_a_stranger_is_challenged_counted_and_let_in_with_a_trunk_s_login(home: Installation, tmp_path: Path) -> None:
+    number = _next_number()
+    trunk = {
+        "phoneNumber": number, "terminationUri": "203.0.113.77", "sipTrunkUserName": "road", "sipTrunkPassword": "w0rd"
+    }  # fmt: skip
+    assert home.http.post("/v1/organization-phone-numbers/sip-trunks", json=trunk).status_code == 201
+    done = sipp.call_in(home.sip_port, number, host="127.0.0.9", more=_refused_with(401, tmp_path))
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr
+
+    def counted() -> bool:
+        rows = home.http.get("/v1/refused-calls").json()["data"]
+        return any((row["source"], row["sip_status"]) == ("127.0.0.9", 401) and row["attempts"] >= 1 for row in rows)
+
+    home.eventually(counted)
+    assert "dialnexa_worker_sip_turned_away" in home.http.get("/metrics").text
+    login = [*sipp.scenario("logs_in"), "-au", "road", "-ap", "w0rd", "-s", number]
+    done = sipp.call_in(home.sip_port, number, host="127.0.0.8", more=login)
+    # Nobody answers this number, which only its own trunk's callers are told.
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr
 
 
 def test_a_number_without_an_agent_and_a_full_workspace(home: Installation, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from dialnexa.api.metrics import workers_text
 from dialnexa.kit.errors import NotFound
+from dialnexa.platform.calls import nodes
 from dialnexa.platform.http import Db
 
 router = APIRouter()
@@ -80,9 +82,16 @@ async def readyz(request: Request, database: Db) -> Health | JSONResponse:
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request) -> Response:
-    """Return the meters in Prometheus' text format."""
-    return Response(request.app.state.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+async def metrics(request: Request, database: Db) -> Response:
+    """Return the meters of this process and of the living workers in Prometheus' text format."""
+    try:
+        async with database.read() as session:
+            workers = await nodes.living(session)
+    except (SQLAlchemyError, OSError) as error:  # what this process counts is told all the same
+        log.warning("workers' meters not read", error=repr(error))
+        workers = []
+    text = request.app.state.metrics.text() + workers_text(workers)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/docs", include_in_schema=False)

@@ -21,19 +21,20 @@ from dialnexa.live.media.converter import Converter
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox.sandbox import Sandbox
-from dialnexa.live.sip.edge import Edges
-from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint, TlsSettings
+from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
 from dialnexa.live.speech.services import SpeechServices
 from dialnexa.platform.calls import nodes, service
 from dialnexa.platform.calls.records import NodeLease
 from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
+from dialnexa.worker.directory import Directory
 from dialnexa.worker.finishing import Finishing, Wishes
 from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.reception import Reception
 from dialnexa.worker.registrations import Registrations
 from dialnexa.worker.scribe import Scribe
+from dialnexa.worker.signalling import by_dns, meters, open_endpoint, report_strangers
 
 log = structlog.get_logger(__name__)
 
@@ -142,7 +143,12 @@ class Worker:
         now = self._parts.clock.now()
         async with self._parts.database.write() as session:
             alive = await nodes.heartbeat(
-                session, self.id, now=now, live_calls=self._holder.live, draining=not self._reception.open
+                session,
+                self.id,
+                now=now,
+                live_calls=self._holder.live,
+                draining=not self._reception.open,
+                meters=meters(self._parts.endpoint),
             )
             if alive:
                 await nodes.drop_unheld(session, self.id, self._holder.held, now=now)
@@ -197,32 +203,25 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
     ports = PortRange.parse(settings.rtp_ports)
     outgoing = Outgoing(Allowance.parse(settings.outgoing_allow))
     stack.push_async_callback(outgoing.aclose)
-    endpoint = await stack.enter_async_context(
-        SipEndpoint.open(
-            settings.sip_host,
-            settings.sip_port,
-            on_invite=gate.on_invite,
-            advertised_host=settings.sip_public_host,
-            accepting=gate.accepting,
-            tcp=True,
-            tls=TlsSettings(
-                settings.sip_tls_certificate,
-                settings.sip_tls_key,
-                settings.sip_tls_authorities,
-                port=settings.sip_tls_port,
-            ),
-            edges=Edges.parse(settings.sip_edge_sources, settings.sip_edge),
-        )
+    vault = Vault.from_file(settings.data / "master.key")
+    directory = Directory(database, vault, clock, by_dns())
+    stack.push_async_callback(directory.close)
+    await directory.refresh()
+    endpoint, strangers = await stack.enter_async_context(
+        open_endpoint(settings, directory, gate.on_invite, gate.accepting)
     )
+    following = (directory.run(), report_strangers(strangers, database, clock))
+    stack.push_async_callback(_ended, *map(asyncio.create_task, following))
     return Parts(
         node_id=node_id,
         settings=settings,
         clock=clock,
-        vault=Vault.from_file(settings.data / "master.key"),
+        vault=vault,
         database=database,
         media=media,
         ports=ports,
         endpoint=endpoint,
+        directory=directory,
         loopback=await stack.enter_async_context(
             SipEndpoint.open(_LOOPBACK, 0, on_invite=lambda call: call.reject(404, "Not Found"))
         ),

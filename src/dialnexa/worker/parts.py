@@ -14,6 +14,7 @@ from dialnexa.live.sip.endpoint import SipEndpoint
 from dialnexa.live.speech.ports import Providers
 from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
+from dialnexa.worker.directory import Directory
 from dialnexa.worker.finishing import Finishing
 from dialnexa.worker.scribe import Scribe
 
@@ -32,6 +33,7 @@ class Parts:
     endpoint: SipEndpoint
     loopback: SipEndpoint
     """For calls to the sandbox, which never leave the machine, whatever address carriers are told."""
+    directory: Directory
     sandbox: Sandbox
     speech: Providers
     scribe: Scribe

@@ -12,7 +12,7 @@ from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import rejections, service
 from dialnexa.platform.calls.admission import Refused
 from dialnexa.platform.calls.records import ClaimedCall, InboundCall, Ladder
-from dialnexa.platform.numbers.service import InboundMatch, find_inbound
+from dialnexa.platform.numbers.service import InboundMatch, NotRouted, find_inbound
 from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.translate import ladder as as_ladder
@@ -66,8 +66,7 @@ class Reception:
         parts = self._parts
         to_number, from_number = _as_number(incoming.to_user), _as_number(incoming.from_user)
         source, now = incoming.source[0], parts.clock.now()
-        async with parts.database.read() as session:  # may wait for name servers, so it must not hold the writer
-            match = await find_inbound(session, to_number, source)
+        match = await self._find(incoming)
         async with parts.database.write() as session:
             if isinstance(match, InboundMatch):
                 verdict = await service.admit_inbound(
@@ -77,7 +76,7 @@ class Reception:
                         account_id=match.account_id,
                         livemode=match.livemode,
                         from_number=from_number,
-                        to_number=to_number,
+                        to_number=match.e164,
                         phone_number_id=match.phone_number_id,
                         trunk_id=match.trunk_id,
                         agent_id=match.agent_id,
@@ -91,7 +90,7 @@ class Reception:
                 refusal = rejections.full(verdict, match.workspace_id)
             else:
                 refusal = rejections.no_route(match)
-            incoming.reject(refusal.sip_status, refusal.phrase)  # first, so that it is on the ladder
+            incoming.reject(refusal.sip_status or 403, refusal.phrase)  # first, so that it is on the ladder
             await rejections.write(
                 session,
                 refusal,
@@ -102,6 +101,22 @@ class Reception:
                 ladder=self._said(incoming),
             )
         return None
+
+    async def _find(self, incoming: IncomingCall) -> InboundMatch | NotRouted:
+        """Find who answers; a trunk or number may have come a moment ago, so who is not found is looked for twice."""
+        match = await self._look(incoming)
+        if match in (NotRouted.UNKNOWN_SOURCE, NotRouted.UNKNOWN_NUMBER):
+            await self._parts.directory.catch_up()
+            match = await self._look(incoming)
+        return match
+
+    async def _look(self, incoming: IncomingCall) -> InboundMatch | NotRouted:
+        known = self._parts.directory
+        over = known.trunks_at(incoming.source[0])
+        if incoming.login:
+            over |= known.trunks_with(incoming.login)
+        async with self._parts.database.read() as session:
+            return await find_inbound(session, (incoming.to_user, incoming.addressed_user), over)
 
     def _said(self, incoming: IncomingCall) -> Ladder | None:
         """Return what was signalled for a call that was refused."""

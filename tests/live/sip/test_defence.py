@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.defence import SOURCES_KEPT, RequestBudget, SourceLimiter
 from dialnexa.live.sip.digest import answer, challenges_of
@@ -67,7 +69,7 @@ class TestGate:
         assert isinstance(refusal, Response) and refusal.status == 401
         assert endpoint.counts().server_transactions == 0
         challenge = challenges_of(refusal)[0]
-        assert challenge.algorithm == "SHA-256"
+        assert challenge.algorithm == "MD5"
         login = answer(challenge, ALICE, "INVITE", "sip:+14155550100@10.0.0.1")
         peer.send(request("ACK", to_tag=refusal.recipient.tag))
         await peer.says(request(body=SDP, cseq=2, branch="z9hG4bK-2", extra=f"Authorization: {login}\n"))
@@ -94,3 +96,59 @@ class TestGate:
         await wire.settle()
         assert peer.received == []
         assert endpoint.suspects()["10.0.0.9"].refused == 1
+
+
+class TestStrangers:
+    """What those get whom the gate does not let in, and what it costs to send to somebody who did not ask."""
+
+    async def test_refused_is_a_403_of_which_nothing_is_kept(self) -> None:
+        _, endpoint, peer = strict([], Gate(lambda request, host: Treatment.REFUSE))
+        answered = await peer.says(request(body=SDP))
+        assert isinstance(answered, Response) and answered.status == 403
+        assert (endpoint.counts().server_transactions, endpoint.counts().refused) == (0, 1)
+
+    @pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER", "BYE", "CANCEL", "MESSAGE", "FOO"])
+    @pytest.mark.parametrize("to_tag", ["", "guessed"])
+    async def test_to_whom_silence_is_kept_it_is_kept_whatever_they_send(self, method: str, to_tag: str) -> None:
+        wire, _, peer = strict([], Gate(lambda request, host: Treatment.DROP))
+        peer.send(request(method, to_tag=to_tag))
+        peer.send(request(method, to_tag=to_tag).replace("Max-Forwards: 70", "Max-Forwards: many"))
+        await wire.settle()
+        assert peer.received == []
+
+    async def test_silence_does_not_reach_into_calls(self) -> None:
+        calls: list[IncomingCall] = []
+        treatment = Treatment.ADMIT
+        wire, _, peer = strict(calls, Gate(lambda request, host: treatment))
+        peer.send(request(body=SDP))
+        await wire.settle()
+        treatment = Treatment.DROP  # the trunk was taken away in mid-call
+        peer.send(request("CANCEL"))
+        await wire.settle()
+        assert peer.statuses()[-2:] in ([200, 487], [487, 200])
+
+    @pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER"])
+    @pytest.mark.parametrize("treatment", [Treatment.CHALLENGE, Treatment.REFUSE])
+    async def test_no_answer_is_much_longer_than_the_question(self, method: str, treatment: Treatment) -> None:
+        """A forged source must gain nothing."""
+        wire, _, peer = strict([], Gate(lambda request, host: treatment))
+        answers: list[int] = []
+        plug = wire.send
+
+        def weigh(data: bytes, source: tuple[str, int], to: tuple[str, int]) -> None:
+            if data.startswith(b"SIP/2.0"):
+                answers.append(len(data))
+            plug(data, source, to)
+
+        wire.send = weigh
+        smallest = (
+            f"{method} sip:a SIP/2.0\nv:SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1\nf:<sip:a@b>;tag=1\nt:<sip:a@b>\n"
+            f"i:1\nCSeq:1 {method}\n\n"
+        )
+        asked = [request(method, body=SDP), smallest]
+        for question in asked:
+            before = len(answers)
+            peer.send(question)
+            await wire.settle()
+            assert sum(answers[before:]) <= 3 * len(question.replace("\n", "\r\n"))
+        assert answers, "a phone's request is long enough for an answer"

@@ -42,6 +42,8 @@ class SourceLimiter:
         self.budget = budget
         self.dropped = 0
         """Requests dropped from all sources ever."""
+        self.refused = 0
+        """Requests refused by the policy, from all sources ever."""
         self._records: OrderedDict[str, SourceRecord] = OrderedDict()
 
     def admits(self, host: str, now: float) -> bool:
@@ -59,6 +61,7 @@ class SourceLimiter:
 
     def note_refused(self, host: str, now: float) -> None:
         """Count a request that the policy for unknown sources refused."""
+        self.refused += 1
         self._record(host, now).refused += 1
 
     def _record(self, host: str, now: float) -> SourceRecord:

@@ -38,13 +38,14 @@ class Edges:
 
     def origin(self, request: Request, source: Hop) -> Hop:
         """Return who sent a request: ``source`` itself, or whom it names when it is an edge."""
-        if not self.networks or not self._is_edge(source.host):
+        if not self.networks or not self.includes(source.host):
             return source
         claims = request.headers.all(SOURCE_HEADER)
         # Two of them: the edge let one through from outside, and nobody knows which.
         return _read(claims[0]) or source if len(claims) == 1 else source
 
-    def _is_edge(self, host: str) -> bool:
+    def includes(self, host: str) -> bool:
+        """Whether an address is an edge's own."""
         address = ip_address(host.partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped  # IPv4 as an IPv6 socket sees it

@@ -7,16 +7,18 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.alarm import Alarm
 from dialnexa.live.sip.defence import RequestBudget, SourceLimiter, SourceRecord
+from dialnexa.live.sip.door import Door
 from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
 from dialnexa.live.sip.fields import FieldError
-from dialnexa.live.sip.hop import TLS, Address, Hop, is_loopback
+from dialnexa.live.sip.hop import TLS, Address, Hop
 from dialnexa.live.sip.incoming import IncomingCall
 from dialnexa.live.sip.invitation import Caller
 from dialnexa.live.sip.ladder import Ladders
@@ -27,13 +29,13 @@ from dialnexa.live.sip.names import Names
 from dialnexa.live.sip.negotiation import refuse_sdp
 from dialnexa.live.sip.options import ask_options
 from dialnexa.live.sip.outgoing import OutgoingCall
-from dialnexa.live.sip.policy import Gate, Passage
+from dialnexa.live.sip.policy import Gate
 from dialnexa.live.sip.registrar import RegisterAnswer, RegisterRefused, Registrar, read_register
 from dialnexa.live.sip.registration import Registration, RegistrationState, RegistrationStatus
 from dialnexa.live.sip.screening import screen
 from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
 from dialnexa.live.sip.session import Dialog
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack, new_tag
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack
 from dialnexa.live.sip.stream import StreamTransport
 from dialnexa.live.sip.targets import Destination, Targets
 from dialnexa.live.sip.timers import Timers
@@ -94,6 +96,8 @@ class EndpointCounts:
     """Malformed datagrams per IP address, for the sources seen last."""
     dropped: int
     """Requests of sources over their budget."""
+    refused: int
+    """Requests of unknown sources that the gate did not let in."""
     wrong_logins: int
     """Logins with a wrong password, or of nobody."""
     faults: int
@@ -126,8 +130,7 @@ class SipEndpoint:
         self._stack.user_agent = user_agent
         self.ladders = Ladders(self._stack.local)
         """Who said what, by call."""
-        self._limiter = SourceLimiter(budget or RequestBudget())
-        self._gate = gate or Gate()
+        self._door = Door(self._stack, SourceLimiter(budget or RequestBudget()), gate or Gate())
         self._registrar = registrar
         self._edges = edges or Edges()
         self._received = self._sent = self._malformed = self._faults = 0
@@ -320,6 +323,14 @@ class SipEndpoint:
         destination = Destination(host, port, self._known(transport), proxy)
         return await ask_options(self._stack, await Targets.of(self._stack, destination), destination)
 
+    async def locate(self, host: str, port: int, transport: str = "udp", proxy: str = "") -> list[Hop]:
+        """Return where calls for a host are sent, best first, as ``dial`` finds it. Raises ``CallRejected`` (503)."""
+        try:
+            place = Destination(host, port, self._known(transport), proxy).place()
+        except FieldError as error:
+            raise CallRejected(503, "Service Unavailable", detail=str(error)) from None
+        return await self._stack.locate(*place)
+
     def counts(self) -> EndpointCounts:
         """Return what is held and what was seen."""
         return EndpointCounts(
@@ -333,8 +344,9 @@ class SipEndpoint:
             self._sent,
             self._malformed,
             dict(self._malformed_by_source),
-            self._limiter.dropped,
-            self._gate.wrong.total,
+            self._door.limiter.dropped,
+            self._door.limiter.refused,
+            self._door.gate.wrong.total,
             self._faults,
         )
 
@@ -379,7 +391,10 @@ class SipEndpoint:
             if isinstance(message, Request):
                 message.stamp(source.address)
                 message.origin = self._edges.origin(message, source).address
-                if self._may_ask(message, source):
+                registering = self._registrar is not None and self._registrar.open
+                turn_away = partial(self._turn_away, request=message, source=source)
+                size = 0 if source.is_reliable else len(data)
+                if self._door.lets_in(message, turn_away, registering=registering, size=size):
                     self.ladders.note("in", source, message, data)
                     self._stack.layer.receive_request(message, source)
             else:
@@ -389,32 +404,12 @@ class SipEndpoint:
             self._faults += 1
             log.exception("sip message hit a bug", source=source.host, size=len(data))
 
-    def _may_ask(self, request: Request, source: Hop) -> bool:
-        """Whether a request is looked at at all: those outside calls have a budget, and unknown sources a gate."""
-        if request.recipient.tag or request.method in ("ACK", "CANCEL") or self._stack.layer.knows(request):
-            return True
-        now, host = self._stack.agenda.now(), request.origin[0]
-        if not is_loopback(host) and not self._limiter.admits(host, now):
-            return False
-        if request.method == "REGISTER" and self._registrar is not None and self._registrar.open:
-            judgement = self._gate.ask_login(request, host, now)
-        elif request.method == "INVITE":
-            judgement = self._gate.judge(request, host, now)
-        else:
-            return True
-        request.login = judgement.login
-        if judgement.passage is Passage.OPEN:
-            return True
-        self._limiter.note_refused(host, now)
-        if judgement.passage is Passage.CHALLENGED:
-            # Without a transaction, like every answer to strangers: nothing is kept, and nothing is repeated.
-            reply = request.reply(401, to_tag=new_tag(), headers=[*judgement.headers, *self._stack.server_header()])
-            self._transmit(reply, source if source.is_reliable else Hop(*request.via.reply_to))
-        return False
+    def _turn_away(self, reply: Response, request: Request, source: Hop) -> None:
+        self._transmit(reply, source if source.is_reliable else Hop(*request.via.reply_to))
 
     def suspects(self) -> dict[str, SourceRecord]:
         """Return the sources that asked too much or were turned away, the one heard last first."""
-        return dict(self._limiter.suspects())
+        return dict(self._door.limiter.suspects())
 
     def _transmit(self, message: SipMessage, to: Hop) -> None:
         wire = self._stack.wires.get(to.transport)
@@ -447,6 +442,9 @@ class SipEndpoint:
         request = malformed.request
         if request is not None:
             request.stamp(source.address)
+            request.origin = self._edges.origin(request, source).address
+            if self._door.is_silent_to(request):
+                return
             self._transmit(request.reply(malformed.status, headers=self._stack.server_header()), source)
 
     def _count_malformed(self, host: str, reason: str) -> None:

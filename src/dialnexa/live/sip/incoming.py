@@ -38,6 +38,8 @@ class IncomingCall:
         self.from_user = request.sender.user
         self.to_user = _user_of(request)
         """From the Request-URI, where trunks put the dialled number; else from To."""
+        self.addressed_user = request.recipient.user
+        """From To: where registered trunks put the dialled number, with our account in the Request-URI."""
         self.offer = offer
         """``None``: the caller wants us to offer (in ``accept``'s argument)."""
         self._stack = stack

@@ -1,4 +1,4 @@
-"""What happens to requests from sources that nobody knows: let through, challenged for a login, or dropped."""
+"""What happens to requests from sources nobody knows: let through, challenged for a login, refused, or dropped."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Treatment(Enum):
     ADMIT = "admit"
     CHALLENGE = "challenge"
     """A login is wanted; see ``Gate.find_credentials``."""
+    REFUSE = "refuse"
+    """403, whoever it is."""
     DROP = "drop"
     """Silence: a scanner must not even learn that somebody lives here."""
 
@@ -28,6 +30,7 @@ class Passage(Enum):
 
     OPEN = "open"
     CHALLENGED = "challenged"
+    REFUSED = "refused"
     DROPPED = "dropped"
 
 
@@ -42,11 +45,18 @@ class Judgement:
     """The user name whose password the request proves to know; empty: it proves nothing."""
 
 
+_ALGORITHMS = ("MD5", "SHA-256")
+"""What a login may be shown with. MD5 comes first against the advice of RFC 8760 §2.4: many phones (and SIPp) give up on
+a first challenge they do not know, and those that know better may still take the second."""
 _NOBODY = Credentials("", secrets.token_hex(16))
 
 
 def _treat_all_alike(request: Request, host: str) -> Treatment:
     return Treatment.ADMIT
+
+
+def _note_nothing(request: Request, host: str, judgement: Judgement) -> None:
+    pass
 
 
 def _know_nobody(user: str) -> Credentials | None:
@@ -55,30 +65,40 @@ def _know_nobody(user: str) -> Credentials | None:
 
 @dataclass
 class Gate:
-    """The policy for INVITEs from outside; pure but for the random key of its nonces."""
+    """The policy for requests from outside that belong to no call; pure but for the random key of its nonces."""
 
     treat: Callable[[Request, str], Treatment] = _treat_all_alike
     """Judges a request by its source's IP address; must return at once."""
     find_credentials: Callable[[str], Credentials | None] = _know_nobody
     """Returns the login of a user name, for challenges."""
+    on_judged: Callable[[Request, str, Judgement], None] = _note_nothing
+    """Hears every word of the gate; must return at once."""
     realm: str = "dialnexa"
     wrong: WrongLogins = field(default_factory=WrongLogins)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def judge(self, request: Request, host: str, now: float) -> Judgement:
         """Say whether a request may pass, and whom its login proves it to be from (RFC 3261 §22.2)."""
+        judgement = self._judge(request, host, now)
+        self.on_judged(request, host, judgement)
+        return judgement
+
+    def ask_login(self, request: Request, host: str, now: float) -> Judgement:
+        """Let nobody pass without a login, wherever it comes from: for those who register."""
+        verdict, username = self._verdict(request, host, now)
+        good = verdict is Verdict.GOOD
+        judgement = Judgement(Passage.OPEN, login=username) if good else self._challenge(verdict, now)
+        self.on_judged(request, host, judgement)
+        return judgement
+
+    def _judge(self, request: Request, host: str, now: float) -> Judgement:
         treatment = self.treat(request, host)
         if treatment is Treatment.DROP:
             return Judgement(Passage.DROPPED)
         verdict, username = self._verdict(request, host, now)
         if verdict is Verdict.GOOD or treatment is Treatment.ADMIT:
             return Judgement(Passage.OPEN, login=username)
-        return self._challenge(verdict, now)
-
-    def ask_login(self, request: Request, host: str, now: float) -> Judgement:
-        """Let nobody pass without a login, wherever it comes from: for those who register."""
-        verdict, username = self._verdict(request, host, now)
-        return Judgement(Passage.OPEN, login=username) if verdict is Verdict.GOOD else self._challenge(verdict, now)
+        return Judgement(Passage.REFUSED) if treatment is Treatment.REFUSE else self._challenge(verdict, now)
 
     def _challenge(self, verdict: Verdict | None, now: float) -> Judgement:
         """Ask for a login; whoever tried too many wrong ones hears nothing for a while."""
@@ -86,7 +106,7 @@ class Gate:
             return Judgement(Passage.DROPPED)
         challenges = [
             Challenge(self.realm, make_nonce(self._key, now), algorithm, ("auth",), stale=verdict is Verdict.STALE)
-            for algorithm in ("SHA-256", "MD5")
+            for algorithm in _ALGORITHMS
         ]
         return Judgement(Passage.CHALLENGED, [("WWW-Authenticate", challenge.write()) for challenge in challenges])
 

@@ -7,7 +7,7 @@ survivor has ended its calls. A lost call is never dialled again from here; whet
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -41,10 +41,19 @@ async def register(session: AsyncSession, lease: NodeLease, *, now: datetime) ->
 
 
 async def heartbeat(
-    session: AsyncSession, node_id: str, *, now: datetime, live_calls: int = 0, draining: bool = False
+    session: AsyncSession,
+    node_id: str,
+    *,
+    now: datetime,
+    live_calls: int = 0,
+    draining: bool = False,
+    meters: Mapping[str, int] | None = None,
 ) -> bool:
-    """Renew a worker's lease. False: it is lost, its calls were ended by others; hang up everything and exit."""
-    return await repository.beat(session, node_id, now, live_calls=live_calls, draining=draining)
+    """Renew a worker's lease, and show what it counts.
+
+    False: the lease is lost, its calls were ended by others; hang up everything and exit.
+    """
+    return await repository.beat(session, node_id, now, live_calls=live_calls, draining=draining, meters=meters or {})
 
 
 async def drop_unheld(session: AsyncSession, node_id: str, holding: Collection[str], *, now: datetime) -> list[str]:

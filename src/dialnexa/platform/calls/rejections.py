@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import delete, func, select
@@ -24,6 +25,7 @@ from dialnexa.platform.tenancy.models import Workspace
 KEPT = 1000
 """Lines kept in all; scanners find every open SIP port and must not fill the disk."""
 _LONGEST = 255
+_ONE_LINE = timedelta(minutes=1)
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,8 @@ log = structlog.get_logger(__name__)
 class Rejection:
     """What the caller is told (RFC 3261 section 21), and what the operator is told."""
 
-    sip_status: int
+    sip_status: int | None
+    """``None``: nothing is answered."""
     phrase: str
     reason: str
     """A sentence that says what to mend."""
@@ -72,6 +75,7 @@ async def write(
     source: str,
     now: datetime,
     ladder: Ladder | None = None,
+    attempts: int = 1,
 ) -> str:
     """Write down a call that was not let in, for the workspace whose operator should see it; return the line's id.
 
@@ -89,6 +93,7 @@ async def write(
             to_number=to_number[:_LONGEST],
             sip_status=rejection.sip_status,
             reason=rejection.reason,
+            attempts=attempts,
             ladder=pack(ladder) if ladder is not None else None,
         )
     )
@@ -97,6 +102,48 @@ async def write(
     forget = delete(RefusedCall).where(RefusedCall.id < oldest_kept)
     await session.execute(forget.execution_options(synchronize_session=False))
     return refused_id
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """Requests of one address that were not let in: counted, for scanners send them by the thousand."""
+
+    source: str
+    attempts: int
+    reason: str
+    """A sentence that says what to mend."""
+    sip_status: int | None = None
+    """What they were told; ``None``: nothing."""
+    from_number: str = ""
+    to_number: str = ""
+    """Of the last of them."""
+
+
+async def write_turned_away(session: AsyncSession, found: Sequence[TurnedAway], *, now: datetime) -> None:
+    """Write down who was turned away: one line per address and minute, however often it asks."""
+    for one in found:
+        recent = await session.scalar(
+            select(RefusedCall)
+            .where(
+                RefusedCall.source == one.source[:_LONGEST],
+                RefusedCall.reason == one.reason,
+                RefusedCall.at > now - _ONE_LINE,
+            )
+            .limit(1)
+        )
+        if recent is not None:
+            recent.attempts += one.attempts
+            continue
+        rejection = Rejection(one.sip_status, "", one.reason)
+        await write(
+            session,
+            rejection,
+            from_number=one.from_number,
+            to_number=one.to_number,
+            source=one.source,
+            now=now,
+            attempts=one.attempts,
+        )
 
 
 async def of_workspace(session: AsyncSession, workspace_id: str | None, page: Page) -> Part[RefusedCall]:

@@ -171,10 +171,19 @@ async def hang_ups(session: AsyncSession, node_id: str) -> list[str]:
 # --- nodes -----------------------------------------------------------------------------------------------------------
 
 
-async def beat(session: AsyncSession, node_id: str, now: datetime, *, live_calls: int, draining: bool) -> bool:
+async def beat(
+    session: AsyncSession,
+    node_id: str,
+    now: datetime,
+    *,
+    live_calls: int,
+    draining: bool,
+    meters: Mapping[str, int],
+) -> bool:
     """Renew a node's lease; tell whether it still had one."""
     renewed = update(Node).where(Node.id == node_id)
-    return await _rows(session, renewed.values(heartbeat_at=now, live_calls=live_calls, draining=draining)) > 0
+    values = {"heartbeat_at": now, "live_calls": live_calls, "draining": draining, "meters": dict(meters)}
+    return await _rows(session, renewed.values(**values)) > 0
 
 
 async def bury(session: AsyncSession, silent_since: datetime) -> list[str]:

@@ -126,6 +126,13 @@ async def numbers_of_trunks(session: AsyncSession, trunk_ids: Collection[str]) -
     return (await session.scalars(query.order_by(PhoneNumber.id))).all()
 
 
+async def trunks_stamp(session: AsyncSession) -> tuple[int, int, datetime | None]:
+    """Return what differs once any trunk was added, changed or given up."""
+    query = select(func.count(SipTrunk.id), func.count(SipTrunk.deleted_at), func.max(SipTrunk.updated_at))
+    row = (await session.execute(query)).one()
+    return row[0], row[1], row[2]
+
+
 async def numbers_on_trunk(session: AsyncSession, workspace_id: str, trunk_id: str) -> int:
     """Count the numbers that use a trunk."""
     query = select(func.count()).where(

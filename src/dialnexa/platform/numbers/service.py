@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +19,7 @@ from dialnexa.platform.agents.service import ResolvedVersion
 from dialnexa.platform.numbers import repository
 from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
 from dialnexa.platform.numbers.trunk_settings import TrunkSettings
-from dialnexa.platform.numbers.trunks import Termination, comes_from
+from dialnexa.platform.numbers.trunks import Termination
 from dialnexa.platform.tenancy.principal import Principal
 
 SIP_TRUNK = "SIP trunk"
@@ -149,19 +148,20 @@ def settings_of(trunk: SipTrunk) -> TrunkSettings:
     return TrunkSettings(**stored)
 
 
-async def find_inbound(session: AsyncSession, to_number: str, source_ip: str) -> InboundMatch | NotRouted:
-    """Return who answers a call to ``to_number`` (as the SIP URI has it) from this address, or why nobody does.
+async def find_inbound(
+    session: AsyncSession, dialled: Sequence[str], over: Collection[str]
+) -> InboundMatch | NotRouted:
+    """Return who answers a call that came over one of these trunks, or why nobody does.
 
-    A number answers only calls that come over its own trunk, so nobody reaches an agent by knowing its number. May
-    wait for name servers, so never call it inside ``Database.write()``.
+    ``dialled``: what may name the number, as SIP has it, best first: the Request-URI, then To. A number answers only
+    calls that come over its own trunk, so nobody reaches an agent by knowing its number.
     """
-    e164 = phone.from_sip_user(to_number)
-    found = await repository.with_trunks(session, e164) if e164 else []
-    reached = [(number, trunk) for number, trunk in found if await comes_from(trunk, source_ip)]
+    if not over:
+        return NotRouted.UNKNOWN_SOURCE
+    reached = await _reached(session, dialled, over)
     number, trunk = next((pair for pair in reached if pair[0].status == repository.ACTIVE), (None, None))
     if number is None or trunk is None:
-        known = reached or await _any_comes_from(await repository.trunks(session), source_ip)
-        return NotRouted.UNKNOWN_NUMBER if known else NotRouted.UNKNOWN_SOURCE
+        return NotRouted.UNKNOWN_NUMBER
     version = await _answering(session, number)
     if version is None:
         return NotRouted.NO_AGENT
@@ -346,9 +346,22 @@ async def _refuse_known(session: AsyncSession, who: Principal, e164: str) -> Non
         raise Conflict("Phone number already registered")
 
 
-async def _any_comes_from(trunks: Sequence[SipTrunk], source_ip: str) -> bool:
-    """Ask for all names at once: one silent name server must not hold up the answer for each trunk in turn."""
-    return any(await asyncio.gather(*(comes_from(trunk, source_ip) for trunk in trunks)))
+async def _reached(
+    session: AsyncSession, dialled: Sequence[str], over: Collection[str]
+) -> list[tuple[PhoneNumber, SipTrunk]]:
+    """Return the numbers that a call may be for, with the trunk it came over, live before test."""
+    for user in dialled:
+        e164 = phone.from_sip_user(user)
+        found = await repository.with_trunks(session, e164) if e164 else []
+        if reached := [(number, trunk) for number, trunk in found if trunk.id in over]:
+            return reached
+    for trunk in await repository.registering_trunks(session):
+        # Carriers call whoever registered by the account; with one number on the trunk it can only mean that one.
+        if trunk.id in over and {trunk.username, trunk.from_user} & set(dialled):
+            numbers = await repository.numbers_of_trunks(session, [trunk.id])
+            if len(numbers) == 1:
+                return [(numbers[0], trunk)]
+    return []
 
 
 def _of_mode(numbers: Sequence[PhoneNumber], *, livemode: bool) -> list[PhoneNumber]:
