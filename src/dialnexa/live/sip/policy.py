@@ -46,8 +46,8 @@ class Judgement:
 
 
 _ALGORITHMS = ("MD5", "SHA-256")
-"""What a login may be shown with. MD5 comes first against the advice of RFC 8760 §2.4: many phones (and SIPp) give up on
-a first challenge they do not know, and those that know better may still take the second."""
+"""What a login may be shown with. MD5 comes first against the advice of RFC 8760 §2.4: many phones (and SIPp) give up
+on a first challenge they do not know, and those that know better may still take the second."""
 _NOBODY = Credentials("", secrets.token_hex(16))
 
 
