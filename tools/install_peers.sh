@@ -10,6 +10,7 @@ command -v stunnel4 >/dev/null || missing+=(stunnel4)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 command -v setpriv >/dev/null || missing+=(util-linux)
 command -v curl >/dev/null || missing+=(curl)
+command -v ip >/dev/null || missing+=(iproute2)
 [ ${#missing[@]} -eq 0 ] && { echo "sipp, baresip, Kamailio, flite, stunnel, PostgreSQL and curl are here"; exit 0; }
 if ! command -v apt-get >/dev/null; then
   echo "The tests need ${missing[*]} (Debian names); install them with your package manager and run make test again." >&2
