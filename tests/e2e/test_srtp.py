@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.process import free_port
 from dialnexa.live.line import NotConnected
+from dialnexa.live.lines.encryption import KeyAgreement
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.tones import tone
@@ -155,3 +156,53 @@ async def test_a_phone_in_clear_is_refused_where_encryption_is_required(tmp_path
         async with desk.dial(port, Encryption.REQUIRED) as line:
             with pytest.raises(NotConnected, match="encrypt"):
                 await line.connect(lambda _: None)
+
+
+@asynccontextmanager
+async def between_us(desk: Desk, encryption: Encryption) -> AsyncGenerator[tuple[SipLine, SipLine]]:
+    """Both ends of a call of ours to ourselves."""
+    async with desk.dial(desk.endpoint.address[1], encryption) as caller:
+        connecting = asyncio.ensure_future(caller.connect(lambda _: None))
+        async with desk.answer(await desk.incoming.get(), encryption) as callee:
+            await callee.connect(lambda _: None)
+            await connecting
+            yield caller, callee
+
+
+async def hears(line: SipLine, other: SipLine, hertz: int) -> bool:
+    """Say a tone at one end and tell whether it comes out at the other."""
+    ear = Ear()
+    other.listen(ear)
+    said = line.say()
+    said.push(tone((hertz,), 0.6))
+    said.finish()
+    await ear.until(lambda: said.done and len(ear.heard) > 35)
+    return abs(ear.loudest_hz() - hertz) < 15
+
+
+async def test_new_keys_are_followed_whoever_offers_them(desk: Desk) -> None:
+    async with between_us(desk, Encryption.REQUIRED) as (caller, callee):
+        assert await hears(caller, callee, 600)
+        dialog, audio = caller._dialog, caller._audio
+        assert dialog is not None
+        audio._keys = KeyAgreement(Encryption.REQUIRED)
+        fresh_keys = audio.offer()
+        before = audio._session._srtp
+        await dialog.offer(dialog.local_sdp.revised(cryptos=fresh_keys.cryptos))
+        assert audio._session._srtp is before
+        assert await hears(caller, callee, 800)
+        assert await hears(callee, caller, 900)
+        for line in (caller, callee):
+            assert line._audio._session.statistics.undecipherable <= 5
+
+
+async def test_an_answer_to_our_own_offer_moves_the_audio(desk: Desk) -> None:
+    async with between_us(desk, Encryption.OFFERED) as (caller, callee):
+        answering, dialog = callee._dialog, caller._dialog
+        assert answering is not None
+        assert dialog is not None
+        answering.on_offer = lambda offer: replace(
+            callee._audio.renegotiate(offer, answering.local_sdp), address="127.0.0.9", port=40000
+        )
+        await dialog.offer(dialog.local_sdp.revised())
+        assert caller._audio._session.remote == ("127.0.0.9", 40000)

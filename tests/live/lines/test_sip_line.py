@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -52,7 +53,7 @@ class Caller:
         self.answered = Dialog(self.offer)
         return self.answered
 
-    def reject(self, status: int, reason: str = "") -> None:
+    def reject(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()) -> None:
         if self.answered is None:
             self.refused_with.append(status)
 

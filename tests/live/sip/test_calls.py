@@ -421,6 +421,31 @@ class TestOfferInTheAck:
         await wire.settle()
         assert len(peer.requests("BYE")) == 1
 
+    @pytest.mark.parametrize("follows", [True, False])
+    async def test_the_owner_is_told_what_was_answered_while_the_call_is_up(self, follows: bool) -> None:
+        wire, calls = Wire(), list[IncomingCall]()
+        wire.endpoint("10.0.0.1", calls.append)
+        peer = wire.peer("10.0.0.9")
+        await peer.says(request(body=SDP))
+        assert calls[0].offer
+        accepting = asyncio.ensure_future(calls[0].accept(make_answer(calls[0].offer, "10.0.0.1", 4000)))
+        await wire.settle()
+        tag = peer.last.recipient.tag
+        peer.send(request("ACK", to_tag=tag, branch="z9hG4bK-a"))
+        dialog = await wire.until(accepting)
+        told: list[int] = []
+
+        def on_answer(ours: SessionDescription, theirs: SessionDescription) -> None:
+            told.append(theirs.port)
+            if not follows:
+                raise NoCommonCodec("no")
+
+        dialog.on_answer = on_answer
+        await peer.says(request(to_tag=tag, cseq=2, branch="z9hG4bK-c"))
+        await peer.says(request("ACK", to_tag=tag, cseq=2, branch="z9hG4bK-d", body=SDP.replace("30000", "30002")))
+        assert told == [30002]
+        assert len(peer.requests("BYE")) == (0 if follows else 1)
+
 
 class TestReinvite:
     async def test_hold_and_resume_both_ways(self, two: Two) -> None:

@@ -92,7 +92,7 @@ class CallAudio:
         )
         rtp.attach(leg)
         try:
-            self._aim(local, remote)
+            self.follow(local, remote)
         except NotAcceptable as error:
             raise NotConnected(Ending.FAILED, EndReason.ERROR, f"No call without encryption: {error}.", 488) from error
 
@@ -128,11 +128,14 @@ class CallAudio:
     def renegotiate(self, offer: SessionDescription, previous: SessionDescription) -> SessionDescription:
         """Answer a re-INVITE and follow it: hold, resume, another address or codec. Raises ``SdpError``."""
         answer = self.answer(offer, previous)
-        self._aim(answer, narrowed(offer, answer))
+        self.follow(answer, narrowed(offer, answer))
         return answer
 
-    def _aim(self, local: SessionDescription, remote: SessionDescription) -> None:
-        """Send audio where the far end wants it and encrypted as agreed, or hold. Raises ``NotAcceptable``."""
+    def follow(self, local: SessionDescription, remote: SessionDescription) -> None:
+        """Send audio where the far end wants it and encrypted as agreed, or hold. Raises ``NotAcceptable``.
+
+        ``local`` is what we said last, ``remote`` the far end, whoever of them offered.
+        """
         rtp, leg = self._session, self.leg
         rtp.secure(self._keys.agreed(local, remote))
         audio, event = remote.audio, remote.telephone_event

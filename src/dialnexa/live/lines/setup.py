@@ -14,6 +14,7 @@ from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, OutgoingCall, SipEndpoint
 from dialnexa.live.sip.ladder import Ladder
 from dialnexa.live.sip.sdp import SdpError
+from dialnexa.live.sip.stack import warning
 
 
 class Setup(Protocol):
@@ -102,7 +103,7 @@ class Answering:
         try:
             return await self._incoming.accept(audio.answer(offer) if offer else audio.offer())
         except SdpError as error:
-            self._incoming.reject(488)
+            self._incoming.reject(488, headers=[warning(str(error))])
             raise NotConnected(Ending.FAILED, EndReason.ERROR, f"{error}; answered 488.", 488) from error
         except sip.CallRejected as refusal:
             raise refused(refusal) from refusal

@@ -117,6 +117,7 @@ class SipLine:
             await dialog.hang_up()
             raise
         dialog.on_offer = self._renegotiate
+        dialog.on_answer = self._audio.follow
         dialog.on_info = self._info
         self._watcher = asyncio.create_task(self._watch(dialog, self._audio.leg))
 

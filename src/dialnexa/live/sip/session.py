@@ -46,6 +46,8 @@ class Dialog:
         self.remote_sdp = remote_sdp
         self.on_offer: Callable[[SessionDescription], SessionDescription] | None = None
         """Answers a re-INVITE; may raise ``NoCommonCodec`` (488). ``None``: as before, with mirrored direction."""
+        self.on_answer: Callable[[SessionDescription, SessionDescription], None] | None = None
+        """Takes an offer of ours and its answer, when one is made while the call is up; may raise ``SdpError``."""
         self.on_info: Callable[[str, bytes], None] | None = None
         """Takes media type and body of an INFO, such as ``application/dtmf-relay``."""
         self.on_refer: Callable[[Referral], None] | None = None
@@ -144,6 +146,7 @@ class Dialog:
         finally:
             self._own_invite = None
         self.local_sdp, self.remote_sdp = description, answer_in(response.body, description)
+        self._follow()
         return self.remote_sdp
 
     def _on_reinvite_response(
@@ -355,9 +358,20 @@ class Dialog:
         if not success.exchange.request.body and ack.body:
             try:
                 self.remote_sdp = narrowed(parse_sdp(ack.body), self.local_sdp)
+                self._follow()
             except SdpError as error:
                 log.warning("sip answer in ack refused", call_id=self.call_id, reason=str(error))
         success.settle(ack)
+
+    def _follow(self) -> None:
+        """Tell the line what was answered to an offer of ours; an answer it cannot follow ends the call."""
+        if self.on_answer is None:
+            return
+        try:
+            self.on_answer(self.local_sdp, self.remote_sdp)
+        except SdpError as error:
+            log.warning("sip answer cannot be followed", call_id=self.call_id, reason=str(error))
+            self.send_bye()
 
     def _on_unacknowledged(self) -> None:
         self._lose("our answer was never acknowledged")
