@@ -48,6 +48,11 @@ class Installation:
                 return int(pid)
         raise AssertionError("no worker runs")
 
+    def workers(self) -> dict[int, int]:
+        """The pid of each worker that runs now, by its SIP port."""
+        facts = [json.loads(file.read_text()) for file in (self.data / "logs").glob("worker*.ready.json")]
+        return {int(each["sip_uri"].rsplit(":", 1)[1]): int(each["pid"]) for each in facts}
+
     def place(self, to: str, *, key: str | None = None, **more: Any) -> httpx.Response:
         body = {
             "from_number": self.facts["from_number"],

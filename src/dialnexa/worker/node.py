@@ -43,6 +43,9 @@ _HEARTBEAT_S = 1.0
 _SWEEP_EVERY = 3
 """Heartbeats between two sweeps for dead workers."""
 _HANG_UP_POLL_S = 0.25
+_NOTICED_S = 3.0
+"""How long a draining worker stays even without calls when an edge stands before it: by then the edge has asked how it
+is, heard 503, and sends nobody any more, while silence would cost its next callers a moment each."""
 _LAST_WORDS_S = 3.0
 """After the drain time: how long calls that were told to end may take to say goodbye to the network."""
 
@@ -114,6 +117,8 @@ class Worker:
         log.info("draining", live_calls=self._holder.live, seconds=seconds)
         self._reception.open = False
         await asyncio.gather(self._engine.stop_taking(), self._registrations.close())
+        if self._parts.settings.sip_edge or self._parts.settings.sip_edge_sources:
+            await self._parts.clock.sleep(min(_NOTICED_S, seconds))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._holder.idle()
