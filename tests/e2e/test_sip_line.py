@@ -266,3 +266,16 @@ async def test_both_ends_agree_on_how_the_call_sounded(stage: Stage) -> None:
     assert ours.heard.mos > 4
     assert ours.sent.mos is not None
     assert ours.sent.mos > 4
+
+
+async def test_a_second_leg_is_on_the_ladder_of_its_call(stage: Stage) -> None:
+    async with talking(stage) as (caller, _):
+        second = caller.onward("+16505550111", 5.0)
+        assert second is not None
+        async with second:
+            connecting = asyncio.create_task(second.connect(lambda _status: None))
+            async with stage.answer(await stage.ringing_in.get()) as other:
+                await other.connect(lambda _status: None)
+                await connecting
+    said = [message.text.split(" ")[0] for message in caller.ladder().messages if message.way == "out"]
+    assert said == ["INVITE", "ACK", "INVITE", "ACK", "SIP/2.0", "SIP/2.0"], "both far ends hang up, both are answered"

@@ -137,6 +137,20 @@ def test_several_call_ids_share_one_ladder() -> None:
     assert [line.split(" ")[1] for line in lines(ladder.read())] == ["INVITE", "INVITE", "BYE"]
 
 
+def test_a_further_leg_is_on_the_same_ladder_and_ends_by_itself() -> None:
+    book = Book()
+    ladder = book.ladders.open()
+    ladder.follow("call-1@10.0.0.9")
+    book.hear(request())
+    leg = ladder.branch()
+    leg.follow("leg-2@10.0.0.9")
+    book.hear(request("BYE", to_tag="x", call_id="leg-2@10.0.0.9"))
+    leg.close()
+    book.hear(request("BYE", to_tag="x", call_id="leg-2@10.0.0.9"))
+    book.hear(request("INFO", to_tag="x"))
+    assert [line.split(" ")[1] for line in lines(ladder.read())] == ["INVITE", "BYE", "INFO"]
+
+
 def test_bytes_that_are_no_text_come_back_as_they_were() -> None:
     book = Book()
     ladder = book.ladders.open()

@@ -58,12 +58,17 @@ class SipLine:
         ports: PortRange,
         limits: CallLimits,
         recording: Path | None = None,
+        ladder: Ladder | None = None,
     ) -> SipLine:
-        """Return a line that will call ``to`` through a trunk, showing ``from_user`` as the caller."""
-        ladder = endpoint.ladders.open()
+        """Return a line that will call ``to`` through a trunk, showing ``from_user`` as the caller.
+
+        ``ladder``: where its messages go when it is a further leg of a call; one of its own if not given.
+        """
+        ladder = ladder or endpoint.ladders.open()
         setup = Dialling(endpoint, to, from_user, route, limits.ring_s, ladder)
         audio = _audio(endpoint, media, ports, recording, route.encryption, route.codecs)
-        return cls(setup, audio, limits, ladder, _onward(route, from_user, endpoint, media, ports, limits))
+        way = _onward(route, from_user, endpoint, media, ports, limits, ladder)
+        return cls(setup, audio, limits, ladder, way)
 
     @classmethod
     def answering(
@@ -84,7 +89,7 @@ class SipLine:
         """
         ladder = endpoint.ladders.open()
         ladder.follow(incoming.call_id)
-        way = _onward(onward, incoming.to_user, endpoint, media, ports, limits) if onward else None
+        way = _onward(onward, incoming.to_user, endpoint, media, ports, limits, ladder) if onward else None
         audio = _audio(endpoint, media, ports, recording, encryption, codecs)
         return cls(Answering(incoming), audio, limits, ladder, way)
 
@@ -232,12 +237,25 @@ def _audio(
 
 
 def _onward(
-    route: SipRoute, from_user: str, endpoint: SipEndpoint, media: MediaEngine, ports: PortRange, limits: CallLimits
+    route: SipRoute,
+    from_user: str,
+    endpoint: SipEndpoint,
+    media: MediaEngine,
+    ports: PortRange,
+    limits: CallLimits,
+    ladder: Ladder,
 ) -> Onward:
     def second(to: str, ring_s: float) -> SipLine:
         its_own = replace(limits, ring_s=ring_s)
         return SipLine.dialling(
-            to, from_user=from_user, route=route, endpoint=endpoint, media=media, ports=ports, limits=its_own
+            to,
+            from_user=from_user,
+            route=route,
+            endpoint=endpoint,
+            media=media,
+            ports=ports,
+            limits=its_own,
+            ladder=ladder.branch(),
         )
 
     return Onward(route, second)

@@ -126,6 +126,10 @@ class Ladder:
             self._call_ids.add(call_id)
             self._ladders.follow(call_id, self._tape)
 
+    def branch(self) -> Ladder:
+        """Return the same ladder for a further leg of the call, which can be closed by itself."""
+        return Ladder(self._ladders, self._tape)
+
     def close(self) -> None:
         """Take in no more; idempotent."""
         for call_id in self._call_ids:

@@ -83,6 +83,17 @@ def test_what_explains_a_message_is_told() -> None:
             Ladder((*ANSWERED.messages, says("< SIP/2.0 488 Not Acceptable Here", 9500, cseq="3 INVITE"))),
             "The call was answered, and the far end hung up (BYE).",
         ),
+        (
+            Ladder(
+                (
+                    *ANSWERED.messages[:5],
+                    invite(2000, call_id="leg@2"),
+                    says("< SIP/2.0 486 Busy Here", 2030, cseq="1 INVITE", call_id="leg@2"),
+                    *ANSWERED.messages[5:],
+                )
+            ),
+            "The call was answered, and the far end hung up (BYE).",
+        ),
         (Ladder(()), "No INVITE was seen."),
     ],
 )

@@ -138,7 +138,7 @@ def _media(head: _Head, talk: _Talk, *, repeated: bool) -> str:
 
 def verdict(ladder: Ladder) -> str:
     """Return a sentence on how the signalling ended, for who wants to know it at one glance."""
-    heads = [(one, _Head.of(one.text)) for one in ladder.messages]
+    heads = _of_first_leg([(one, _Head.of(one.text)) for one in ladder.messages])
     invites = [(one, head) for one, head in heads if head.method == "INVITE" and not head.status]
     answers = [(one, head) for one, head in heads if head.method == "INVITE" and head.status]
     if not invites:
@@ -146,7 +146,7 @@ def verdict(ladder: Ladder) -> str:
     asked = invites[0][0]
     if not answers:
         return _unanswered(asked, sum(1 for one, _ in invites if one.way == asked.way))
-    final = next((pair for pair in reversed(_of_first(answers, invites[0][1])) if pair[1].status >= 200), None)
+    final = next((pair for pair in reversed(_until_answered(answers)) if pair[1].status >= 200), None)
     if final is None:
         return _given_up(heads, answers[-1][1])
     one, head = final
@@ -158,17 +158,16 @@ def verdict(ladder: Ladder) -> str:
     return _goodbye(heads)
 
 
-def _of_first(answers: Sequence[tuple[SipMessage, _Head]], invite: _Head) -> Sequence[tuple[SipMessage, _Head]]:
+def _of_first_leg(heads: Sequence[tuple[SipMessage, _Head]]) -> Sequence[tuple[SipMessage, _Head]]:
+    """Leave out further legs (transfers): the call ended as its first one did."""
+    call_id = next((head.exchange[0] for _, head in heads if head.method == "INVITE" and not head.status), None)
+    return [pair for pair in heads if pair[1].exchange[0] == call_id]
+
+
+def _until_answered(answers: Sequence[tuple[SipMessage, _Head]]) -> Sequence[tuple[SipMessage, _Head]]:
     """Leave out the answers to re-INVITEs: those come after the call was answered."""
-    call_id = invite.exchange[0]
-    first: list[tuple[SipMessage, _Head]] = []
-    for pair in answers:
-        if pair[1].exchange[0] != call_id:
-            continue
-        first.append(pair)
-        if 200 <= pair[1].status < 300:
-            break
-    return first
+    answered = next((index for index, (_, head) in enumerate(answers) if 200 <= head.status < 300), len(answers))
+    return answers[: answered + 1]
 
 
 def _unanswered(asked: SipMessage, times: int) -> str:
