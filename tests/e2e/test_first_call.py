@@ -94,6 +94,7 @@ def test_the_printed_curl_places_a_call_that_works(screen: Screen) -> None:
         assert "User: " in record["transcript"]
         assert record["metadata"] == {"crm_contact_id": "cont_99123"}
         _speech_on_both_channels(http, record)
+        _figures_of_a_good_call(record)
 
 
 def _watch(http: httpx.Client, call_id: str) -> tuple[list[str], dict[str, Any]]:
@@ -124,6 +125,16 @@ def _speech_on_both_channels(http: httpx.Client, record: dict[str, Any]) -> None
     head = http.get(record["recording_url"], headers={"Range": "bytes=0-43"})
     assert head.status_code == 206
     assert head.content == audio.content[:44]
+
+
+def _figures_of_a_good_call(record: dict[str, Any]) -> None:
+    quality = record["media_quality"]
+    heard, sent = quality["heard"], quality["sent"]
+    assert (quality["codec"], quality["encryption"]) == ("PCMU", "")
+    assert (heard["lost"], heard["undecipherable"], sent["unsent"], sent["arrived"]) == (0, 0, 0, True)
+    assert 0.8 * record["duration"] <= heard["packets"] / 50 <= record["duration"] + 1
+    assert heard["mos"] > 4
+    assert quality["round_trip_ms"] is not None
 
 
 def test_recordings_are_not_for_strangers(screen: Screen, tmp_path: Path) -> None:
