@@ -4,6 +4,7 @@ import pytest
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.digest import (
+    _HASHES,
     NONCE_LIFE_S,
     Challenge,
     DigestError,
@@ -53,6 +54,9 @@ class TestAnswer:
             challenge, Credentials("Mufasa", "Circle of Life"), "GET", "/dir/index.html", cnonce=cnonce
         )
 
+    def test_sha_512_256_is_the_hash_of_fips_180_4(self) -> None:
+        assert _HASHES["SHA-512-256"](b"abc") == "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"
+
     def test_without_qop_the_old_way(self) -> None:
         value = answer(Challenge("r", "n"), WHO, "INVITE", "sip:x")
         assert "qop" not in value
@@ -71,9 +75,17 @@ class TestChallenge:
         with pytest.raises(FieldError):
             Challenge.parse(value)
 
-    def test_the_servers_first_choice_that_we_speak(self) -> None:
-        challenges = [Challenge("r", "n", algorithm) for algorithm in ("SHA-512-256", "MD5-SESS", "SHA-256", "MD5")]
-        assert choose(challenges).algorithm == "SHA-256"
+    def test_the_strongest_that_we_speak(self) -> None:
+        challenges = [Challenge("r", "n", algorithm) for algorithm in ("MD5-SESS", "MD5", "SHA-256")]
+        assert [each.algorithm for each in choose(challenges)] == ["SHA-256"]
+        assert [each.algorithm for each in choose([*challenges, Challenge("r", "n", "SHA-512-256")])] == ["SHA-512-256"]
+
+    def test_the_servers_first_among_equals(self) -> None:
+        assert [each.nonce for each in choose([Challenge("r", "n1"), Challenge("r", "n2")])] == ["n1"]
+
+    def test_one_for_each_realm(self) -> None:
+        challenges = [Challenge("a", "1"), Challenge("b", "2", "SHA-256"), Challenge("a", "3", "SHA-256")]
+        assert [(each.realm, each.nonce) for each in choose(challenges)] == [("a", "3"), ("b", "2")]
 
     def test_says_why_none_will_do(self) -> None:
         with pytest.raises(DigestError, match=r"algorithm MD5-SESS is not spoken here; .* auth-int"):
@@ -81,9 +93,9 @@ class TestChallenge:
 
 
 class TestLogin:
-    def refusal(self, nonce: str, more: str = "", status: int = 407):
+    def refusal(self, nonce: str, more: str = "", status: int = 407, realm: str = "r"):
         header = "Proxy-Authenticate" if status == 407 else "WWW-Authenticate"
-        return made().reply(status, headers=[(header, f'Digest realm="r", nonce="{nonce}", qop="auth"{more}')])
+        return made().reply(status, headers=[(header, f'Digest realm="{realm}", nonce="{nonce}", qop="auth"{more}')])
 
     def test_counts_the_uses_of_a_nonce(self) -> None:
         login = Login(WHO)
@@ -101,6 +113,24 @@ class TestLogin:
         login.sign(request)
         assert "Proxy-Authorization" in request.headers
         assert "Authorization" in request.headers
+
+    def test_answers_every_realm_of_a_forked_call(self) -> None:
+        login = Login(WHO)
+        asked = [("WWW-Authenticate", f'Digest realm="{realm}", nonce="n-{realm}"') for realm in ("one", "two")]
+        login.learn(made().reply(401, headers=asked), made())
+        request = made()
+        login.sign(request)
+        values = request.headers.all("Authorization")
+        assert ['realm="one"' in values[0], 'realm="two"' in values[1]] == [True, True]
+        with pytest.raises(DigestError, match="refused our user name"):
+            login.learn(made().reply(401, headers=asked[:1]), request)
+
+    def test_does_not_collect_realms_for_ever(self) -> None:
+        login = Login(WHO)
+        for number in range(8):
+            login.learn(self.refusal("n", realm=str(number)), made())
+        with pytest.raises(DigestError, match="too many realms"):
+            login.learn(self.refusal("n", realm="8"), made())
 
     def test_gives_up_when_refused(self) -> None:
         login, signed = Login(WHO), made()
@@ -134,7 +164,7 @@ class TestVerify:
         challenge = Challenge("dialnexa", make_nonce(SECRET, now), algorithm, ("auth",))
         return answer(challenge, who, "REGISTER", "sip:host")
 
-    @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+    @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
     def test_good(self, algorithm: str) -> None:
         value = self.value(algorithm=algorithm)
         assert username_of(value) == "alice"

@@ -13,12 +13,24 @@ from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.fields import FieldError, quote_string, split_list, unquote_string
 from dialnexa.live.sip.message import Request, Response
 
-_HASHES: Mapping[str, Callable[[bytes], str]] = {
-    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
-    "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
-}
-"""The algorithms we speak. The ``-sess`` variants are not among them: no carrier asks for them."""
+_Digest = Callable[[bytes], str]
 
+
+def _hashes() -> dict[str, _Digest]:
+    hashes: dict[str, _Digest] = {
+        "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
+        "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
+    }
+    if "sha512_256" in hashlib.algorithms_available:  # it comes from OpenSSL, and not every build has it
+        hashes = {"SHA-512-256": lambda data: hashlib.new("sha512_256", data).hexdigest(), **hashes}
+    return hashes
+
+
+_HASHES: Mapping[str, _Digest] = _hashes()
+"""The algorithms we speak, strongest first. The ``-sess`` variants are not among them: no carrier asks for them."""
+_STRENGTH = tuple(_HASHES)
+
+_MAX_REALMS = 8
 NONCE_LIFE_S = 300.0
 """How long a nonce of ours is good; older ones are refused as stale, so the client tries again at once."""
 
@@ -108,17 +120,26 @@ def challenges_of(response: Response) -> list[Challenge]:
     return found
 
 
-def choose(challenges: Sequence[Challenge]) -> Challenge:
-    """Return the first challenge we can answer (RFC 8760 §2.4). Raises ``DigestError`` with the reason for none."""
+def choose(challenges: Sequence[Challenge]) -> list[Challenge]:
+    """Return for each realm the strongest challenge we can answer, else the server's first (RFC 7616 §3.7).
+
+    Several realms come together when a call forked and more than one place wants a login (RFC 3261 §22.3). Raises
+    ``DigestError`` with the reasons when there is none at all.
+    """
     reasons: list[str] = []
+    best: dict[str, Challenge] = {}
     for challenge in challenges:
         if challenge.algorithm not in _HASHES:
             reasons.append(f"algorithm {challenge.algorithm[:20]} is not spoken here")
         elif challenge.qop and "auth" not in challenge.qop:
             reasons.append(f"quality of protection {','.join(challenge.qop)[:30]} is not spoken here, only auth")
         else:
-            return challenge
-    raise DigestError("; ".join(reasons) or "the challenge cannot be read")
+            known = best.setdefault(challenge.realm, challenge)
+            if _STRENGTH.index(challenge.algorithm) < _STRENGTH.index(known.algorithm):
+                best[challenge.realm] = challenge
+    if not best:
+        raise DigestError("; ".join(reasons) or "the challenge cannot be read")
+    return list(best.values())
 
 
 def answer(
@@ -161,7 +182,10 @@ class Login:
         """
         if self._credentials is None:
             raise DigestError("the far end wants a login, and this trunk has none")
-        challenge = choose(challenges_of(response))
+        for challenge in choose(challenges_of(response)):
+            self._take(challenge, request)
+
+    def _take(self, challenge: Challenge, request: Request) -> None:
         key = (challenge.proxy, challenge.realm)
         known = self._challenges.get(key)
         refused = known is not None and challenge.header in request.headers
@@ -171,6 +195,8 @@ class Login:
             raise DigestError("the far end refused our user name or password")
         if refused and known is not None and challenge.nonce == known.nonce:
             raise DigestError("the far end refuses the nonce it has just given")
+        if key not in self._challenges and len(self._challenges) >= _MAX_REALMS:
+            raise DigestError("the far end wants logins for too many realms")
         self._challenges[key] = challenge
 
     def sign(self, request: Request) -> None:
