@@ -372,6 +372,23 @@ class TestOutgoingCall:
         assert caller.endpoint.counts().client_transactions == 0
 
 
+class TestWordsOfAPeer:
+    """What a peer says is shown and kept, so bytes that no database takes must not get that far."""
+
+    async def test_in_a_refusal(self, caller: Caller) -> None:
+        dialling = await caller.dial()
+        refusal = caller.invites()[0].reply(486, "B\udcffsy", to_tag="x", headers=[("Reason", "Q.850;text=\udcfe")])
+        caller.peer.send(refusal)
+        with pytest.raises(CallRejected) as refused:
+            await caller.wire.until(dialling)
+        assert (refused.value.reason, refused.value.detail) == ("B\ufffdsy", "Q.850;text=\ufffd")
+
+    async def test_in_a_goodbye(self, two: Two) -> None:
+        near, far = await two.up()
+        await two.wire.until(far.hang_up([("Reason", "\udcff")]))
+        assert (await near.ended()).reason == "\ufffd"
+
+
 class TestUnacknowledgedAnswer:
     async def test_is_repeated_then_ended_with_bye(self) -> None:
         wire, calls = Wire(), list[IncomingCall]()

@@ -147,6 +147,14 @@ class TestIncomingCall:
         assert call.offer
         assert call.offer.port == 30000
 
+    async def test_shows_no_bytes_that_nobody_can_keep(self, bench: Bench) -> None:
+        text = request(uri="sip:%001\udcff@10.0.0.1", body=SDP).encode("utf-8", "surrogateescape")
+        await bench.peer.says(text.replace(b"\n", b"\r\n"))
+        assert bench.calls[0].to_user == "\ufffd1\ufffd"
+        bench.calls[0].ring()
+        await bench.wire.settle()
+        assert bench.peer.statuses() == [100, 180]
+
     async def test_rings_again_every_minute_and_gives_up_in_the_end(self, bench: Bench) -> None:
         await bench.ask(request(body=SDP))
         bench.calls[0].ring()

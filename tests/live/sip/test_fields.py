@@ -15,6 +15,7 @@ class TestUri:
             ("sip:user;par=u%40example.net@example.com", "user;par=u@example.net", "example.com", None),
             ("tel:+1-650-555-0199;phone-context=x", "+1-650-555-0199", "", None),
             ("sip:a:secret@h_1.example", "a", "h_1.example", None),
+            ("sip:a\udcf7%ff@h", "a\ufffd\ufffd", "h", None),
         ],
     )
     def test_reads(self, text: str, user: str, host: str, port: int | None) -> None:

@@ -99,7 +99,7 @@ class Wire:
         return peer
 
     def send(self, data: bytes, source: Address, to: Address) -> None:
-        self.log.append(data.split(b"\r\n", 1)[0].decode())
+        self.log.append(data.split(b"\r\n", 1)[0].decode("utf-8", "replace"))
         if not self.lose(data):
             self._in_flight.append((data, source, to))
 

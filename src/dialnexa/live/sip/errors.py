@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dialnexa.live.sip.fields import readable
 from dialnexa.live.sip.message import Response
 from dialnexa.live.sip.sdp import SessionDescription
 
@@ -28,7 +29,7 @@ class CallRejected(CallError):
 def rejection(response: Response, detail: str = "") -> CallRejected:
     """Return what a refusal means; without a ``detail`` of ours the peer's Reason or Warning serves as one."""
     words = detail or response.headers.first("Reason") or response.headers.first("Warning")
-    return CallRejected(response.status, response.reason, retry_after(response), words[:300])
+    return CallRejected(response.status, response.reason, retry_after(response), readable(words[:300]))
 
 
 def retry_after(response: Response) -> int | None:

@@ -100,6 +100,18 @@ def quote_string(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def readable(text: str) -> str:
+    """Return text of a peer as it may be kept and shown: bytes that are no UTF-8, and NUL, become U+FFFD.
+
+    Inside headers such bytes travel as surrogates, which no database and no JSON takes.
+    """
+    return _text(text).replace("\0", "\ufffd")
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def parse_host(host: str) -> str:
     """Check a host name or address and return it in lower case, IPv6 without brackets."""
     if host.startswith("["):
@@ -147,14 +159,14 @@ class Uri:
             raise FieldError(f"{text[:50]!r} is not a URI")
         if scheme == "tel":
             number, semicolon, params = rest.partition(";")
-            return cls("tel", "", unquote(number), None, parse_params(semicolon + params))
+            return cls("tel", "", _text(unquote(number)), None, parse_params(semicolon + params))
         if scheme not in ("sip", "sips"):
             raise FieldError(f"{scheme[:20]!r} is not a URI scheme of ours")
         userinfo, _, rest = rest.rpartition("@")
         rest, _, headers = rest.partition("?")
         hostport, semicolon, params = rest.partition(";")
         host, port = _split_port(hostport)
-        user = unquote(userinfo.partition(":")[0])
+        user = _text(unquote(userinfo.partition(":")[0]))
         return cls(scheme, parse_host(host), user, parse_port(port), parse_params(semicolon + params), headers)
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.digest import Login
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, EndedBy
-from dialnexa.live.sip.fields import FieldError, Uri
+from dialnexa.live.sip.fields import FieldError, Uri, readable
 from dialnexa.live.sip.identity import Diversion, asserted_identities, diversions, privacy
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.message import Request
@@ -35,8 +35,8 @@ class IncomingCall:
         self.login = request.login
         """The user name that the caller proved to be, when it was asked or said so unasked; empty: nobody's."""
         self.call_id = request.call_id
-        self.from_user = request.sender.user
-        self.to_user = _user_of(request)
+        self.from_user = readable(request.sender.user)
+        self.to_user = readable(_user_of(request))
         """From the Request-URI, where trunks put the dialled number; else from To."""
         self.addressed_user = request.recipient.user
         """From To: where registered trunks put the dialled number, with our account in the Request-URI."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 
-from dialnexa.live.sip.fields import CSeq, FieldError, NameAddr, Via, split_list
+from dialnexa.live.sip.fields import CSeq, FieldError, NameAddr, Via, readable, split_list
 
 MAX_BYTES = 65_535
 """Longest message read; a UDP datagram cannot be longer."""
@@ -330,7 +330,7 @@ def _read_start_line(line: str, headers: Headers) -> Request | Response:
         status = int(status_line[1])
         if not 100 <= status <= 699:
             raise _Refused(f"{status} is not a status")
-        return Response(headers=headers, status=status, reason=status_line[2] or "")
+        return Response(headers=headers, status=status, reason=readable(status_line[2] or ""))
     parts = line.split(" ")
     if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not _VERSION.fullmatch(parts[2]):
         # The headers may still say whom to tell (RFC 4475 §3.1.2.8 to 10).

@@ -10,7 +10,8 @@ import structlog
 
 from dialnexa.live.sip.dialog import DialogState, glare_pause
 from dialnexa.live.sip.digest import DigestError, Login
-from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy
+from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy, rejection
+from dialnexa.live.sip.fields import readable
 from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.layer import Exchange, Inquiry
 from dialnexa.live.sip.message import Request, Response, SipMessage, reason_phrase
@@ -169,7 +170,7 @@ class Dialog:
         elif event.status >= 300:
             if self._own_invite and self._retry(event, self._own_invite.request, headers, listener, body):
                 return
-            _fail(outcome, CallRejected(event.status, event.reason))
+            _fail(outcome, rejection(event))
             if event.status in (408, 481):
                 self._lose(f"the far end knows nothing of this call any more ({event.status})")
 
@@ -260,7 +261,7 @@ class Dialog:
 
     def _receive_bye(self, exchange: Exchange) -> None:
         self._stack.answer(exchange, 200)
-        self._end(EndedBy.FAR, exchange.request.headers.first("Reason"))
+        self._end(EndedBy.FAR, readable(exchange.request.headers.first("Reason")))
 
     def _receive_prack(self, exchange: Exchange) -> None:
         if self.on_prack is None:
