@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dialnexa.live.rtp.reception import Reception
 
@@ -73,6 +75,16 @@ def test_a_steady_stream_has_no_jitter_whatever_its_events_and_pauses() -> None:
     reception.note(60, 500 * 160, 1, 10.0, False)
     reception.note(61, 501 * 160, 1, 10.02, True)
     assert reception.jitter_ms == pytest.approx(0, abs=1e-6)
+
+
+@given(st.integers(0, 0xFFFF), st.lists(st.integers(0, 200), min_size=1, max_size=120), st.integers(0, 400))
+def test_any_order_and_any_doubles_are_told_apart(start: int, offsets: list[int], before: int) -> None:
+    sequences = [*range(start, start + before), *(start + before + offset for offset in offsets)]
+    reception = hear(Reception(), sequences)
+    unique = set(sequences)
+    assert reception.received == len(unique)
+    assert reception.duplicates == len(sequences) - len(unique)
+    assert reception.lost == max(unique) - min(unique) + 1 - len(unique)
 
 
 def test_before_anything_arrived() -> None:

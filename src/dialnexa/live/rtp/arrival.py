@@ -26,7 +26,7 @@ def stamp_arrivals(udp: socket.socket) -> None:
 def receive(udp: socket.socket) -> Datagram:
     """Read one datagram, at most 2048 bytes of it. Raises ``OSError`` when there is none."""
     data, ancillary, _, source = udp.recvmsg(_RECEIVE_BYTES, _ANCILLARY_BYTES)
-    if ancillary:
+    if ancillary and len(ancillary[0][2]) == _TIMESPEC.size:  # 32-bit kernels have another
         seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
         return data, source[:2], seconds + nanoseconds * 1e-9
     return data, source[:2], time.time()

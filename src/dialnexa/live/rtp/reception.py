@@ -32,7 +32,9 @@ class Reception:
         """``received`` when the present stream began."""
         self._lost_before = 0
         self._seen = 0
-        """Bit *n*: the packet *n* before the highest has come."""
+        """Bit *n*: the packet *n* before the beginning of the run has come."""
+        self._run = 0
+        """Packets that came one after the other up to the highest: told apart, because nearly all do."""
         self._suspect = -1
         self._last_timestamp = 0
         self._last_arrival: float | None = None
@@ -52,7 +54,7 @@ class Reception:
             self._begin(sequence, ssrc)
         elif step == 1:  # nearly every packet
             self.highest += 1
-            self._seen = (self._seen << 1 | 1) & _REMEMBER
+            self._run += 1
         elif not self._place(sequence, step):
             return
         self.received += 1
@@ -106,7 +108,7 @@ class Reception:
     def _begin(self, sequence: int, ssrc: int) -> None:
         self._lost_before = self.lost
         self._received_before = self.received
-        self.ssrc, self._seen, self._suspect = ssrc, 1, -1
+        self.ssrc, self._seen, self._run, self._suspect = ssrc, 0, 1, -1
         # One wrap ahead, so that a packet overtaken by the very first one has a number above zero.
         self.highest = self._first = sequence + 0x10000
         self._last_arrival = None
@@ -114,9 +116,11 @@ class Reception:
 
     def _place(self, sequence: int, step: int) -> bool:
         """Find the place of a packet that is not the next one; ``False`` when it does not count."""
+        run, self._run = min(self._run, _REMEMBERED), 0
+        self._seen = (self._seen << run | (1 << run) - 1) & _REMEMBER
         if 0 < step < _MOST_SKIPPED:
             self.highest += step
-            self._seen = (self._seen << step | 1) & _REMEMBER
+            self._seen = self._seen << step & _REMEMBER | 1
             return True
         back = -step & 0xFFFF
         if back < _MOST_OVERTAKEN:
@@ -127,7 +131,7 @@ class Reception:
             assert ssrc is not None
             self._begin(sequence - 1 & 0xFFFF, ssrc)
             self.highest += 1
-            self._seen = 3
+            self._run = 2
             self.received += 1
             return True
         self._suspect = (sequence + 1) & 0xFFFF
