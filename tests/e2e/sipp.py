@@ -40,13 +40,13 @@ def call_in(
 
 
 @contextmanager
-def answering(*more: str, calls: int = 1) -> Generator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run SIPp as the called party and yield its SIP port; it echoes what it hears."""
+def answering(*more: str, calls: int = 1, echo: bool = True) -> Generator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run SIPp as the called party and yield its SIP port; it echoes what it hears, or plays what its scenario says."""
     port = _port("127.0.0.1")
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [SIPP, "-i", "127.0.0.1", "-p", str(port), "-mp", str(_media_port("127.0.0.1")), "-rtp_echo", "-nostdin",
-             "-m", str(calls), "-timeout", "90", *(more or ("-sn", "uas"))],
+            [SIPP, "-i", "127.0.0.1", "-p", str(port), "-mp", str(_media_port("127.0.0.1")), "-nostdin",
+             *(("-rtp_echo",) if echo else ()), "-m", str(calls), "-timeout", "90", *(more or ("-sn", "uas"))],
             cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:

@@ -57,6 +57,8 @@ class CallAudio:
         self._listener: LineListener | None = None
         self._rtp: RtpSession | None = None
         self._leg: Leg | None = None
+        self._early: Leg | None = None
+        self._offered: SessionDescription | None = None
         self.expects_audio = True
         """Whether the far end has to send something: not while it has us on hold, or is muted (recvonly)."""
 
@@ -79,6 +81,7 @@ class CallAudio:
         Raises ``NotConnected`` when that leaves no codec, or no key where one is required.
         """
         rtp = self._session
+        self._end_early()
         if remote.audio is None:
             raise NotConnected(
                 Ending.FAILED, EndReason.ERROR, "The far end answered without an audio codec of ours.", 488
@@ -96,6 +99,29 @@ class CallAudio:
         except NotAcceptable as error:
             raise NotConnected(Ending.FAILED, EndReason.ERROR, f"No call without encryption: {error}.", 488) from error
 
+    def hear_early(self, remote: SessionDescription, listener: LineListener) -> None:
+        """Let somebody listen to what the far end sends before its answer; ``remote`` came with a provisional one.
+
+        Silence is sent meanwhile, so that the way back through a NAT is open. Repeat when it changes its mind or
+        another fork speaks. What cannot be heard (no codec, no key) is not: the answer decides.
+        """
+        if remote.audio is None or remote.rejected or self._offered is None:
+            return
+        leg = self._early
+        if leg is None:
+            codec, fmtp = Codec(remote.audio.name.upper()), remote.audio.fmtp
+            leg = self._early = self._media.open_leg(self._session, codec=codec, fmtp=fmtp, listener=listener)
+            self._session.attach(leg)
+        try:
+            self._aim(leg, self._offered, remote)
+        except NotAcceptable:
+            self._end_early()
+
+    def _end_early(self) -> None:
+        if self._early:
+            self._early.leave()
+            self._early = None
+
     def release(self) -> None:
         """Give the port back at once; idempotent."""
         if self._rtp:
@@ -103,6 +129,7 @@ class CallAudio:
 
     async def close(self) -> RecordingResult | None:
         """Leave the media clock and finish the recording; ``None`` when there is none."""
+        self._end_early()
         self.release()
         return await self._leg.close() if self._leg else None
 
@@ -110,7 +137,8 @@ class CallAudio:
 
     def offer(self) -> SessionDescription:
         """Return what we offer."""
-        return self._keys.offered(make_offer(self._advertised, self._session.port, codecs=self._formats))
+        self._offered = self._keys.offered(make_offer(self._advertised, self._session.port, codecs=self._formats))
+        return self._offered
 
     def answer(self, offer: SessionDescription, previous: SessionDescription | None = None) -> SessionDescription:
         """Return our answer; ``previous`` is what we said last in the same call. Raises ``SdpError``."""
@@ -136,7 +164,10 @@ class CallAudio:
 
         ``local`` is what we said last, ``remote`` the far end, whoever of them offered.
         """
-        rtp, leg = self._session, self.leg
+        self._aim(self.leg, local, remote)
+
+    def _aim(self, leg: Leg, local: SessionDescription, remote: SessionDescription) -> None:
+        rtp = self._session
         rtp.secure(self._keys.agreed(local, remote))
         audio, event = remote.audio, remote.telephone_event
         expects = not remote.on_hold and remote.direction is not Direction.RECVONLY

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.audio import CallAudio
+from dialnexa.live.lines.early_media import EarlyMedia
 from dialnexa.live.lines.refusals import nobody_picked_up, refused, unreachable
 from dialnexa.live.plan import Ending, EndReason, SipRoute
 from dialnexa.live.sip import errors as sip
@@ -43,7 +44,7 @@ class Dialling:
         self._ladder = ladder
 
     async def establish(self, audio: CallAudio, on_ringing: Callable[[int], None]) -> Dialog:
-        """Send the INVITE and wait for its answer, at most the ring time."""
+        """Send the INVITE and wait for its answer, at most the ring time or until a tone says there will be none."""
         rang = False
 
         def progress(step: sip.Progress) -> None:
@@ -51,18 +52,24 @@ class Dialling:
             if step.status >= 180 and not rang:
                 rang = True
                 on_ringing(step.status)
+            if step.sdp is not None:
+                audio.hear_early(step.sdp, early)
 
+        early = EarlyMedia(lambda: patience.reschedule(0))
         call = self._call(audio)
         self._ladder.follow(call.call_id)
         try:
-            async with asyncio.timeout(self._ring_s):
+            async with asyncio.timeout(self._ring_s) as patience:
                 return await call.answered(progress)
         except TimeoutError:
-            raise (nobody_picked_up(self._ring_s) if rang else unreachable(self._route)) from None
+            rung_out = nobody_picked_up(self._ring_s) if rang else unreachable(self._route)
+            raise early.verdict or rung_out from None
         except sip.CallRejected as refusal:
             raise refused(refusal) from refusal
         except sip.CallTimedOut as silence:
             raise unreachable(self._route, str(silence)) from None
+        finally:
+            early.stop()
 
     def _call(self, audio: CallAudio) -> OutgoingCall:
         """Prepare the call. Raises ``NotConnected`` when the trunk's settings cannot be followed."""

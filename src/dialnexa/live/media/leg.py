@@ -94,6 +94,7 @@ class Leg:
         self._digits: list[str] = []
         self._in_band: list[tuple[str, int]] = []
         self._out_of_band = False
+        self._left = False
         self._closed = False
 
     # --- for the line -------------------------------------------------------------------------------------------------
@@ -141,12 +142,18 @@ class Leg:
         self._tones.clear()
         self._hear_in(codec)
 
+    def leave(self) -> None:
+        """Leave the clock at once; idempotent."""
+        if not self._left:
+            self._left = True
+            self._leave(self)
+
     async def close(self) -> RecordingResult | None:
         """Leave the clock and finish the recording; ``None`` when none was asked for, or when closed before."""
         if self._closed:
             return None
         self._closed = True
-        self._leave(self)
+        self.leave()
         return await self._recorder.close() if self._recorder else None
 
     # --- for the transport --------------------------------------------------------------------------------------------

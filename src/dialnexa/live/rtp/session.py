@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from dialnexa.live.line import SAMPLE_RATE
+from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE
 from dialnexa.live.media.g711 import Codec
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.rtp import event, packet
@@ -185,7 +185,13 @@ class RtpSession:
         return self._srtp.suite if self._srtp else ""
 
     def attach(self, leg: Leg) -> None:
-        """Give everything that arrives from now on to this leg; what came before the answer is thrown away."""
+        """Give everything that arrives from now on to this leg; what waited before is thrown away.
+
+        A leg before the answer may have sent something: to the far end it is one stream, whose timestamps go on.
+        """
+        if self.statistics.sent:
+            self._clock_start += (self._last_at + FRAME_SAMPLES) * self._factor
+            self._last_at = 0
         with contextlib.suppress(OSError):
             for _ in range(_MOST_AT_ATTACH):
                 self._socket.recv(_RECEIVE_BYTES)
