@@ -19,6 +19,7 @@ Params = Mapping[str, str | None]
 
 _NAME = re.compile(r"[^\s=;,\"<>@]+")
 _ADDR_SPEC = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"]+")
+_NOT_IN_URI = re.compile(r"[\s<>\"]")
 _PLAIN_DISPLAY = re.compile(r"[^<>\",;:@]*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.\-]*)")
@@ -155,7 +156,7 @@ class Uri:
         """Read a URI; raises ``FieldError``."""
         scheme, colon, rest = text.partition(":")
         scheme = scheme.lower()
-        if not colon or any(char.isspace() or char in '<>"' for char in text):
+        if not colon or _NOT_IN_URI.search(text):
             raise FieldError(f"{text[:50]!r} is not a URI")
         if scheme == "tel":
             number, semicolon, params = rest.partition(";")
