@@ -221,3 +221,17 @@ async def _end_tasks(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if task.cancelled():
+            _disentangle(task)
+
+
+def _disentangle(task: asyncio.Future[Any]) -> None:
+    """Free the frames of a cancelled task: they and its error refer to each other (TaskGroup's do).
+
+    Else they would keep the whole call until a full garbage collection.
+    """
+    try:
+        task.result()
+    except asyncio.CancelledError as error:
+        error.__traceback__ = None

@@ -9,9 +9,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from weakref import proxy
 
 import structlog
 
+from dialnexa.kit.weak import weakly
 from dialnexa.live.conversation.actions import (
     AbandonReply,
     Action,
@@ -106,24 +108,28 @@ class Conversation:
         self._machine = TurnMachine(TurnSettings.of(plan))
         self._voice = VoiceDetector(VoiceSettings(lasting_ms=self._machine.settings.interrupt_ms))
         self._beep = BeepDetector() if self._machine.settings.screen else None
+        # The parts do not keep the conversation alive: a call that is over is freed at once, not by the collector.
+        tell, now, spawn = weakly(self._tell), weakly(self._clock), weakly(self._spawn)
         self._ears = Ears(
             speech.stt(agent.transcriber),
             agent.transcriber,
-            tell=self._tell,
+            tell=tell,
             emit=emit,
-            now=self._clock,
-            spawn=self._spawn,
+            now=now,
+            spawn=spawn,
         )
         self._mouth = Mouth(
             line,
             speech.tts(agent.voice),
             agent.voice,
-            tell=self._tell,
+            tell=tell,
             emit=emit,
-            now=self._clock,
-            spawn=self._spawn,
+            now=now,
+            spawn=spawn,
         )
-        self._transfer = CallTransfer(line, emit=emit, said=self._mouth.said, give_way=self._mouth.give_way, back=self)
+        self._transfer = CallTransfer(
+            line, emit=emit, said=self._mouth.said, give_way=self._mouth.give_way, back=proxy(self)
+        )
         self._functions = Functions(
             agent.functions, press=line.press, emit=emit, runner=functions, transfer=self._transfer.run
         )
@@ -133,11 +139,11 @@ class Conversation:
             functions=self._functions,
             ledger=self._ledger,
             mouth=self._mouth,
-            tell=self._tell,
+            tell=tell,
             emit=emit,
-            expect=self._expect,
-            now=self._clock,
-            spawn=self._spawn,
+            expect=weakly(self._expect),
+            now=now,
+            spawn=spawn,
         )
         self._turn: AgentTurn | None = None
         self._now = 0

@@ -210,6 +210,7 @@ class Mouth:
                         self._take(event)
                 finally:
                     self._stream = None if self._stream is stream else self._stream
+                    self._task = None if self._task is asyncio.current_task() else self._task
         except SpeechError as error:
             detail = str(error)
         self._tell(MouthFailed(self._now(), detail))

@@ -131,6 +131,7 @@ class CallAudio:
         """Leave the media clock and finish the recording; ``None`` when there is none."""
         self._end_early()
         self.release()
+        self._listener = None
         return await self._leg.close() if self._leg else None
 
     # --- what is agreed with the far end ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dialnexa.kit.weak import weakly
 from dialnexa.live.line import EndedBy, Line, LineEnd, LineListener, NotConnected, NotTransferred, Utterance
 from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.info_digits import digits_of
@@ -110,6 +111,7 @@ class SipLine:
                 self._watcher.cancel()
             self._audio.release()
             self._ladder.close()
+            self._listener = None
             self._recording = await self._audio.close()
 
     async def connect(self, on_ringing: Callable[[int], None]) -> None:
@@ -121,9 +123,9 @@ class SipLine:
         except NotConnected:
             await dialog.hang_up()
             raise
-        dialog.on_offer = self._renegotiate
-        dialog.on_answer = self._audio.follow
-        dialog.on_info = self._info
+        dialog.on_offer = weakly(self._renegotiate)
+        dialog.on_answer = weakly(self._audio.follow)
+        dialog.on_info = weakly(self._info)
         self._watcher = asyncio.create_task(self._watch(dialog, self._audio.leg))
 
     def listen(self, listener: LineListener) -> None:

@@ -154,6 +154,7 @@ class Leg:
             return None
         self._closed = True
         self.leave()
+        self.listener = None
         return await self._recorder.close() if self._recorder else None
 
     # --- for the transport --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from dialnexa.kit.weak import weakly
 from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.digest import Login
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, EndedBy
@@ -79,7 +80,7 @@ class IncomingCall:
             return
         if self._ringing is None:
             contact = self._stack.contact(self.to_user, self.transport)
-            self._ringing = Ringing(self._stack, self._exchange, self._tag, contact, self._end)
+            self._ringing = Ringing(self._stack, self._exchange, self._tag, contact, weakly(self._end))
         self._ringing.say()
 
     async def accept(self, answer: SessionDescription) -> Dialog:
@@ -149,6 +150,7 @@ class IncomingCall:
     def _settle(self) -> None:
         """The INVITE has its final answer: no more deadlines of its own."""
         self._limit.cancel()
+        self._exchange.on_cancel = None
         if self._ringing is not None:
             self._ringing.settle()
         self._stack.pending.discard(self)

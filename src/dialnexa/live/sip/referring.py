@@ -62,7 +62,7 @@ class Transfers:
                 if not accepted.done():
                     accepted.set_result(event)
             elif event.status >= 300:
-                if voice.retry(event, asked[-1].request, headers, on_response):
+                if not voice.is_over() and voice.retry(event, asked[-1].request, headers, on_response):
                     self._asked[voice.state.local_cseq] = transfer
                 else:
                     _fail(accepted, CallRejected(event.status, event.reason))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from dialnexa.kit.weak import weakly
 from dialnexa.live.sip.dialog import DialogState, glare_pause
 from dialnexa.live.sip.digest import DigestError, Login
 from dialnexa.live.sip.errors import CallRejected, CallTimedOut, DialogEnd, EndedBy, rejection
@@ -65,10 +66,11 @@ class Dialog:
         self._bye_sent = False
         self.peer_methods: frozenset[str] = frozenset()
         """What the peer says it understands (Allow)."""
-        self.session = SessionClock(stack.agenda, self._refresh, self._expire)
-        self._refreshing: asyncio.Task[None] | None = None
-        self._transfers = Transfers(Voice(stack, state, self._contact, self._ask, self._retry, lambda: self.is_over))
         self._ended: asyncio.Future[DialogEnd] = asyncio.get_running_loop().create_future()
+        self.session = SessionClock(stack.agenda, weakly(self._refresh), weakly(self._expire))
+        self._refreshing: asyncio.Task[None] | None = None
+        contact, ask, retry = weakly(self._contact), weakly(self._ask), weakly(self._retry)
+        self._transfers = Transfers(Voice(stack, state, contact, ask, retry, self._ended.done))
         stack.dialogs[state.id] = self
 
     @property
@@ -460,6 +462,7 @@ class Dialog:
         self._transfers.abandon()
         self._ended.set_result(DialogEnd(by, reason))
         self._stack.dialogs.pop(self.state.id, None)
+        self.on_prack = None
         for success in self._successes.values():
             success.settle(None)
         self._successes.clear()
