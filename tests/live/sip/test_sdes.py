@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dialnexa.live.sip.sdes import KEY_BYTES, Crypto, fresh, parse_cryptos
 from dialnexa.live.sip.sdp import NoCommonCodec, make_answer, make_offer, narrowed, parse_sdp
@@ -102,3 +104,14 @@ def test_feedback_profiles_are_answered_as_they_are() -> None:
 def test_an_offer_in_clear_with_keys_reads_back() -> None:
     offer = make_offer("10.0.0.1", 4000)
     assert parse_sdp(offer.encode()) == offer
+
+
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=80), st.text(max_size=80).map("crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}".format)),
+        max_size=20,
+    )
+)
+def test_nothing_in_a_crypto_line_raises(attributes: list[str]) -> None:
+    for crypto in parse_cryptos(attributes):
+        assert len(crypto.key) == KEY_BYTES[crypto.suite]
