@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", description="How clients reach the API; empty: the bound address.")
     sip_host: str = Field(default="127.0.0.1", description="Address the SIP and RTP sockets bind to.")
     sip_port: int = Field(default=5060, description="0 takes a free port.")
-    sip_public_host: str = Field(default="", description="Address told to carriers when behind NAT.")
+    sip_public_host: str = Field(
+        default="", description="Address told to carriers when behind NAT; with an edge, for audio only."
+    )
     sip_unknown: Literal["drop", "challenge", "refuse"] = Field(
         default="challenge",
         description="What requests from addresses that are no trunk's get: a challenge, so that whoever has a trunk's "

@@ -121,7 +121,7 @@ def test_twenty_calls_are_spread_over_both_workers(house: House, tmp_path: Path)
 
 
 def test_a_stranger_is_seen_through_the_edge_whatever_it_says(house: House, tmp_path: Path) -> None:
-    source = Path(sipp.scenario("expects_refusal")[1]).read_text().replace("REFUSAL", "403")
+    source = Path(sipp.scenario("expects_refusal")[1]).read_text().replace("REFUSAL", "401")
     forged = "Max-Forwards: 70\nX-DialNexa-Source: 127.0.0.1:5060;transport=udp"
     assert "Max-Forwards: 70" in source
     file = tmp_path / "forged.xml"
@@ -136,7 +136,7 @@ def test_a_stranger_is_seen_through_the_edge_whatever_it_says(house: House, tmp_
 
 
 def _refused(house: House) -> list[str]:
-    return [row["source"] for row in house.home.get("/v1/refused-calls")["data"] if row["sip_status"] == 403]
+    return [row["source"] for row in house.home.get("/v1/refused-calls")["data"] if row["sip_status"] == 401]
 
 
 def test_a_call_goes_out_through_the_edge_and_its_goodbye_too(house: House, tmp_path: Path) -> None:

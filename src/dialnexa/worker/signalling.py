@@ -43,7 +43,9 @@ async def open_endpoint(
         settings.sip_host,
         settings.sip_port,
         on_invite=on_invite,
-        advertised_host=settings.sip_public_host,
+        # An edge is near and comes back to the address that its list of workers has; only audio passes it by.
+        advertised_host="" if edges.networks else settings.sip_public_host,
+        audio_host=settings.sip_public_host,
         accepting=accepting,
         tcp=True,
         tls=TlsSettings(

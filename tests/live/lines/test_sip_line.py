@@ -20,7 +20,7 @@ from dialnexa.live.sip.sdp import Direction, SessionDescription, make_offer
 from tests.live.media.fakes import HandClock
 
 HOST = "127.0.0.1"
-ENDPOINT = SimpleNamespace(address=(HOST, 5060), advertised=(HOST, 5060), ladders=Ladders({}))
+ENDPOINT = SimpleNamespace(address=(HOST, 5060), audio_host=HOST, ladders=Ladders({}))
 
 
 class Dialog:

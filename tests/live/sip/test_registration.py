@@ -55,6 +55,12 @@ def trunk() -> Trunk:
 
 
 class TestRegistration:
+    async def test_knows_its_contact_behind_an_edge_that_names_itself(self, trunk: Trunk) -> None:
+        registration = await trunk.start()
+        desk, edge = "<sip:alice@10.0.0.7:5060>;expires=20", "<sip:alice@203.0.113.5:5060>;expires=120"
+        await trunk.say(200, ("Contact", f"{desk}, {edge}"), ("Expires", "3600"))
+        assert (registration.status.state, registration.status.expires_at) == ("registered", 120.0)
+
     async def test_logs_in_and_is_refreshed_before_it_expires(self, trunk: Trunk) -> None:
         registration = await trunk.start()
         first = trunk.asked[0]

@@ -231,7 +231,7 @@ def _audio(
         media,
         ports,
         bind=endpoint.address[0],
-        advertised=endpoint.advertised[0],
+        advertised=endpoint.audio_host,
         recording=recording,
         encryption=encryption,
         codecs=codecs,

@@ -133,6 +133,7 @@ class SipEndpoint:
         self._door = Door(self._stack, SourceLimiter(budget or RequestBudget()), gate or Gate())
         self._registrar = registrar
         self._edges = edges or Edges()
+        self._audio_host = ""
         self._received = self._sent = self._malformed = self._faults = 0
         self._malformed_by_source: OrderedDict[str, int] = OrderedDict()
 
@@ -145,6 +146,7 @@ class SipEndpoint:
         *,
         on_invite: Callable[[IncomingCall], None],
         advertised_host: str = "",
+        audio_host: str = "",
         user_agent: str = "DialNexa",
         accepting: Callable[[], bool] = lambda: True,
         timers: Timers | None = None,
@@ -166,7 +168,8 @@ class SipEndpoint:
         of ours, whose word on who sent a request is taken (by default there are none).
 
         ``on_invite`` gets each new call and must return at once. ``accepting`` decides what OPTIONS says: 200, or 503
-        while draining. ``advertised_host`` goes into Via, Contact and SDP when the bound address is not the public one.
+        while draining. ``advertised_host`` goes into Via, Contact and SDP when the bound address is not the public one;
+        ``audio_host`` goes into SDP in its place, when audio does not come in the way SIP does (behind an edge).
         ``names``: who is asked about host names, by default the system.
         """
         loop = asyncio.get_running_loop()
@@ -183,6 +186,7 @@ class SipEndpoint:
             edges=edges,
             locator=Locator(loop.time, names),
         )
+        endpoint._audio_host = audio_host
         alarm = Alarm(loop, endpoint)
         endpoint._stack.agenda.on_earlier = alarm.set
         try:
@@ -246,6 +250,11 @@ class SipEndpoint:
     def advertised(self) -> Address:
         """Host and port told to peers."""
         return self._stack.advertised
+
+    @property
+    def audio_host(self) -> str:
+        """The address that peers are told to send audio to."""
+        return self._audio_host or self.advertised[0]
 
     def dial(
         self,

@@ -210,8 +210,12 @@ class Registration:
             self._keep_alive.start(self._targets.current)
 
     def _granted(self, response: Response) -> int:
-        """Return how long the registrar keeps us: said with our Contact, else in Expires, else as asked (§10.2.4)."""
+        """Return how long the registrar keeps us: said with our Contact, else in Expires, else as asked (§10.2.4).
+
+        An edge puts its own address in the place of ours; then it is our user's freshest contact, which lasts longest.
+        """
         ours = Uri.parse(NameAddr.parse(self._contact()).uri)
+        others: list[int] = []
         for item in response.headers.items_of("Contact"):
             try:
                 contact = NameAddr.parse(item)
@@ -221,7 +225,9 @@ class Registration:
             expires = _number(contact.params.get("expires") or "")
             if expires and (uri.user, uri.host, uri.port) == (ours.user, ours.host, ours.port):
                 return min(expires, _LONGEST_S)
-        return min(_seconds(response, "Expires") or self._lifetime_s, _LONGEST_S)
+            if expires and uri.user == ours.user:
+                others.append(min(expires, self._lifetime_s))
+        return min(max(others, default=0) or _seconds(response, "Expires") or self._lifetime_s, _LONGEST_S)
 
     def _fail(self, reason: str, retry_after: int | None) -> None:
         """Try again later: sooner at first, and never before the registrar wants us to."""
