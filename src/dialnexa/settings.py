@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     sip_public_host: str = Field(
         default="", description="Address told to carriers when behind NAT; with an edge, for audio only."
     )
+    stun_server: str = Field(
+        default="", description="STUN server as host[:port] that `doctor` asks how others see us; empty: nobody."
+    )
     sip_unknown: Literal["drop", "challenge", "refuse"] = Field(
         default="challenge",
         description="What requests from addresses that are no trunk's get: a challenge, so that whoever has a trunk's "

@@ -126,6 +126,7 @@ def test_ctrl_c_hangs_up(own: Installation) -> None:
     [
         (["16505550199"], "16505550199 is not a phone number. Did you mean +16505550199?"),
         (["0016505550199"], "Did you mean +16505550199?"),
+        (["6505550199"], "6505550199 is not a phone number. Did you mean +16505550199?"),
         (["bob"], "bob is not a phone number. Write it with + and country code, such as +16505550199."),
         ([BUSY, "--from", "555"], "555 is not a phone number."),
         ([BUSY, "--from", "+15550001111"], "GET /v1/organization-phone-numbers"),

@@ -56,3 +56,20 @@ def test_premium_numbers_are_recognised(number: str) -> None:
 @pytest.mark.parametrize("number", ["+16505550199", "+14155550100", "+919876543210", "+4915112345678"])
 def test_ordinary_numbers_are_not_premium(number: str) -> None:
     assert not phone.is_premium(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "meant"),
+    [
+        ("6505550199", "+14155550100", "+16505550199"),
+        ("(650) 555-0199", "+14155550100", "+16505550199"),
+        ("16505550199", "+14155550100", "+16505550199"),
+        ("0044 20 7123 4567", "+14155550100", "+442071234567"),
+        ("442071234567", "+14155550100", "+442071234567"),
+        ("020 7123 4567", "+442079460000", "+442071234567"),
+        ("6505550199", None, "+6505550199"),
+        ("hello", "+14155550100", None),
+    ],
+)
+def test_the_number_somebody_meant(text: str, own: str | None, meant: str | None) -> None:
+    assert phone.likely(text, own) == meant

@@ -16,7 +16,7 @@ from dialnexa.cli.follow import ApiRefused, follow_call, place_call
 from dialnexa.cli.installation import Installation, NotPrepared, read
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.cli.running import running_api
-from dialnexa.kit.phone import to_e164
+from dialnexa.kit.phone import likely, to_e164
 from dialnexa.live.sandbox.scripts import TEST_NUMBERS
 from dialnexa.settings import Settings
 
@@ -73,8 +73,8 @@ def call(
     try:
         home = asyncio.run(read(settings))
         body: dict[str, object] = {
-            "to_number": _number(to),
-            "from_number": _number(from_number) if from_number else _of(home, settings, "from_number", "--from"),
+            "to_number": _number(to, home),
+            "from_number": _number(from_number, home) if from_number else _of(home, settings, "from_number", "--from"),
             "agent_version_id": agent_version or _of(home, settings, "agent_version_id", "--agent-version"),
             "variables": _variables(variable or []),
         }
@@ -137,11 +137,11 @@ async def _show_ladder(http: httpx.AsyncClient, call_id: str, console: Console) 
         console.print(escape(ladder.text.rstrip()), soft_wrap=True)
 
 
-def _number(text: str) -> str:
+def _number(text: str, home: Installation | None) -> str:
     """Read a number as people type it; raises ``_Mistyped`` with the likely correction."""
     if number := to_e164(text):
         return number
-    meant = to_e164(f"+{text.strip().removeprefix('00')}")
+    meant = likely(text, home.from_number if home else None)
     advice = f"Did you mean {meant}?" if meant else "Write it with + and country code, such as +16505550199."
     raise _Mistyped(f"{text} is not a phone number. {advice}")
 

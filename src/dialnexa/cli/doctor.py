@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import shutil
 import socket
 import sys
 import textwrap
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal
 
 import httpx
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import SQLAlchemyError
 
-from dialnexa.cli.explaining import explain
-from dialnexa.cli.installation import trunks
+from dialnexa.cli import line_checks
+from dialnexa.cli.finding import Finding
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.cli.running import running_api, running_sip
 from dialnexa.kit.process import port_is_free
 from dialnexa.live.plan import Transcriber, Voice
 from dialnexa.live.rtp.ports import PortRange
-from dialnexa.live.sip.probe import ProbeFailed, probe
 from dialnexa.live.speech.ports import SpeechError
 from dialnexa.live.speech.services import SpeechServices
 from dialnexa.settings import Settings
@@ -35,15 +30,6 @@ _RECORDING_MB_PER_MINUTE = 1.92  # stereo, 16 bit, 8 kHz
 _INDENT = 19
 """Columns before the words of a finding."""
 _UNWRAPPED = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    grade: Literal["good", "note", "bad"]
-    about: str
-    words: str
 
 
 def doctor(data: Data = None) -> None:
@@ -70,8 +56,10 @@ async def examine(settings: Settings) -> list[Finding]:
     checks: tuple[Callable[[Settings], Awaitable[Iterable[Finding]]], ...] = (
         _disk,
         _ports,
-        _nat,
-        _trunks,
+        line_checks.nat,
+        line_checks.audio,
+        line_checks.certificate,
+        line_checks.carriers,
         _speech,
         _model,
     )
@@ -136,59 +124,6 @@ def _port(name: str, host: str, port: int, kind: socket.SocketKind) -> Finding:
         words = f"this machine cannot listen on {host}: check DIALNEXA_{name}_HOST"
         return Finding("bad", name, words)
     return Finding("note", name, f"{host}:{port} is in use by another program: `dialnexa up` takes a free one")
-
-
-async def _nat(settings: Settings) -> list[Finding]:
-    if settings.sip_public_host:
-        return [Finding("good", "NAT", f"carriers are told {settings.sip_public_host}")]
-    try:
-        address = ipaddress.ip_address(settings.sip_host)
-    except ValueError:
-        return [Finding("note", "NAT", f"SIP binds to the name {settings.sip_host}; give an address to be sure which")]
-    if address.is_loopback:
-        return [
-            Finding(
-                "note",
-                "NAT",
-                "SIP listens on this machine only: right for the sandbox. For a carrier set DIALNEXA_SIP_HOST=0.0.0.0 "
-                "and DIALNEXA_SIP_PUBLIC_HOST to the address it reaches you at.",
-            )
-        ]
-    if address.is_private or address.is_unspecified:
-        return [
-            Finding(
-                "bad",
-                "NAT",
-                f"SIP binds to {address}, and carriers would be told that. Set DIALNEXA_SIP_PUBLIC_HOST to your public "
-                "address, else calls have no audio towards you.",
-            )
-        ]
-    return [Finding("good", "NAT", f"SIP binds to the public address {address}")]
-
-
-async def _trunks(settings: Settings) -> list[Finding]:
-    try:
-        known = await trunks(settings)
-    except (OSError, SQLAlchemyError) as error:
-        why = explain(error) or f"The database cannot be read ({type(error).__name__}): run `dialnexa migrate`."
-        return [Finding("bad", "database", why)]
-    if not known:
-        return [
-            Finding(
-                "note",
-                "trunks",
-                "none: calls go to the sandbox. Add one with POST /v1/organization-phone-numbers/sip-trunks.",
-            )
-        ]
-    return [await _trunk(name, host, port, settings) for name, host, port in known]
-
-
-async def _trunk(name: str, host: str, port: int, settings: Settings) -> Finding:
-    try:
-        answer = await probe(host, port, from_host=settings.sip_host)
-    except ProbeFailed as failure:
-        return Finding("bad", "trunk", f"{name} at {host}:{port}: {failure}")
-    return Finding("good", "trunk", f"{name} at {host}:{port} answers {answer}")
 
 
 async def _speech(_settings: Settings) -> list[Finding]:

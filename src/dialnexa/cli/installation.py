@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,6 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import repository as numbers
+from dialnexa.platform.numbers.models import SipTrunk, TrunkRegistration
+from dialnexa.platform.numbers.trunks import Termination
 from dialnexa.platform.tenancy.bootstrap import Home, read_home
 from dialnexa.settings import Settings
 
@@ -53,15 +56,53 @@ async def read(settings: Settings) -> Installation | None:
     return Installation.of(home) if home else None
 
 
-async def trunks(settings: Settings) -> list[tuple[str, str, int]]:
-    """Return name, host and port of every trunk that leads outside; none when nothing is installed yet."""
+@dataclass(frozen=True, slots=True)
+class KnownTrunk:
+    """A trunk that leads outside, and how its registration stands."""
+
+    name: str
+    place: str
+    """As the operator wrote it: ``host[:port]``."""
+    host: str
+    port: int
+    transport: str
+    proxy: str
+    registers: bool
+    state: str = ""
+    """Empty: no worker keeps it."""
+    detail: str = ""
+    until: datetime | None = None
+    again: datetime | None = None
+
+
+async def trunks(settings: Settings) -> list[KnownTrunk]:
+    """Return every trunk that leads outside; none when nothing is installed yet."""
     if not settings.database_url and not (settings.data / "dialnexa.db").exists():
         return []
     async with Database.open(settings.resolved_database_url) as database, database.read() as session:
         connection = await session.connection()
         if not await connection.run_sync(lambda sync: inspect(sync).has_table("sip_trunks")):
             return []
-        return [(one.name, one.host, one.port) for one in await numbers.trunks(session) if not one.is_sandbox]
+        found = [trunk for trunk in await numbers.trunks(session) if not trunk.is_sandbox]
+        rows = await numbers.registrations(session, [trunk.id for trunk in found])
+    standing = {row.trunk_id: row for row in rows}
+    return [_known(trunk, standing.get(trunk.id), settings.sip_edge) for trunk in found]
+
+
+def _known(trunk: SipTrunk, row: TrunkRegistration | None, edge: str) -> KnownTrunk:
+    return KnownTrunk(
+        name=trunk.name,
+        place=str(Termination(trunk.host, trunk.port)),
+        host=trunk.host,
+        port=trunk.port,
+        transport=trunk.transport,
+        proxy=trunk.outbound_proxy or edge,
+        registers=trunk.registration == "outbound",
+        state=row.state if row else "",
+        detail=row.detail if row else "",
+        until=row.registered_until if row else None,
+        again=row.next_try_at if row else None,
+    )
 
 
 def vault_of(settings: Settings) -> Vault:

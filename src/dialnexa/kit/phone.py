@@ -31,6 +31,22 @@ def from_sip_user(user: str) -> str | None:
     return to_e164(bare if bare.startswith("+") else f"+{bare}")
 
 
+def likely(text: str, own: str | None = None) -> str | None:
+    """Return the number somebody may have meant who left out ``+`` or country code; ``None`` without a guess.
+
+    ``own`` is a number of theirs: what can be dialled inside its country is taken for a number of that country.
+    """
+    bare = _DECORATION.sub("", text.strip())
+    if not bare.startswith("00") and own and (country := country_of(own)):
+        try:
+            parsed = phonenumbers.parse(bare, country)
+        except phonenumbers.NumberParseException:
+            return None
+        if phonenumbers.is_possible_number(parsed):
+            return to_e164(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return to_e164(f"+{bare.removeprefix('00')}")
+
+
 def country_of(e164: str) -> str | None:
     """Return the ISO 3166 alpha-2 code of a number's country; ``None`` for numbers of no single country."""
     parsed = _parse(e164)
