@@ -181,7 +181,7 @@ def test_doctor_sees_what_runs_and_which_trunk_is_dead(own: Installation) -> Non
     assert sick.code == 1
     bad = [line for line in sick.out.splitlines() if line.strip().startswith("bad")]
     assert len(bad) == 1, sick.out
-    assert "127.0.0.1:9: no answer within 3 s; check address, port and firewall" in bad[0]
+    assert "127.0.0.1:9 over UDP: no answer within 3 s; check address, port and firewall" in bad[0]
 
 
 def test_the_logs_hold_what_happened_and_no_chatter(own: Installation) -> None:
@@ -204,7 +204,7 @@ def test_a_fresh_folder(tmp_path: Path) -> None:
     ran = dialnexa("doctor", "--data", folder)
     assert ran.code == 0, ran.out
     assert "good  speech" in ran.out
-    assert len(ran.out.splitlines()) == 8, "in a pipe, a line per finding"
+    assert len(ran.out.splitlines()) == 11, "in a pipe, a line per finding"
     assert not (tmp_path / "new").exists(), "looking changes nothing"
     for _ in range(2):
         assert dialnexa("migrate", "--data", folder).out == "The database is up to date.\n"
