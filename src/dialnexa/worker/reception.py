@@ -64,7 +64,7 @@ class Reception:
 
     async def _let_in(self, incoming: IncomingCall) -> ClaimedCall | None:
         parts = self._parts
-        to_number, from_number = _as_number(incoming.to_user), _as_number(incoming.from_user)
+        to_number, from_number = _as_number(incoming.to_user), _as_number(incoming.caller)
         source, now = incoming.source[0], parts.clock.now()
         match = await self._find(incoming)
         async with parts.database.write() as session:

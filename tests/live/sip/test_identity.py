@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from dialnexa.live.sip.identity import asserted_identities, diversions, privacy
+import pytest
+
+from dialnexa.live.sip.identity import asserted_identities, caller_of, diversions, privacy
 from dialnexa.live.sip.message import Headers
+from tests.live.sip.test_client_transaction import made
 
 HEADERS = Headers(
     [
@@ -28,3 +31,22 @@ def test_detours_are_told_latest_first_and_broken_ones_left_out() -> None:
 def test_what_is_to_be_hidden() -> None:
     assert privacy(HEADERS) == {"id", "user"}
     assert privacy(Headers([("Privacy", "none")])) == privacy(Headers()) == frozenset()
+
+
+class TestCaller:
+    @pytest.mark.parametrize(
+        ("extra", "user"),
+        [
+            ("", "+16505550199"),
+            ("P-Asserted-Identity: <sip:+15550001@trunk>\n", "+15550001"),
+            ("P-Asserted-Identity: <sip:trunk>, <tel:+15550002>\n", "+15550002"),
+            ("P-Asserted-Identity: <sip:+15550001@trunk>\nPrivacy: id\n", "+16505550199"),
+            ("P-Asserted-Identity: <sip:+15550001@trunk>\nPrivacy: none\n", "+15550001"),
+            ("P-Asserted-Identity: <<broken\nRemote-Party-ID: <sip:+15550003@pbx>;screen=yes\n", "+15550003"),
+            ("Remote-Party-ID: <sip:+15550003@pbx>;party=calling;privacy=off\n", "+15550003"),
+            ("Remote-Party-ID: <sip:+15550003@pbx>;privacy=full\n", "+16505550199"),
+            ("Remote-Party-ID: <sip:+15550003@pbx>;party=called\n", "+16505550199"),
+        ],
+    )
+    def test_is_whom_the_trunk_vouches_for(self, extra: str, user: str) -> None:
+        assert caller_of(made(extra=extra)) == user

@@ -16,7 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from dialnexa.live.sip import keep_alive
 from dialnexa.live.sip.endpoint import CallRejected, Dialog, EndedBy, IncomingCall, SipEndpoint, TlsSettings
+from dialnexa.live.sip.framing import PING, PONG
+from dialnexa.live.sip.message import Request, parse
 from dialnexa.live.sip.sdp import make_answer, make_offer
 
 HOST = "127.0.0.1"
@@ -88,6 +91,34 @@ async def call(
     calling = near.dial("+1", from_user="+2", host=host, port=port, offer=offer, headers=headers, transport=transport)
     async with asyncio.timeout(10):
         return await calling.answered(lambda _: None)
+
+
+class TestKeepAlive:
+    async def test_holds_the_connection_to_a_registrar_open(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(keep_alive, "STREAM_S", 0.02)
+        pinged = asyncio.Event()
+
+        async def registrar(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked = parse(await reader.readuntil(b"\r\n\r\n"))
+            assert isinstance(asked, Request)
+            writer.write(asked.reply(200, to_tag="r").encode())
+            if await reader.readexactly(4) == PING:
+                pinged.set()
+            writer.write(PONG)
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(registrar, HOST, 0)
+        async with (
+            server,
+            SipEndpoint.open(HOST, 0, on_invite=lambda call: call.reject(486), tcp=True) as near,
+            asyncio.timeout(10),
+        ):
+            port = server.sockets[0].getsockname()[1]
+            registration = near.register("alice", host=HOST, port=port, transport="tcp")
+            await pinged.wait()
+            assert registration.status.state == "registered"
+            assert near.counts().malformed == 0
 
 
 class TestTcp:

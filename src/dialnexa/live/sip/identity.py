@@ -1,7 +1,7 @@
 """Who a call is really from, and by which detours it came: what trunks say beside From.
 
-P-Asserted-Identity (RFC 3325), Privacy (RFC 3323), Diversion (RFC 5806). All of it is a peer's word: worth as much as
-the peer is trusted. What cannot be read is left out, for a broken courtesy must not cost a call.
+P-Asserted-Identity (RFC 3325), Remote-Party-ID, Privacy (RFC 3323), Diversion (RFC 5806). All of it is a peer's word:
+worth as much as the peer is trusted. What cannot be read is left out, for a broken courtesy must not cost a call.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dialnexa.live.sip.fields import FieldError, NameAddr, split_list, unquote_string
-from dialnexa.live.sip.message import Headers
+from dialnexa.live.sip.message import Headers, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,31 @@ class Diversion:
 def asserted_identities(headers: Headers) -> list[NameAddr]:
     """Return who the trunk vouches for as the caller: at most one ``sip`` and one ``tel`` address."""
     return _addresses(headers, "P-Asserted-Identity")
+
+
+def caller_of(request: Request) -> str:
+    """Return the user who calls: whom the trunk vouches for, else whom From names.
+
+    From is what the caller likes to be called, often an account or ``anonymous``. Whoever asks for privacy (RFC 3323)
+    is taken at From's word, though the trunk may tell us more. Remote-Party-ID counts too: old PBXs send nothing else.
+    """
+    if not privacy(request.headers):
+        vouched = [*asserted_identities(request.headers), *_remote_parties(request.headers)]
+        for address in vouched:
+            if address.user:
+                return address.user
+    return request.sender.user
+
+
+def _remote_parties(headers: Headers) -> list[NameAddr]:
+    """Return the callers that Remote-Party-ID headers show (draft-ietf-sip-privacy-04), hidden ones left out."""
+    found: list[NameAddr] = []
+    for address in _addresses(headers, "Remote-Party-ID"):
+        party = unquote_string(address.params.get("party") or "calling").lower()
+        hidden = unquote_string(address.params.get("privacy") or "off").lower()
+        if party == "calling" and hidden == "off":
+            found.append(address)
+    return found
 
 
 def diversions(headers: Headers) -> list[Diversion]:

@@ -10,7 +10,7 @@ from dialnexa.live.sip.dialog import DialogState
 from dialnexa.live.sip.digest import Login
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, EndedBy
 from dialnexa.live.sip.fields import FieldError, Uri, readable
-from dialnexa.live.sip.identity import Diversion, asserted_identities, diversions, privacy
+from dialnexa.live.sip.identity import Diversion, caller_of, diversions, privacy
 from dialnexa.live.sip.layer import Exchange
 from dialnexa.live.sip.message import Request
 from dialnexa.live.sip.negotiation import answer_in
@@ -60,9 +60,9 @@ class IncomingCall:
         return self._exchange.request.headers.all(name)
 
     @property
-    def asserted_user(self) -> str:
-        """Who the trunk vouches for as the caller; empty when it says nothing."""
-        return next((address.user for address in asserted_identities(self._exchange.request.headers)), "")
+    def caller(self) -> str:
+        """Who calls: whom the trunk vouches for, unless hidden, else ``from_user``."""
+        return readable(caller_of(self._exchange.request))
 
     @property
     def diversions(self) -> list[Diversion]:
