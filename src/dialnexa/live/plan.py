@@ -79,6 +79,11 @@ class SipRoute:
     """Codec names in order of preference, such as ``("PCMA", "G722")``; empty: all of ours in our order."""
     encryption: Encryption = Encryption.NEVER
     number_format: NumberFormat = NumberFormat()
+    contact: str = ""
+    """The URI of a phone or PBX that registered with us: it is called as it named itself, at ``host`` and ``port``
+    where it was seen. Empty: the trunk is called, not a phone."""
+    path: tuple[str, ...] = ()
+    """Proxies that the phone registered through (RFC 3327), as name-addrs; requests take the same way back."""
 
 
 @dataclass(frozen=True, slots=True)

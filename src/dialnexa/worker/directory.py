@@ -22,7 +22,7 @@ from dialnexa.live.sip.hop import ip_version
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import directory
 from dialnexa.platform.numbers.directory import KnownTrunk, Stamp
-from dialnexa.platform.numbers.trunks import read_host_port
+from dialnexa.platform.numbers.trunks import PHONES, read_host_port
 
 log = structlog.get_logger(__name__)
 
@@ -170,7 +170,7 @@ class Directory:
 
 def _places(trunk: KnownTrunk) -> list[_Place]:
     """Return where a trunk's calls may come from: wherever ours go, and through its proxy."""
-    places = [(trunk.host, trunk.port, trunk.transport)]
+    places = [(trunk.host, trunk.port, trunk.transport)] if trunk.host != PHONES else []
     if trunk.proxy:
         proxy = read_host_port(trunk.proxy)
         places.append((proxy.host, proxy.port, trunk.transport))

@@ -17,11 +17,13 @@ from dialnexa.live.plan import CallOutcome, CallPlan, Encryption, Ending, EndRea
 from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
+from dialnexa.platform.numbers import bindings
 from dialnexa.platform.numbers.service import route_for
 from dialnexa.platform.tenancy import telephony
 from dialnexa.worker.functions import HttpFunctions
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import is_away
+from dialnexa.worker.phones import to_phone
 from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan
 from dialnexa.worker.routes import sip_route
 from dialnexa.worker.translate import result as as_result
@@ -36,6 +38,10 @@ _MakeLine = Callable[[CallPlan], Line]
 
 class _NotRunnable(Exception):
     """The call cannot be dialled as it stands; the message says why."""
+
+
+class _NobodyThere(Exception):
+    """The call is for a phone that is not registered now; the message says so."""
 
 
 class CallHolder:
@@ -103,6 +109,8 @@ class CallHolder:
             return await self._talk(call, make_line, control)
         except _NotRunnable as error:
             return self._broken(str(error))
+        except _NobodyThere as error:
+            return self._ended(Ending.NO_ANSWER, EndReason.USER_UNREACHABLE, str(error), 480)
         except Exception as error:  # a bug must cost its own call only, and must be on its record
             log.exception("call_crashed")
             return self._broken(
@@ -157,11 +165,12 @@ class CallHolder:
                 return
 
     def _broken(self, detail: str) -> Result:
-        return as_result(
-            CallOutcome(Ending.FAILED, EndReason.ERROR, None, self._parts.clock.now(), 0, detail=detail),
-            self._parts.settings.recordings,
-            (),
-        )
+        return self._ended(Ending.FAILED, EndReason.ERROR, detail)
+
+    def _ended(self, ending: Ending, reason: EndReason, detail: str, sip_status: int | None = None) -> Result:
+        """Return the end of a call that never went out."""
+        outcome = CallOutcome(ending, reason, None, self._parts.clock.now(), 0, sip_status=sip_status, detail=detail)
+        return as_result(outcome, self._parts.settings.recordings, ())
 
     async def _route(self, call: ClaimedCall) -> SipRoute:
         """The trunk an outbound call goes through, or an inbound one came over; or the sandbox."""
@@ -177,7 +186,21 @@ class CallHolder:
             raise _NotRunnable("The trunk of this call was removed after the call was placed.")
         if trunk.is_sandbox:
             return to_sandbox
-        return sip_route(trunk, self._parts.settings.sip_edge)
+        route = sip_route(trunk, self._parts.settings.sip_edge)
+        return await self._to_phone(call, route) if trunk.settings.registration == bindings.INBOUND else route
+
+    async def _to_phone(self, call: ClaimedCall, route: SipRoute) -> SipRoute:
+        """The way to the phone that is registered under the trunk; of several the one it prefers, or the latest."""
+        async with self._parts.database.read() as session:
+            phones = await bindings.of_trunks(session, [route.trunk_id], self._parts.clock.now())
+        if phones:
+            return to_phone(route, phones[0])
+        if call.direction == "inbound":  # it proved its login without having registered
+            return route
+        raise _NobodyThere(
+            f"No phone is registered as {route.credentials.username if route.credentials else route.trunk_id}. "
+            "Calls over this trunk go to where its phone or PBX is; let it register with this installation first."
+        )
 
     def _dialling(self, plan: CallPlan) -> Line:
         assert plan.route is not None  # ``_route`` gave it one

@@ -31,6 +31,7 @@ from dialnexa.worker.directory import Directory
 from dialnexa.worker.finishing import Finishing, Wishes
 from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.parts import Parts
+from dialnexa.worker.phones import Phones
 from dialnexa.worker.reception import Reception
 from dialnexa.worker.registrations import Registrations
 from dialnexa.worker.scribe import Scribe
@@ -91,7 +92,8 @@ class Worker:
             )
             worker = cls(parts, holder, reception, engine, keeper)
             gate.reception = reception
-            loops = [asyncio.create_task(loop) for loop in (worker._keep_lease(), worker._obey(), keeper.run())]
+            running = (worker._keep_lease(), worker._obey(), keeper.run(), parts.phones.run())
+            loops = [asyncio.create_task(loop) for loop in running]
             stack.push_async_callback(keeper.close)
             stack.push_async_callback(_ended, *loops)
             stack.push_async_callback(worker._end_calls)
@@ -206,14 +208,16 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
     database = await stack.enter_async_context(Database.open(settings.resolved_database_url))
     media = await stack.enter_async_context(MediaEngine.open(clock=clock))
     ports = PortRange.parse(settings.rtp_ports)
+    vault = Vault.from_file(settings.data / "master.key")
+    phones = Phones(database, vault, node_id, clock)
+    stack.push_async_callback(phones.close)
     outgoing = Outgoing(Allowance.parse(settings.outgoing_allow))
     stack.push_async_callback(outgoing.aclose)
-    vault = Vault.from_file(settings.data / "master.key")
     directory = Directory(database, vault, clock, by_dns())
     stack.push_async_callback(directory.close)
     await directory.refresh()
     endpoint, strangers = await stack.enter_async_context(
-        open_endpoint(settings, directory, gate.on_invite, gate.accepting)
+        open_endpoint(settings, directory, phones, gate.on_invite, gate.accepting)
     )
     following = (directory.run(), report_strangers(strangers, database, clock))
     stack.push_async_callback(_ended, *map(asyncio.create_task, following))
@@ -231,6 +235,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
             SipEndpoint.open(_LOOPBACK, 0, on_invite=lambda call: call.reject(404, "Not Found"))
         ),
         sandbox=await stack.enter_async_context(Sandbox.open(media, ports)),
+        phones=phones,
         speech=await stack.enter_async_context(SpeechServices.open()),
         scribe=Scribe(database, node_id, clock),
         finishing=await _open_finishing(settings, stack, database, clock),

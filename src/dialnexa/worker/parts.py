@@ -16,6 +16,7 @@ from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
 from dialnexa.worker.directory import Directory
 from dialnexa.worker.finishing import Finishing
+from dialnexa.worker.phones import Phones
 from dialnexa.worker.scribe import Scribe
 
 
@@ -35,6 +36,8 @@ class Parts:
     """For calls to the sandbox, which never leave the machine, whatever address carriers are told."""
     directory: Directory
     sandbox: Sandbox
+    phones: Phones
+    """Which phones have registered, for the endpoint and for calls to them."""
     speech: Providers
     scribe: Scribe
     finishing: Finishing

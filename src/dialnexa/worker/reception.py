@@ -111,10 +111,10 @@ class Reception:
         return match
 
     async def _look(self, incoming: IncomingCall) -> InboundMatch | NotRouted:
-        known = self._parts.directory
-        over = known.trunks_at(incoming.source[0])
+        known, phones = self._parts.directory, self._parts.phones
+        over = known.trunks_at(incoming.source[0]) | phones.trunks_at(incoming.source)
         if incoming.login:
-            over |= known.trunks_with(incoming.login)
+            over |= phones.trunks_with(incoming.login) or known.trunks_with(incoming.login)
         async with self._parts.database.read() as session:
             return await find_inbound(session, (incoming.to_user, incoming.addressed_user), over)
 

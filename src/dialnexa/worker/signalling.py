@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.kit.clock import Clock
+from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.endpoint import Gate, IncomingCall, SipEndpoint, TlsSettings
 from dialnexa.live.sip.locate import Locator
@@ -17,6 +18,7 @@ from dialnexa.platform.calls import rejections
 from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
 from dialnexa.worker.directory import Directory, Locate
+from dialnexa.worker.phones import Phones
 from dialnexa.worker.strangers import Strangers
 
 log = structlog.get_logger(__name__)
@@ -28,6 +30,7 @@ _REPORT_EVERY_S = 5.0
 async def open_endpoint(
     settings: Settings,
     directory: Directory,
+    phones: Phones,
     on_invite: Callable[[IncomingCall], None],
     accepting: Callable[[], bool],
 ) -> AsyncGenerator[tuple[SipEndpoint, Strangers]]:
@@ -35,10 +38,14 @@ async def open_endpoint(
     edges = Edges.parse(settings.sip_edge_sources, settings.sip_edge)
 
     def knows(host: str) -> bool:
-        return bool(directory.trunks_at(host)) or edges.includes(host)
+        return bool(directory.trunks_at(host)) or edges.includes(host) or phones.knows(host)
+
+    def login(username: str) -> Credentials | None:
+        # A name that phones register under is theirs alone; carriers' accounts of the same name are other people's.
+        return phones.find_credentials(username) or directory.find_credentials(username)
 
     strangers = Strangers(settings.sip_unknown, knows, asyncio.get_running_loop().time)
-    gate = Gate(strangers.treat, directory.find_credentials, on_judged=strangers.note)
+    gate = Gate(strangers.treat, login, on_judged=strangers.note)
     async with SipEndpoint.open(
         settings.sip_host,
         settings.sip_port,
@@ -56,6 +63,7 @@ async def open_endpoint(
         ),
         gate=gate,
         edges=edges,
+        registrar=phones,
     ) as endpoint:
         yield endpoint, strangers
 

@@ -87,6 +87,8 @@ class Dialling:
                 proxy=route.proxy,
                 account=route.from_user,
                 from_domain=route.from_domain,
+                contact=route.contact,
+                path=route.path,
             )
         except ValueError as error:
             words = f"The settings of the trunk cannot be followed: {error}."

@@ -270,16 +270,19 @@ class SipEndpoint:
         proxy: str = "",
         account: str = "",
         from_domain: str = "",
+        contact: str = "",
+        path: tuple[str, ...] = (),
     ) -> OutgoingCall:
         """Prepare a call to the user ``to`` (``+1650…``) at a host; ``answered`` makes it.
 
         ``port`` 0 leaves port, and with ``udp`` the transport too, to the host's NAPTR and SRV records (RFC 3263).
         ``transport``: ``udp``, ``tcp`` or ``tls``; over TLS the peer must show a certificate for ``host``. ``proxy``
         (``host[:port]``) is where requests go first. ``account`` stands in From instead of ``from_user``, which then is
-        asserted (RFC 3325); ``from_domain`` is the host of both. Raises ``ValueError`` for a transport the endpoint
-        was not opened with, and for a header an INVITE cannot carry.
+        asserted (RFC 3325); ``from_domain`` is the host of both. ``contact`` is the URI of a phone that registered and
+        was seen at ``host`` and ``port``, over ``path``: it is called by that name. Raises ``ValueError`` for a
+        transport the endpoint was not opened with, and for a header an INVITE cannot carry.
         """
-        destination = Destination(host, port, self._known(transport), proxy)
+        destination = Destination(host, port, self._known(transport), proxy, contact, path)
         caller = Caller(from_user, account, from_domain)
         return OutgoingCall(self._stack, to, caller, destination, offer, credentials, headers)
 

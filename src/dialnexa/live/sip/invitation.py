@@ -56,9 +56,18 @@ class Invitation:
 
     @classmethod
     def make(
-        cls, stack: Stack, uri: str, caller: Caller, routes: tuple[str, ...], headers: Sequence[tuple[str, str]]
+        cls,
+        stack: Stack,
+        uri: str,
+        to: str,
+        caller: Caller,
+        routes: tuple[str, ...],
+        headers: Sequence[tuple[str, str]],
     ) -> Invitation:
-        """Begin a call. Raises ``ValueError`` for a header that cannot be written, or that the call writes itself."""
+        """Begin a call to the URI ``to``, at first sent to ``uri``.
+
+        Raises ``ValueError`` for a header that cannot be written, or that the call writes itself.
+        """
         own_host = stack.advertised[0]
         for name, value in headers:
             Headers().add(name, value)
@@ -69,7 +78,7 @@ class Invitation:
             asserted = (("P-Asserted-Identity", caller.address(caller.number, own_host)),)
         return cls(
             uri,
-            f"<{uri}>",
+            f"<{to}>",
             f"{caller.address(caller.user, own_host)};tag={new_tag()}",
             f"{new_tag()}@{own_host}",
             caller,

@@ -45,7 +45,9 @@ class OutgoingCall:
         """Prepare it. Raises ``ValueError`` for a header that an INVITE cannot carry."""
         self._stack = stack
         self._destination = destination
-        self._invitation = Invitation.make(stack, destination.uri(to), caller, destination.routes, headers)
+        self._invitation = Invitation.make(
+            stack, destination.contact or destination.uri(to), destination.uri(to), caller, destination.routes, headers
+        )
         self.call_id = self._invitation.call_id
         self._offer = offer
         self._login = Login(credentials)

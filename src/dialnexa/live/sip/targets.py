@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dialnexa.live.sip.agenda import Appointment
 from dialnexa.live.sip.edge import read_proxy
 from dialnexa.live.sip.errors import CallRejected, retry_after
-from dialnexa.live.sip.fields import FieldError, bracket
+from dialnexa.live.sip.fields import FieldError, NameAddr, Uri, bracket
 from dialnexa.live.sip.hop import UDP, Hop
 from dialnexa.live.sip.layer import Inquiry, Listener
 from dialnexa.live.sip.message import Request, Response
@@ -34,6 +34,15 @@ class Destination:
     transport: str = UDP
     proxy: str = ""
     """``host[:port]``, with ``;transport=…`` when it is not reached over the peer's own transport."""
+    contact: str = ""
+    """The URI a phone registered with; ``host`` and ``port`` are then where it was seen, or its open connection."""
+    path: tuple[str, ...] = ()
+    """Proxies on the way to that phone (RFC 3327)."""
+
+    @property
+    def flow(self) -> Hop:
+        """The way a registered phone was seen to come."""
+        return Hop(self.host, self.port, self.transport)
 
     def uri(self, user: str) -> str:
         """Return the URI of a user there, or with an empty user of the host itself."""
@@ -43,6 +52,8 @@ class Destination:
     @property
     def routes(self) -> tuple[str, ...]:
         """The Route that leads over the proxy (RFC 3261 §8.1.2): loose, so the Request-URI stays as it is."""
+        if self.path:
+            return self.path
         if not self.proxy:
             return ()
         over = "" if ";" in self.proxy else uri_transport(self.transport)
@@ -50,6 +61,9 @@ class Destination:
 
     def place(self) -> tuple[str, int, str]:
         """Return host, port and transport to look up. Raises ``FieldError`` when the proxy is none."""
+        if self.path or self.contact:
+            uri = Uri.parse(NameAddr.parse(self.path[0]).uri if self.path else self.contact)
+            return uri.host, uri.port or 0, uri.transport
         if not self.proxy:
             return self.host, self.port, self.transport
         uri = read_proxy(self.proxy)
@@ -76,6 +90,9 @@ class Targets:
 
         Raises ``CallRejected`` (503) when nothing is found.
         """
+        wire = stack.wires.get(destination.transport)
+        if destination.contact and not destination.path and wire is not None and wire.reaches(destination.flow):
+            return cls(stack, [destination.flow])
         try:
             place = destination.place()
         except FieldError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -36,7 +36,7 @@ class SipTrunk(Base):
     outbound_proxy: Mapped[str] = mapped_column(default="")
     """``host[:port]``; empty: none."""
     registration: Mapped[str] = mapped_column(default="none")
-    """``outbound``: one worker keeps us registered there; ``none``."""
+    """``outbound``: one worker keeps us registered there; ``inbound``: phones register with us; ``none``."""
     registration_expiry_s: Mapped[int] = mapped_column(default=600)
     from_user: Mapped[str] = mapped_column(default="")
     from_domain: Mapped[str] = mapped_column(default="")
@@ -68,6 +68,30 @@ class TrunkRegistration(Base):
     registered_until: Mapped[datetime | None]
     next_try_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+
+
+class TrunkBinding(Base):
+    """Where a phone or PBX can be called that registered with us under a trunk's login (RFC 3261 §10.3)."""
+
+    __tablename__ = "trunk_bindings"
+    __table_args__ = (Index("ix_trunk_bindings_trunk", "trunk_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    trunk_id: Mapped[str] = mapped_column(ForeignKey("sip_trunks.id", ondelete="CASCADE"))
+    node_id: Mapped[str]
+    """The worker it registered with, which holds its connection."""
+    contact: Mapped[str] = mapped_column(Text)
+    source_host: Mapped[str]
+    source_port: Mapped[int]
+    transport: Mapped[str]
+    """``UDP``, ``TCP`` or ``TLS``."""
+    call_id: Mapped[str] = mapped_column(Text)
+    cseq: Mapped[int] = mapped_column(BigInteger)
+    q: Mapped[float]
+    instance: Mapped[str] = mapped_column(Text)
+    path: Mapped[list[str]] = mapped_column(default=list)
+    user_agent: Mapped[str]
+    expires_at: Mapped[datetime]
 
 
 class PhoneNumber(Base):

@@ -16,7 +16,7 @@ from dialnexa.kit.ids import new_id
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.service import ResolvedVersion
-from dialnexa.platform.numbers import repository
+from dialnexa.platform.numbers import bindings, repository
 from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
 from dialnexa.platform.numbers.trunk_settings import TrunkSettings
 from dialnexa.platform.numbers.trunks import Termination
@@ -208,6 +208,7 @@ async def add_trunk_number(
         **wanted.columns,
     )
     check_trunk(trunk)
+    await check_login_free(session, trunk)
     session.add(trunk)
     await session.flush()
     return await add_number(session, who, wanted.e164, trunk, provider=SIP_TRUNK, nickname=wanted.nickname, now=now)
@@ -238,6 +239,15 @@ def check_trunk(trunk: SipTrunk) -> None:
         raise BadRequest("sipTrunkUserName and sipTrunkPassword are both required when authMode is userpass")
     if trunk.registration not in (None, "none") and trunk.auth_mode != "userpass":
         raise BadRequest("registration needs a login: use authMode userpass, or set registration to none")
+
+
+async def check_login_free(session: AsyncSession, trunk: SipTrunk) -> None:
+    """Raise ``Conflict`` when phones of another trunk register under the same name: a login must say whose it is."""
+    if trunk.registration == bindings.INBOUND and await bindings.login_taken(session, trunk.username or "", trunk.id):
+        raise Conflict(
+            f"Phones register under the user name {trunk.username} on another trunk already. "
+            "Choose another sipTrunkUserName."
+        )
 
 
 def new_number(who: Principal, e164: str, trunk: SipTrunk, *, provider: str, now: datetime) -> PhoneNumber:

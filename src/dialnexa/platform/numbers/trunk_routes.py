@@ -47,18 +47,18 @@ async def add_trunk(body: TrunkIn, who: Writer, database: Db, vault: Secrets, ti
 
 
 @router.get("/sip-trunks", summary="List SIP trunks")
-async def list_trunks(who: Reader, database: Db, page: Pages) -> Listing[TrunkOut]:
+async def list_trunks(who: Reader, database: Db, page: Pages, now: Now) -> Listing[TrunkOut]:
     """List the workspace's trunks, newest first, with their numbers and how their registrations stand."""
     async with database.read() as session:
-        part = await trunk_service.views(session, who.workspace_id, page)
+        part = await trunk_service.views(session, who.workspace_id, page, now=now)
     return listing([_shown(one) for one in part.items], part.total, page)
 
 
 @router.get("/sip-trunks/{trunk_id}", summary="Get a SIP trunk")
-async def get_trunk(trunk_id: str, who: Reader, database: Db) -> TrunkOut:
+async def get_trunk(trunk_id: str, who: Reader, database: Db, now: Now) -> TrunkOut:
     """Return one trunk."""
     async with database.read() as session:
-        return _shown(await trunk_service.view(session, who.workspace_id, trunk_id))
+        return _shown(await trunk_service.view(session, who.workspace_id, trunk_id, now=now))
 
 
 @router.patch("/sip-trunks/{trunk_id}", summary="Change a SIP trunk")
@@ -97,4 +97,4 @@ async def delete_trunk(trunk_id: str, who: Writer, database: Db, now: Now) -> Do
 
 
 def _shown(view: TrunkView) -> TrunkOut:
-    return TrunkOut.of(view.trunk, view.numbers, view.registration)
+    return TrunkOut.of(view.trunk, view.numbers, view.registration, view.phones)

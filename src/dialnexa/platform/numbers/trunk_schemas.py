@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, model_validator
 
 from dialnexa.kit import phone
 from dialnexa.kit.clock import iso
 from dialnexa.kit.errors import BadRequest
-from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkRegistration
+from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkBinding, TrunkRegistration
 from dialnexa.platform.numbers.schemas import RegistrationOut
 from dialnexa.platform.numbers.service import TrunkRequest
 from dialnexa.platform.numbers.trunk_settings import (
@@ -26,7 +26,7 @@ from dialnexa.platform.numbers.trunk_settings import (
     read_headers,
     read_proxy,
 )
-from dialnexa.platform.numbers.trunks import Termination, read_source, read_termination
+from dialnexa.platform.numbers.trunks import PHONES, Termination, read_source, read_termination
 from dialnexa.platform.wire import Body
 
 SHORTEST_REGISTRATION_S, LONGEST_REGISTRATION_S = 60, 86_400
@@ -65,7 +65,8 @@ class _Habits(Body):
     )
     """Where requests go first, as `host[:port]`; none by default."""
     registration: RegistrationMode | None = None
-    """`outbound`: one worker keeps us registered at the carrier. `none` (default): the carrier knows our address."""
+    """`outbound`: one worker keeps us registered at the carrier. `inbound`: phones or a PBX register with us under the
+    trunk's login, and calls go to where they are. `none` (default): the carrier knows our address."""
     registration_expiry_seconds: (
         Annotated[int, Field(ge=SHORTEST_REGISTRATION_S, le=LONGEST_REGISTRATION_S)] | None
     ) = Field(
@@ -143,6 +144,16 @@ class TrunkIn(_Habits):
     )
     nickname: Annotated[str, Field(max_length=100)] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nowhere(cls, given: object) -> object:
+        """Ask for no address where phones come to us: calls go to where they are."""
+        if not isinstance(given, dict):
+            return given
+        body = cast("dict[str, object]", given)
+        missing = not {"terminationUri", "termination_uri"} & body.keys()
+        return {**body, "terminationUri": PHONES} if missing and body.get("registration") == "inbound" else body
+
     def request(self) -> TrunkRequest:
         """Return what to make; raise ``BadRequest`` when the parts do not fit together."""
         given = [self.username, self.password]
@@ -195,6 +206,32 @@ class FurtherNumberIn(Body):
     nickname: Annotated[str, Field(max_length=100)] | None = None
 
 
+class PhoneOut(BaseModel):
+    """A phone or PBX that is registered under a trunk's login now."""
+
+    contact: str
+    """The address it wants to be called by."""
+    source: str
+    """Where its registration came from."""
+    transport: str
+    user_agent: str
+    registered_until: str
+    node_id: str
+    """The worker it registered with."""
+
+    @classmethod
+    def of(cls, found: TrunkBinding) -> PhoneOut:
+        """Describe one."""
+        return cls(
+            contact=found.contact,
+            source=str(Termination(found.source_host, found.source_port)),
+            transport=found.transport.lower(),
+            user_agent=found.user_agent,
+            registered_until=iso(found.expires_at),
+            node_id=found.node_id,
+        )
+
+
 class TrunkNumberOut(BaseModel):
     """A number that is reached through a trunk."""
 
@@ -223,6 +260,8 @@ class TrunkOut(BaseModel):
     registration: str
     registration_expiry_seconds: int
     registration_status: RegistrationOut | None
+    phones: list[PhoneOut]
+    """Who is registered under this trunk's login (`registration: inbound`)."""
     from_user: str
     from_domain: str
     number_format: NumberFormatOut
@@ -236,14 +275,21 @@ class TrunkOut(BaseModel):
     updated_at: str
 
     @classmethod
-    def of(cls, trunk: SipTrunk, numbers: Sequence[PhoneNumber], found: TrunkRegistration | None) -> TrunkOut:
-        """Describe a trunk with its numbers and its registration."""
+    def of(
+        cls,
+        trunk: SipTrunk,
+        numbers: Sequence[PhoneNumber],
+        found: TrunkRegistration | None,
+        phones: Sequence[TrunkBinding] = (),
+    ) -> TrunkOut:
+        """Describe a trunk with its numbers, its registration, and the phones registered under it."""
         same: Mapping[str, Any] = {name: getattr(trunk, name) for name in _SHOWN_AS_STORED}
         return cls(
             **same,
             termination_uri=str(Termination(trunk.host, trunk.port)),
             registration_expiry_seconds=trunk.registration_expiry_s,
             registration_status=RegistrationOut.of(found) if trunk.registration == "outbound" else None,
+            phones=[PhoneOut.of(phone) for phone in phones],
             number_format=NumberFormatOut(plus=trunk.plus, strip=trunk.strip_prefix, add=trunk.add_prefix),
             headers=dict(header_pairs(trunk.headers)),
             phone_numbers=[TrunkNumberOut(id=number.id, phone_number=number.e164) for number in numbers],

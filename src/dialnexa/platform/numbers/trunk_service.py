@@ -13,10 +13,17 @@ from dialnexa.kit.errors import BadRequest, Conflict, NotFound
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.database import Database
-from dialnexa.platform.numbers import repository
-from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkRegistration
+from dialnexa.platform.numbers import bindings, repository
+from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkBinding, TrunkRegistration
 from dialnexa.platform.numbers.schemas import RegistrationOut
-from dialnexa.platform.numbers.service import SIP_TRUNK, add_number, check_trunk, give_up_trunk, retire
+from dialnexa.platform.numbers.service import (
+    SIP_TRUNK,
+    add_number,
+    check_login_free,
+    check_trunk,
+    give_up_trunk,
+    retire,
+)
 from dialnexa.platform.numbers.trunks import Termination
 from dialnexa.platform.tenancy.idempotency import undo
 from dialnexa.platform.tenancy.principal import Principal
@@ -33,6 +40,8 @@ class TrunkView:
     trunk: SipTrunk
     numbers: Sequence[PhoneNumber]
     registration: TrunkRegistration | None
+    phones: Sequence[TrunkBinding] = ()
+    """Which are registered under it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +57,15 @@ class TrunkChange:
     password: str | None = field(default=None, repr=False)
 
 
-async def view(session: AsyncSession, workspace_id: str, trunk_id: str) -> TrunkView:
+async def view(session: AsyncSession, workspace_id: str, trunk_id: str, *, now: datetime) -> TrunkView:
     """Return a trunk of the workspace, or raise ``NotFound``."""
-    return (await _views(session, [await _get(session, workspace_id, trunk_id)]))[0]
+    return (await _views(session, [await _get(session, workspace_id, trunk_id)], now))[0]
 
 
-async def views(session: AsyncSession, workspace_id: str, page: Page) -> Part[TrunkView]:
+async def views(session: AsyncSession, workspace_id: str, page: Page, *, now: datetime) -> Part[TrunkView]:
     """Return one page of the workspace's trunks, newest first."""
     part = await repository.trunks_of(session, workspace_id, page)
-    return Part(await _views(session, part.items), part.total)
+    return Part(await _views(session, part.items, now), part.total)
 
 
 async def change(
@@ -72,9 +81,10 @@ async def change(
         trunk.host, trunk.port = wanted.termination.host, wanted.termination.port
     _change_login(trunk, wanted, vault)
     check_trunk(trunk)
+    await check_login_free(session, trunk)
     trunk.updated_at = now
     await session.flush()
-    return await view(session, who.workspace_id, trunk_id)
+    return await view(session, who.workspace_id, trunk_id, now=now)
 
 
 async def add_further_number(
@@ -161,15 +171,17 @@ async def _get_to_change(session: AsyncSession, who: Principal, trunk_id: str) -
     return trunk
 
 
-async def _views(session: AsyncSession, trunks: Sequence[SipTrunk]) -> list[TrunkView]:
+async def _views(session: AsyncSession, trunks: Sequence[SipTrunk], now: datetime) -> list[TrunkView]:
     ids = [trunk.id for trunk in trunks]
     numbers = await repository.numbers_of_trunks(session, ids)
+    phones = await bindings.of_trunks(session, ids, now)
     registrations = {row.trunk_id: row for row in await repository.registrations(session, ids)}
     return [
         TrunkView(
             trunk,
             [number for number in numbers if number.trunk_id == trunk.id],
             registrations.get(trunk.id),
+            [phone for phone in phones if phone.trunk_id == trunk.id],
         )
         for trunk in trunks
     ]

@@ -14,7 +14,7 @@ from dialnexa.platform.numbers.trunks import is_host, read_host_port
 
 Transport = Literal["udp", "tcp", "tls"]
 Encryption = Literal["never", "offered", "required"]
-RegistrationMode = Literal["none", "outbound"]
+RegistrationMode = Literal["none", "outbound", "inbound"]
 
 CODECS = ("PCMU", "PCMA", "G722", "opus")
 MOST_HEADERS = 16

@@ -13,6 +13,10 @@ _HOST = re.compile(
 )
 
 
+PHONES = "phones.invalid"
+"""The termination of trunks that only phones belong to: a name that never leads anywhere (RFC 2606)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Termination:
     """Where a trunk's calls are sent."""
