@@ -61,15 +61,22 @@ class TestBudget:
 
 
 class TestGate:
-    async def test_a_stranger_must_log_in(self) -> None:
+    async def test_a_challenge_names_no_algorithm_that_old_phones_stumble_over(self) -> None:
+        _, _, peer = strict([], Gate(lambda request, host: Treatment.CHALLENGE))
+        refusal = await peer.says(request(body=SDP))
+        assert isinstance(refusal, Response)
+        assert [challenge.algorithm for challenge in challenges_of(refusal)] == ["MD5"]
+
+    @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+    async def test_a_stranger_must_log_in(self, algorithm: str) -> None:
         calls: list[IncomingCall] = []
-        gate = Gate(lambda request, host: Treatment.CHALLENGE, {"alice": ALICE}.get)
+        gate = Gate(lambda request, host: Treatment.CHALLENGE, {"alice": ALICE}.get, algorithms=(algorithm,))
         wire, endpoint, peer = strict(calls, gate)
         refusal = await peer.says(request(body=SDP))
         assert isinstance(refusal, Response) and refusal.status == 401
         assert endpoint.counts().server_transactions == 0
-        challenge = challenges_of(refusal)[0]
-        assert challenge.algorithm == "MD5"
+        [challenge] = challenges_of(refusal)
+        assert challenge.algorithm == algorithm
         login = answer(challenge, ALICE, "INVITE", "sip:+14155550100@10.0.0.1")
         peer.send(request("ACK", to_tag=refusal.recipient.tag))
         await peer.says(request(body=SDP, cseq=2, branch="z9hG4bK-2", extra=f"Authorization: {login}\n"))

@@ -45,9 +45,6 @@ class Judgement:
     """The user name whose password the request proves to know; empty: it proves nothing."""
 
 
-_ALGORITHMS = ("MD5", "SHA-256")
-"""What a login may be shown with. MD5 comes first against the advice of RFC 8760 §2.4: many phones (and SIPp) give up
-on a first challenge they do not know, and those that know better may still take the second."""
 _NOBODY = Credentials("", secrets.token_hex(16))
 
 
@@ -74,6 +71,9 @@ class Gate:
     on_judged: Callable[[Request, str, Judgement], None] = _note_nothing
     """Hears every word of the gate; must return at once."""
     realm: str = "dialnexa"
+    algorithms: Sequence[str] = ("MD5",)
+    """What is offered in a challenge. MD5 alone, for phones built on older libraries (libre before 2.0, so baresip 1.0)
+    give up for good on a challenge that names any other algorithm, even beside one they know."""
     wrong: WrongLogins = field(default_factory=WrongLogins)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -106,7 +106,7 @@ class Gate:
             return Judgement(Passage.DROPPED)
         challenges = [
             Challenge(self.realm, make_nonce(self._key, now), algorithm, ("auth",), stale=verdict is Verdict.STALE)
-            for algorithm in _ALGORITHMS
+            for algorithm in self.algorithms
         ]
         return Judgement(Passage.CHALLENGED, [("WWW-Authenticate", challenge.write()) for challenge in challenges])
 

@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 _TEXT = sa.String(length=255)
+_NUMBER: sa.types.TypeEngine[float] = sa.Double()
 
 
 def upgrade() -> None:
@@ -28,7 +29,7 @@ def upgrade() -> None:
         sa.Column("transport", _TEXT, nullable=False),
         sa.Column("call_id", sa.Text(), nullable=False),
         sa.Column("cseq", sa.BigInteger(), nullable=False),
-        sa.Column("q", sa.Float(), nullable=False),
+        sa.Column("q", _NUMBER, nullable=False),
         sa.Column("instance", sa.Text(), nullable=False),
         sa.Column("path", Json, nullable=False),
         sa.Column("user_agent", _TEXT, nullable=False),
