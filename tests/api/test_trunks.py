@@ -269,3 +269,30 @@ async def _worker_reports(world: World, monkeypatch: pytest.MonkeyPatch, state: 
         world.clock.later(seconds=seconds)
 
     monkeypatch.setattr(world.clock, "sleep", sleep)
+
+
+PHONES = {"registration": "inbound", "sipTrunkUserName": "desk", "sipTrunkPassword": "s3cret"}
+
+
+async def test_a_trunk_for_phones_needs_no_address_and_shows_who_is_registered(world: World) -> None:
+    answer = await world.http.post(PATH, json={"phoneNumber": "+14155550177", **PHONES})
+    assert answer.status_code == 201, answer.text
+    trunk = (await world.http.get(f"{PATH}/{answer.json()['sip_trunk_id']}")).json()
+    assert (trunk["registration"], trunk["registration_status"], trunk["phones"]) == ("inbound", None, [])
+
+
+async def test_phones_of_two_trunks_cannot_go_by_one_name(world: World) -> None:
+    assert (await world.http.post(PATH, json={"phoneNumber": "+14155550177", **PHONES})).status_code == 201
+    again = await world.http.post(PATH, json={"phoneNumber": "+14155550178", **PHONES})
+    assert again.status_code == 409
+    assert "Choose another sipTrunkUserName" in again.json()["message"]
+    other = await brought(world, sipTrunkUserName="desk", sipTrunkPassword="other")
+    changed = await world.http.patch(f"{PATH}/{other['id']}", json={"registration": "inbound"})
+    assert changed.status_code == 409
+
+
+async def test_phones_need_a_login(world: World) -> None:
+    body = {"phoneNumber": "+14155550177", "registration": "inbound", "authMode": "ip"}
+    answer = await world.http.post(PATH, json=body)
+    assert answer.status_code == 400
+    assert "registration needs a login" in str(answer.json()["message"])
