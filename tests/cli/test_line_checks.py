@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,13 @@ from cryptography.x509.oid import NameOID
 from dialnexa.cli import line_checks
 from dialnexa.cli.finding import Finding
 from dialnexa.cli.installation import KnownTrunk
+from dialnexa.kit.clock import SystemClock
 from dialnexa.live.sip.endpoint import SipEndpoint
 from dialnexa.live.sip.stun import MAGIC
+from dialnexa.platform.calls import rejections
+from dialnexa.platform.calls.rejections import NOBODY_KNOWS, TurnedAway
 from dialnexa.settings import Settings
+from tests.platform.numbers.carriers import open_carriers
 
 HOST = "127.0.0.1"
 
@@ -139,10 +144,30 @@ async def test_trunks_are_asked_over_their_own_transport(monkeypatch: pytest.Mon
         async def known(_: Settings) -> list[KnownTrunk]:
             return every
 
+        async def none(_: Settings) -> tuple[int, str]:
+            return 0, ""
+
         monkeypatch.setattr(line_checks, "trunks", known)
+        monkeypatch.setattr(line_checks, "strangers", none)
         found = await line_checks.carriers(Settings(sip_host=HOST))
-    assert [one.grade for one in found] == ["good", "good", "good", "bad", "bad", "note"]
+    assert [one.grade for one in found] == ["good", "good", "good", "bad", "bad", "note", "good"]
     assert "over TCP answers 200 OK" in found[0].words
     assert "until 12:00:00 UTC" in found[1].words
     assert "403 No" in found[3].words
     assert "no worker keeps it" in found[5].words
+
+
+async def test_strangers_are_counted(tmp_path: Path) -> None:
+    async with open_carriers(f"sqlite:///{tmp_path / 'dialnexa.db'}") as carriers:
+        await carriers.trunk(HOST, transport="tls")
+        now = SystemClock().now()
+        line = TurnedAway("198.51.100.9", 40, f"The request came from an address {NOBODY_KNOWS}.", 401)
+        few = replace(line, source="198.51.100.1", attempts=2)
+        old = replace(line, source="198.51.100.2", attempts=999)
+        async with carriers.database.write() as session:
+            await rejections.write_turned_away(session, [line, few], now=now)
+            await rejections.write_turned_away(session, [line], now=now)
+            await rejections.write_turned_away(session, [old], now=now - timedelta(days=2))
+        found = (await line_checks.carriers(Settings(data=tmp_path, sip_host=HOST)))[-1]
+    assert found.grade == "note"
+    assert found.words.startswith("82 requests") and "most of them from 198.51.100.9" in found.words

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.secrets import Vault
+from dialnexa.platform.calls import rejections
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import repository as numbers
 from dialnexa.platform.numbers.models import SipTrunk, TrunkRegistration
@@ -87,6 +89,12 @@ async def trunks(settings: Settings) -> list[KnownTrunk]:
         rows = await numbers.registrations(session, [trunk.id for trunk in found])
     standing = {row.trunk_id: row for row in rows}
     return [_known(trunk, standing.get(trunk.id), settings.sip_edge) for trunk in found]
+
+
+async def strangers(settings: Settings) -> tuple[int, str]:
+    """Return how many requests of unknown addresses were turned away in a day, and which address sent the most."""
+    async with Database.open(settings.resolved_database_url) as database, database.read() as session:
+        return await rejections.strangers_since(session, SystemClock().now() - timedelta(days=1))
 
 
 def _known(trunk: SipTrunk, row: TrunkRegistration | None, edge: str) -> KnownTrunk:

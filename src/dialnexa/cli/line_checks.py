@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.cli.explaining import explain
 from dialnexa.cli.finding import Finding
-from dialnexa.cli.installation import KnownTrunk, trunks
+from dialnexa.cli.installation import KnownTrunk, strangers, trunks
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.sip.probe import ProbeFailed, probe
 from dialnexa.live.sip.stun import StunError, binding_request, new_transaction, read_binding
@@ -178,7 +178,19 @@ async def carriers(settings: Settings) -> list[Finding]:
         words = "none: calls go to the sandbox. Add one with POST /v1/organization-phone-numbers/sip-trunks."
         return [Finding("note", "trunks", words)]
     answers = await asyncio.gather(*(_trunk(trunk, settings) for trunk in known))
-    return [finding for trunk, answer in zip(known, answers, strict=True) for finding in [answer, *_kept(trunk)]]
+    told = [finding for trunk, answer in zip(known, answers, strict=True) for finding in [answer, *_kept(trunk)]]
+    return [*told, _turned_away(settings, *await strangers(settings))]
+
+
+def _turned_away(settings: Settings, count: int, most_from: str) -> Finding:
+    if not count:
+        return Finding("good", "strangers", f"none called in a day; they would get: {settings.sip_unknown}")
+    return Finding(
+        "note",
+        "strangers",
+        f"{count} requests of unknown addresses were turned away in a day, most of them from {most_from}. If that is a "
+        "carrier, add it to the trunk's sources; GET /v1/refused-calls lists them.",
+    )
 
 
 async def _trunk(trunk: KnownTrunk, settings: Settings) -> Finding:

@@ -14,7 +14,7 @@ from typing import Literal
 from dialnexa.live.sip.defence import RequestBudget, SourceLimiter
 from dialnexa.live.sip.message import Request
 from dialnexa.live.sip.policy import Judgement, Passage, Treatment
-from dialnexa.platform.calls.rejections import TurnedAway
+from dialnexa.platform.calls.rejections import NOBODY_KNOWS, TurnedAway
 
 Policy = Literal["drop", "challenge", "refuse"]
 
@@ -27,11 +27,11 @@ _BUDGET = RequestBudget(per_second=1.0, burst=30)
 """How many answers an unknown address gets; a phone needs two for a call, a scanner wants thousands."""
 _TREATMENTS = {"drop": Treatment.DROP, "challenge": Treatment.CHALLENGE, "refuse": Treatment.REFUSE}
 _ADD = "If it is a carrier's, add it to the trunk's sources."
-_MANY = "The requests came from many further addresses that nobody knows: a scan or a flood."
+_MANY = f"The requests came from many further addresses that {NOBODY_KNOWS}: a scan or a flood."
 _REASONS = {
-    Passage.DROPPED: (None, f"The request came from an address nobody knows, and got no answer. {_ADD}"),
-    Passage.CHALLENGED: (401, f"The request came from an address nobody knows, and no valid login followed. {_ADD}"),
-    Passage.REFUSED: (403, f"The request came from an address nobody knows, and was refused. {_ADD}"),
+    Passage.DROPPED: (None, f"The request came from an address {NOBODY_KNOWS}, and got no answer. {_ADD}"),
+    Passage.CHALLENGED: (401, f"The request came from an address {NOBODY_KNOWS}, and no valid login followed. {_ADD}"),
+    Passage.REFUSED: (403, f"The request came from an address {NOBODY_KNOWS}, and was refused. {_ADD}"),
 }
 
 

@@ -24,6 +24,8 @@ from dialnexa.platform.tenancy.models import Workspace
 
 KEPT = 1000
 """Lines kept in all; scanners find every open SIP port and must not fill the disk."""
+NOBODY_KNOWS = "nobody knows"
+"""Part of every reason that speaks of an unknown address."""
 _LONGEST = 255
 _ONE_LINE = timedelta(minutes=1)
 
@@ -144,6 +146,15 @@ async def write_turned_away(session: AsyncSession, found: Sequence[TurnedAway], 
             now=now,
             attempts=one.attempts,
         )
+
+
+async def strangers_since(session: AsyncSession, moment: datetime) -> tuple[int, str]:
+    """Return how many requests of unknown addresses were turned away since then, and which address sent the most."""
+    mine = RefusedCall.at > moment, RefusedCall.reason.contains(NOBODY_KNOWS)
+    attempts = func.sum(RefusedCall.attempts)
+    rows = (await session.execute(select(RefusedCall.source, attempts).where(*mine).group_by(RefusedCall.source))).all()
+    worst = max(rows, key=lambda row: row[1], default=None)
+    return sum(row[1] for row in rows), worst[0] if worst else ""
 
 
 async def of_workspace(session: AsyncSession, workspace_id: str | None, page: Page) -> Part[RefusedCall]:
