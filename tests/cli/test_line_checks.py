@@ -157,6 +157,22 @@ async def test_trunks_are_asked_over_their_own_transport(monkeypatch: pytest.Mon
     assert "no worker keeps it" in found[5].words
 
 
+@pytest.mark.parametrize(("phones", "grade"), [(2, "good"), (0, "note")])
+async def test_a_trunk_of_phones_is_not_probed_but_counted(
+    phones: int, grade: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def known(_: Settings) -> list[KnownTrunk]:
+        return [KnownTrunk("Office", "phones.invalid", "phones.invalid", 0, "udp", "", False, phones=phones)]
+
+    async def none(_: Settings) -> tuple[int, str]:
+        return 0, ""
+
+    monkeypatch.setattr(line_checks, "trunks", known)
+    monkeypatch.setattr(line_checks, "strangers", none)
+    found = (await line_checks.carriers(Settings(sip_host=HOST)))[0]
+    assert (found.grade, found.about) == (grade, "phones")
+
+
 async def test_strangers_are_counted(tmp_path: Path) -> None:
     async with open_carriers(f"sqlite:///{tmp_path / 'dialnexa.db'}") as carriers:
         await carriers.trunk(HOST, transport="tls")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.calls import rejections
 from dialnexa.platform.database import Database
+from dialnexa.platform.numbers import bindings
 from dialnexa.platform.numbers import repository as numbers
 from dialnexa.platform.numbers.models import SipTrunk, TrunkRegistration
 from dialnexa.platform.numbers.trunks import Termination
@@ -75,6 +77,8 @@ class KnownTrunk:
     detail: str = ""
     until: datetime | None = None
     again: datetime | None = None
+    phones: int | None = None
+    """How many phones are registered with us under its login; ``None``: it is no trunk of phones."""
 
 
 async def trunks(settings: Settings) -> list[KnownTrunk]:
@@ -86,9 +90,10 @@ async def trunks(settings: Settings) -> list[KnownTrunk]:
         if not await connection.run_sync(lambda sync: inspect(sync).has_table("sip_trunks")):
             return []
         found = [trunk for trunk in await numbers.trunks(session) if not trunk.is_sandbox]
-        rows = await numbers.registrations(session, [trunk.id for trunk in found])
-    standing = {row.trunk_id: row for row in rows}
-    return [_known(trunk, standing.get(trunk.id), settings.sip_edge) for trunk in found]
+        ids = [trunk.id for trunk in found]
+        standing = {row.trunk_id: row for row in await numbers.registrations(session, ids)}
+        phones = Counter(row.trunk_id for row in await bindings.of_trunks(session, ids, SystemClock().now()))
+    return [_known(trunk, standing.get(trunk.id), phones[trunk.id], settings.sip_edge) for trunk in found]
 
 
 async def strangers(settings: Settings) -> tuple[int, str]:
@@ -97,7 +102,7 @@ async def strangers(settings: Settings) -> tuple[int, str]:
         return await rejections.strangers_since(session, SystemClock().now() - timedelta(days=1))
 
 
-def _known(trunk: SipTrunk, row: TrunkRegistration | None, edge: str) -> KnownTrunk:
+def _known(trunk: SipTrunk, row: TrunkRegistration | None, phones: int, edge: str) -> KnownTrunk:
     return KnownTrunk(
         name=trunk.name,
         place=str(Termination(trunk.host, trunk.port)),
@@ -110,6 +115,7 @@ def _known(trunk: SipTrunk, row: TrunkRegistration | None, edge: str) -> KnownTr
         detail=row.detail if row else "",
         until=row.registered_until if row else None,
         again=row.next_try_at if row else None,
+        phones=phones if trunk.registration == "inbound" else None,
     )
 
 

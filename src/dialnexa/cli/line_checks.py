@@ -194,6 +194,11 @@ def _turned_away(settings: Settings, count: int, most_from: str) -> Finding:
 
 
 async def _trunk(trunk: KnownTrunk, settings: Settings) -> Finding:
+    if trunk.phones is not None:  # calls go to where phones are, not to an address of the trunk
+        if trunk.phones:
+            return Finding("good", "phones", f"{trunk.phones} registered under the login of {trunk.name}")
+        words = f"none is registered under the login of {trunk.name}: calls to its numbers' phones get no answer"
+        return Finding("note", "phones", words)
     where = f"{trunk.name} at {trunk.place} over {trunk.transport.upper()}"
     try:
         answer = await probe(
