@@ -45,7 +45,7 @@ class House:
     def __init__(self, home: Installation) -> None:
         self.home = home
         self.sip = f"{HOST}:{home.sip_port}"
-        body = {"phoneNumber": NUMBER, "registration": "inbound", **LOGIN}
+        body = {"phoneNumber": NUMBER, "registration": "inbound", "encryption": "offered", **LOGIN}
         made = home.http.post("/v1/organization-phone-numbers/sip-trunks", json=body)
         assert made.status_code == 201, made.text
         self.trunk_id = made.json()["sip_trunk_id"]
@@ -143,9 +143,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @asynccontextmanager
-async def colleague(folder: Path) -> AsyncGenerator[tuple[Phone, str]]:
+async def colleague(folder: Path, more: str) -> AsyncGenerator[tuple[Phone, str]]:
     """Somebody else's phone, which registers nowhere, and its address."""
-    async with phone(folder, f"<sip:colleague@{HOST}:{{port}}>;regint=0;answermode=auto;{CODECS}", hertz=900) as made:
+    account = f"<sip:colleague@{HOST}:{{port}}>;regint=0;answermode=auto;{CODECS};{more}"
+    async with phone(folder, account, hertz=900) as made:
         yield made, f"sip:colleague@{HOST}:{made.port}"
 
 
@@ -156,14 +157,16 @@ def loudest_left(home: Installation, call: dict[str, Any]) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(samples))) * 8000 / len(samples))
 
 
-@pytest.mark.parametrize(("transport", "dtmf"), [("udp", ""), ("tcp", "dtmfmode=info;")])
+@pytest.mark.parametrize(
+    ("transport", "more"), [("udp", ""), ("tcp", "dtmfmode=info;"), ("udp", "mediaenc=srtp-mand;")]
+)
 async def test_a_phone_registers_calls_in_is_heard_holds_presses_keys_and_is_transferred(
-    house: House, tmp_path: Path, transport: str, dtmf: str
+    house: House, tmp_path: Path, transport: str, more: str
 ) -> None:
     home = house.home
     async with (
-        house.desk(tmp_path / "desk", transport=transport, more=dtmf) as desk,
-        colleague(tmp_path / "colleague") as (other, address),
+        house.desk(tmp_path / "desk", transport=transport, more=more) as desk,
+        colleague(tmp_path / "colleague", more) as (other, address),
     ):
         [shown] = await house.registered()
         assert (shown["transport"], shown["user_agent"][:7]) == (transport, "baresip")

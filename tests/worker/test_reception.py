@@ -15,6 +15,7 @@ class Caller:
     """An INVITE."""
 
     source = ("192.0.2.7", 5060)
+    replaces: object = None
 
     def __init__(self, accident: Exception | None = None) -> None:
         self.accident = accident
@@ -89,4 +90,11 @@ async def test_while_draining_everybody_is_sent_elsewhere(reception: Reception, 
     reception.open = False
     caller = await rings(reception, Caller())
     assert caller.refused_with == [503]
+    assert holder.held == []
+
+
+async def test_a_caller_who_wants_to_take_over_a_live_call_is_declined(reception: Reception, holder: Holder) -> None:
+    taker = Caller()
+    taker.replaces = object()
+    assert (await rings(reception, taker)).refused_with == [603]
     assert holder.held == []

@@ -37,6 +37,10 @@ class Reception:
         if not self.open or self._parts.media.overloaded or self._holder.live >= self._parts.settings.capacity:
             incoming.reject(503, "Service Unavailable", [("Retry-After", str(_BUSY_FOR_S))])
             return
+        if incoming.replaces is not None:
+            # Whoever knows a call's tags could take it over, or end it: nobody outside is followed into a live call.
+            incoming.reject(603)
+            return
         task = asyncio.create_task(self._receive(incoming))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
