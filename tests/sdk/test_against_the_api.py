@@ -93,8 +93,15 @@ async def test_an_agent_from_draft_to_rollback(world: World) -> None:
 async def test_numbers_keys_and_limits(world: World) -> None:
     api = client_of(world)
     number = await api.phone_numbers.add_sip_trunk(
-        phone_number="+12025550100", termination_uri="198.51.100.7:5060", username="me", password="secret"
+        phone_number="+12025550100",
+        termination_uri="198.51.100.7:5060",
+        username="me",
+        password="secret",
+        transport="tcp",
+        codecs=["PCMA"],
     )
+    trunk = (await world.http.get("/v1/organization-phone-numbers/sip-trunks")).json()["data"][0]
+    assert (trunk["transport"], trunk["codecs"]) == ("tcp", ["PCMA"])
     renamed = await api.phone_numbers.update(number.id, nickname="Reception", agent_id=world.home.agent_id)
     assert (renamed.nickname, renamed.inbound_agent_id) == ("Reception", world.home.agent_id)
     assert (await api.phone_numbers.get(number.id)).phone_number == "+12025550100"

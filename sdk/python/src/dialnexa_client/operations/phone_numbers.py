@@ -39,10 +39,12 @@ def add_sip_trunk(
     password: str | None = None,
     nickname: str | None = None,
     idempotency_key: str | None = None,
+    **settings: object,
 ) -> Plan[PhoneNumber]:
     """Add a number that calls and is called through your own SIP trunk.
 
     ``termination_uri`` is ``host[:port]``. Without ``username`` and ``password`` the trunk knows you by your address.
+    ``settings`` are the carrier's habits, such as ``transport="tcp"`` or ``registration="outbound"``.
     """
     body = {
         "phoneNumber": phone_number,
@@ -51,6 +53,7 @@ def add_sip_trunk(
         "sipTrunkUserName": username,
         "sipTrunkPassword": password,
         "nickname": nickname,
+        **settings,
     }
     sent = {name: value for name, value in body.items() if value is not None}
     request = Request("POST", f"{_PATH}/sip-trunks", reader(PhoneNumber), body=sent, idempotency_key=idempotency_key)
