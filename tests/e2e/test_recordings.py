@@ -46,6 +46,10 @@ def test_a_store_that_is_away_and_a_killed_worker_lose_no_recording(
     waiting = own.http.get(link)
     assert (waiting.status_code, waiting.headers["content-type"]) == (200, "audio/wav")
     (tmp_path / "waiting.wav").write_bytes(waiting.content)
+    victim = own.place(FRIENDLY).json()["call_id"]
+    own.until(victim, {"in_progress"})
+    partial = own.data / "recordings" / f"{victim}.wav"
+    own.eventually(lambda: partial.exists() and partial.stat().st_size > 2 * 32_000)
     os.kill(own.worker_pid(), signal.SIGKILL)
     s3.away = False
 
@@ -56,5 +60,9 @@ def test_a_store_that_is_away_and_a_killed_worker_lose_no_recording(
     (before, _), (after, rate) = read(tmp_path / "waiting.wav"), read(tmp_path / "stored.ogg")
     assert after.shape == (2, before.shape[1] * rate // 8000)
     assert s3.refused == []
+    assert own.finished(victim)["end_reason"] == "worker_lost"
+    own.eventually(lambda: f"calls/{victim}.ogg" in s3.objects, within_s=90)
+    (tmp_path / "salvaged.ogg").write_bytes(s3.objects[f"calls/{victim}.ogg"])
+    assert read(tmp_path / "salvaged.ogg")[0].shape[1] >= 2 * rate, "what was recorded before the worker died"
     folder = own.data / "recordings"
     own.eventually(lambda: [path.name for path in folder.iterdir() if not path.name.startswith(".")] == [])

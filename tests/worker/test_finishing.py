@@ -15,7 +15,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.live.media.converter import Converter
-from dialnexa.platform.calls import recordings, repository
+from dialnexa.live.media.recorder import wav_header
+from dialnexa.platform.calls import recordings, repository, service
 from dialnexa.platform.calls.models import Recording
 from dialnexa.platform.calls.records import RecordingFile
 from dialnexa.platform.calls.store import store_at
@@ -220,6 +221,37 @@ async def test_a_database_that_is_away_is_waited_for(lite: Desk, monkeypatch: py
     await lite.finishing().finish(call_id)
     assert lite.clock.waited == [2]
     assert (await lite.recording(call_id)).format == "ogg"
+
+
+async def test_what_a_killed_worker_had_recorded_is_kept(desk: Desk) -> None:
+    await desk.house.node()
+    call = await desk.house.talking()
+    write_wav(desk.folder / f"{call.id}.wav", beeps(2, (440, 1, 1.5)), beeps(2))
+    finishing = desk.finishing()
+    await finishing.salvage([call.id])
+    assert desk.queue.promised == [], "the call may still go on"
+    async with desk.house.database.write() as session:
+        await service.end_abandoned(session, call.id, reason="worker_lost", detail="Gone.", now=NOON)
+    for _ in range(2):
+        await finishing.salvage([call.id, "call_elsewhere"])
+    recording = await desk.recording(call.id)
+    assert (recording.duration_ms, recording.bytes) == (2000, (desk.folder / f"{call.id}.wav").stat().st_size)
+    assert recording.lost == "The worker stopped during the call; the recording ends there."
+    assert desk.queue.promised == [(call.id, finishing.queue)]
+    await finishing.finish(call.id)
+    assert (await desk.recording(call.id)).format == "ogg"
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", wav_header(0)])
+async def test_of_a_killed_worker_that_had_recorded_nothing_nothing_is_kept(lite: Desk, content: bytes) -> None:
+    await lite.house.node()
+    call = await lite.house.talking()
+    (lite.folder / f"{call.id}.wav").write_bytes(content)
+    async with lite.house.database.write() as session:
+        await service.end_abandoned(session, call.id, reason="worker_lost", detail="Gone.", now=NOON)
+    await lite.finishing().salvage([call.id])
+    async with lite.house.database.read() as session:
+        assert await recordings.of_call(session, call.id) is None
 
 
 @pytest.mark.parametrize(

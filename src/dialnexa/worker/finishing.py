@@ -7,6 +7,8 @@ again. Until it is done, the WAV in the data folder is the recording.
 from __future__ import annotations
 
 import os
+import wave
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,6 +25,7 @@ from dialnexa.live.media.conversion import ConversionError
 from dialnexa.live.media.converter import Converter
 from dialnexa.platform.calls import recordings
 from dialnexa.platform.calls.models import Recording
+from dialnexa.platform.calls.records import RecordingFile
 from dialnexa.platform.calls.store import StoreError, store_at
 from dialnexa.platform.database import Database
 from dialnexa.worker.patience import is_away
@@ -81,6 +84,17 @@ class Finishing:
                 await self._clock.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT_S)
 
+    async def salvage(self, call_ids: Iterable[str]) -> None:
+        """Keep what a worker that died had recorded of these calls, where its files lie in our folder."""
+        for call_id in call_ids:
+            file = _cut_short(self._folder / f"{call_id}.wav")
+            if file is None:
+                continue
+            async with self._database.write() as session:
+                if await recordings.salvaged(session, call_id, file, now=self._clock.now()):
+                    await self.promise(session, call_id)
+                    log.info("recording_salvaged", call_id=call_id, duration_ms=file.duration_ms)
+
     async def _finish(self, call_id: str) -> None:
         async with self._database.read() as session:
             recording = await recordings.of_call(session, call_id)
@@ -130,6 +144,18 @@ class Finishing:
             leftover = self._folder / f"{recording.call_id}{suffix}"
             if leftover != kept:
                 leftover.unlink(missing_ok=True)
+
+
+def _cut_short(path: Path) -> RecordingFile | None:
+    """Describe the recording of a killed worker; ``None`` when there is none, or nothing on it."""
+    try:
+        with wave.open(str(path), "rb") as audio:
+            duration_ms = audio.getnframes() * 1000 // audio.getframerate()
+        size = path.stat().st_size
+    except (OSError, EOFError, wave.Error):
+        return None
+    lost = "The worker stopped during the call; the recording ends there."
+    return RecordingFile(path.name, duration_ms, size, lost=lost) if duration_ms else None
 
 
 def folder_id(folder: Path) -> str:

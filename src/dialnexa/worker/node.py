@@ -167,6 +167,7 @@ class Worker:
             self._lost.set()
         elif swept:
             await self._engine.adopt_strays(living)
+            await self._parts.finishing.salvage(swept.calls)
 
     async def _obey(self) -> None:
         """Pass on what the API was asked: hang-ups of our calls."""

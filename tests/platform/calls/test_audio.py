@@ -9,11 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.api.app import assemble
 from dialnexa.kit.secrets import Vault
-from dialnexa.platform.calls import links, recordings
-from dialnexa.platform.calls.audio import OutOfReach, part_of
+from dialnexa.platform.calls import links, reading, recordings
+from dialnexa.platform.calls.audio import OutOfReach, _opened, _read, part_of
+from dialnexa.platform.calls.models import Recording
 from dialnexa.platform.calls.records import RecordingFile
 from dialnexa.platform.calls.store import store_at
 from tests.platform.calls.house import House
@@ -120,6 +122,49 @@ async def test_a_store_that_is_away_is_a_503_and_what_it_lost_a_404(
     s3.away = False
     s3.objects.clear()
     assert (await http.get(path)).status_code == 404
+
+
+async def test_who_asks_while_it_moves_gets_it_from_where_it_went(
+    http: httpx.AsyncClient, house: House, tmp_path: Path, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "recordings"
+    call_id = await recorded(house, folder)
+    where = links.file_of
+
+    def just_moved(store: Path, blob_key: str) -> Path | None:
+        """The worker is faster than we are: the file goes between the record and the look at it."""
+        monkeypatch.setattr(links, "file_of", where)
+        (folder / f"{call_id}.ogg").rename(folder / f"{call_id}.wav")
+        return where(store, blob_key)
+
+    monkeypatch.setattr(links, "file_of", just_moved)
+    async with house.database.read() as session:
+        recording = await recordings.of_call(session, call_id)
+    assert recording is not None
+    before, reads = reading.recording_of, iter(["before", "after"])
+
+    async def recording_of(session: AsyncSession, call_id: str) -> Recording:
+        if next(reads) == "after":
+            async with house.database.write() as writing:
+                await recordings.moved(
+                    writing, recording.id, store="", blob_key=f"{call_id}.wav", format="wav", size_bytes=len(AUDIO)
+                )
+        return await before(session, call_id)
+
+    monkeypatch.setattr(reading, "recording_of", recording_of)
+    answer = await http.get(f"/calls/{call_id}/recording")
+    assert (answer.status_code, answer.content) == (200, AUDIO)
+    assert answer.headers["content-type"] == "audio/wav"
+
+
+async def test_a_file_removed_while_it_is_read_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(AUDIO)
+    file = _opened(tmp_path, "a.wav")
+    assert file is not None
+    (tmp_path / "a.wav").unlink()
+    assert b"".join([data async for data in _read(file, 10, 9_000)]) == AUDIO[10:9_000]
+    assert file.closed
+    assert _opened(tmp_path, "a.wav") is None
 
 
 @pytest.mark.parametrize(

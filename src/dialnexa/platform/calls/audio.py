@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from io import BufferedReader
 from pathlib import Path
 
 import structlog
 from fastapi import Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from dialnexa.kit.errors import NotFound, Unavailable
 from dialnexa.platform.calls import links
@@ -18,7 +21,7 @@ from dialnexa.platform.calls.store import RecordingStore, StoreError, store_at
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPES = {"wav": "audio/wav", "ogg": "audio/ogg"}
-_CACHED = "private, max-age=3600"
+_CHUNK = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -27,21 +30,21 @@ async def audio_of(recording: Recording, folder: Path, request: Request) -> Resp
 
     Raises ``NotFound`` when its file is gone, ``Unavailable`` when its store does not answer.
     """
-    if recording.store:
-        return await _stored(recording, request)
-    path = links.file_of(folder, recording.blob_key)
-    if path is None:
+    return await (_stored(recording, request) if recording.store else _local(recording, folder, request))
+
+
+async def _local(recording: Recording, folder: Path, request: Request) -> Response:
+    # Opened before anything is promised: the worker may be about to remove it, having put it elsewhere.
+    file = await asyncio.to_thread(_opened, folder, recording.blob_key)
+    if file is None:
         raise NotFound(
             f"The recording of call {recording.call_id} is not on this machine: it was removed, or the worker that "
             "made it has not handed it over yet."
         )
-    return FileResponse(
-        path,
-        media_type=MEDIA_TYPES[recording.format],
-        filename=_name(recording),
-        content_disposition_type="inline",
-        headers={"Cache-Control": _CACHED},
-    )
+    answer = _answer(recording, request, os.fstat(file.fileno()).st_size, lambda start, end: _read(file, start, end))
+    if not isinstance(answer, StreamingResponse):
+        file.close()
+    return answer
 
 
 async def _stored(recording: Recording, request: Request) -> Response:
@@ -53,12 +56,19 @@ async def _stored(recording: Recording, request: Request) -> Response:
         raise Unavailable("The store of recordings does not answer. Try again in a minute.") from error
     if size is None:
         raise NotFound(f"The recording of call {recording.call_id} is no longer in the store.")
+    return _answer(recording, request, size, lambda start, end: _fetch(store, recording, start, end))
+
+
+def _answer(
+    recording: Recording, request: Request, size: int, body: Callable[[int, int], AsyncGenerator[bytes]]
+) -> Response:
+    """Answer with what ``body`` yields from one position to another; without a body to HEAD and to what is too far."""
     tag = f'"{recording.id}-{size}"'
     headers = {
         "Accept-Ranges": "bytes",
-        "Cache-Control": _CACHED,
+        "Cache-Control": "private, max-age=3600",
         "ETag": tag,
-        "Content-Disposition": f'inline; filename="{_name(recording)}"',
+        "Content-Disposition": f'inline; filename="{recording.call_id}.{recording.format}"',
     }
     wanted = request.headers.get("range", "") if request.headers.get("if-range", tag) == tag else ""
     status, (start, end) = 200, (0, size)
@@ -72,11 +82,10 @@ async def _stored(recording: Recording, request: Request) -> Response:
     media_type = MEDIA_TYPES[recording.format]
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media_type)
-    body = _begun(store, recording, start, end)
-    return StreamingResponse(body, status_code=status, headers=headers, media_type=media_type)
+    return StreamingResponse(body(start, end), status_code=status, headers=headers, media_type=media_type)
 
 
-async def _begun(store: RecordingStore, recording: Recording, start: int, end: int) -> AsyncGenerator[bytes]:
+async def _fetch(store: RecordingStore, recording: Recording, start: int, end: int) -> AsyncGenerator[bytes]:
     """Pass the bytes on; a store that stops half-way ends the answer short, which its length betrays."""
     try:
         async for data in store.read(recording.blob_key, start, end):
@@ -84,6 +93,23 @@ async def _begun(store: RecordingStore, recording: Recording, start: int, end: i
     except StoreError as error:
         log.warning("recording_not_read", call_id=recording.call_id, error=str(error))
         raise
+
+
+def _opened(folder: Path, blob_key: str) -> BufferedReader | None:
+    path = links.file_of(folder, blob_key)
+    try:
+        return path.open("rb") if path else None
+    except FileNotFoundError:  # removed in this very moment
+        return None
+
+
+async def _read(file: BufferedReader, start: int, end: int) -> AsyncGenerator[bytes]:
+    with file:
+        await asyncio.to_thread(file.seek, start)
+        left = end - start
+        while left and (data := await asyncio.to_thread(file.read, min(left, _CHUNK))):
+            left -= len(data)
+            yield data
 
 
 class OutOfReach(Exception):
@@ -107,7 +133,3 @@ def part_of(wanted: str, size: int) -> tuple[int, int] | None:
     if start >= end:
         raise OutOfReach
     return start, end
-
-
-def _name(recording: Recording) -> str:
-    return f"{recording.call_id}.{recording.format}"

@@ -9,12 +9,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.calls import repository, service
 from dialnexa.platform.calls.models import Recording
-from dialnexa.platform.calls.records import TimelineEntry
+from dialnexa.platform.calls.records import RecordingFile, TimelineEntry
+from dialnexa.platform.calls.states import FINAL, CallState
 
 
 async def of_call(session: AsyncSession, call_id: str) -> Recording | None:
     """Return the recording of a call."""
     return (await repository.recordings(session, [call_id])).get(call_id)
+
+
+async def salvaged(session: AsyncSession, call_id: str, file: RecordingFile, *, now: datetime) -> bool:
+    """Write down the recording of a call whose worker died; false when the call goes on or has one already."""
+    call = await repository.get(session, call_id, lock=True)
+    if call is None or CallState(call.state) not in FINAL or await of_call(session, call_id) is not None:
+        return False
+    session.add(service.recording_row(call, file, now))
+    await session.flush()
+    return True
 
 
 async def moved(

@@ -10,7 +10,7 @@ import orjson
 from fastapi import Depends, Query, Request, Response
 
 from dialnexa.kit.clock import Clock
-from dialnexa.kit.errors import Forbidden
+from dialnexa.kit.errors import Forbidden, NotFound
 from dialnexa.platform.calls import links, placing, reading, rejections, service
 from dialnexa.platform.calls.audio import MEDIA_TYPES, audio_of
 from dialnexa.platform.calls.request import CallIn
@@ -218,9 +218,17 @@ async def get_recording(
         who = await _reads(request)
         async with database.read() as session:
             await reading.find(session, who, call_id)
+    folder = request.app.state.recordings
     async with database.read() as session:
         recording = await reading.recording_of(session, call_id)
-    return await audio_of(recording, request.app.state.recordings, request)
+    try:
+        return await audio_of(recording, folder, request)
+    except NotFound:
+        async with database.read() as session:
+            now_at = await reading.recording_of(session, call_id)
+        if (now_at.store, now_at.blob_key) == (recording.store, recording.blob_key):
+            raise
+        return await audio_of(now_at, folder, request)  # it was moved in this very moment
 
 
 @router.get("/refused-calls", summary="List refused inbound calls")

@@ -293,13 +293,14 @@ async def _keep(session: AsyncSession, call: Call, result: Result) -> None:
             )
         )
     if result.recording is not None:
-        session.add(_recording(call, result.recording, result.ended_at))
+        session.add(recording_row(call, result.recording, result.ended_at))
     if result.ladder is not None:
         session.add(CallLadder(call_id=call.id, packed=pack(result.ladder)))
     await session.flush()
 
 
-def _recording(call: Call, file: RecordingFile, now: datetime) -> Recording:
+def recording_row(call: Call, file: RecordingFile, now: datetime) -> Recording:
+    """Return the row of a call's recording."""
     return Recording(
         id=new_id("rec"),
         workspace_id=call.workspace_id,
