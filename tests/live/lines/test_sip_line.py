@@ -11,13 +11,14 @@ import pytest
 
 from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.sip import SipLine
+from dialnexa.live.media.clock import PHASES
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.plan import CallLimits, EndReason
 from dialnexa.live.rtp import session as rtp
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.ladder import Ladders
 from dialnexa.live.sip.sdp import Direction, SessionDescription, make_offer
-from tests.live.media.fakes import HandClock
+from tests.live.media.fakes import Diary, HandClock
 
 HOST = "127.0.0.1"
 ENDPOINT = SimpleNamespace(address=(HOST, 5060), audio_host=HOST, ladders=Ladders({}))
@@ -129,3 +130,17 @@ async def test_silence_on_hold_is_not_held_against_who_comes_back(
         assert not line.held
         assert line._audio.expects_audio
         assert leg.silent_for_s == 0
+
+
+async def test_a_key_told_by_info_and_by_rtp_is_one_key(media: MediaEngine) -> None:
+    caller, diary = Caller(), Diary()
+    async with line_for(caller, media, PortRange(31242, 31250)) as line:
+        line.listen(diary)
+        await line.connect(lambda status: None)
+        assert caller.answered is not None
+        caller.answered.on_info("application/dtmf-relay", b"Signal=5\r\nDuration=160\r\n")
+        line._audio.leg.on_key("5")
+        caller.answered.on_info("application/dtmf", b"#")
+        for phase in range(PHASES):
+            media.tick(phase, 1)
+    assert diary.digits == "5#"

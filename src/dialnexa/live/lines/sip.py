@@ -42,7 +42,6 @@ class SipLine:
         self._limits = limits
         self._ladder = ladder
         self._dialog: Dialog | None = None
-        self._listener: LineListener | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._end: asyncio.Future[LineEnd] = asyncio.get_running_loop().create_future()
         self._recording: RecordingResult | None = None
@@ -130,7 +129,6 @@ class SipLine:
 
     def listen(self, listener: LineListener) -> None:
         """Send everything heard to this listener."""
-        self._listener = listener
         self._audio.listen(listener)
 
     def say(self) -> Utterance:
@@ -213,10 +211,9 @@ class SipLine:
         return self._audio.renegotiate(offer, self._dialog.local_sdp)
 
     def _info(self, content_type: str, body: bytes) -> None:
-        """Take keypad digits that come by INFO instead of RTP."""
-        if self._listener:
-            for digit in digits_of(content_type, body):
-                self._listener.on_digit(digit, self._audio.leg.at)
+        """Take keypad digits that come by INFO, instead of RTP or beside it."""
+        for digit in digits_of(content_type, body):
+            self._audio.leg.on_info_key(digit)
 
 
 def _audio(

@@ -10,14 +10,12 @@ from dialnexa.live.media.coder import ear_of, mouth_of
 from dialnexa.live.media.comfort_noise import ComfortNoise
 from dialnexa.live.media.g711 import SILENCE, Codec, encode, transcode
 from dialnexa.live.media.jitter import JitterBuffer
-from dialnexa.live.media.keys import GAP_TICKS, TONE_TICKS, KeyPresses
+from dialnexa.live.media.key_account import KeyAccount
+from dialnexa.live.media.keys import TONE_TICKS, KeyPresses
 from dialnexa.live.media.playout import Playout, SpokenUtterance
 from dialnexa.live.media.recorder import Recorder
 from dialnexa.live.media.tones import keypad_tone
 from dialnexa.live.plan import RecordingResult
-
-_IN_BAND_HOLD = GAP_TICKS
-"""Ticks a tone heard in the audio waits for a telephone-event that says the same key."""
 
 _LONGEST_GAP = 50
 """Frames (1 s); nothing for longer is a far end that pauses, not audio that got lost."""
@@ -91,9 +89,7 @@ class Leg:
         self._heard_at = 0
         self._marker = True
         self._sent = SILENCE[codec]
-        self._digits: list[str] = []
-        self._in_band: list[tuple[str, int]] = []
-        self._out_of_band = False
+        self._pressed = KeyAccount()
         self._left = False
         self._closed = False
 
@@ -179,9 +175,11 @@ class Leg:
     def on_key(self, digit: str) -> None:
         """Take one key press, reported once by the transport."""
         self._heard_at = self._at
-        self._out_of_band = True
-        self._in_band.clear()
-        self._digits.append(digit)
+        self._pressed.event(digit, self._at)
+
+    def on_info_key(self, digit: str) -> None:
+        """Take one key press that came with the signalling (SIP INFO)."""
+        self._pressed.info(digit, self._at)
 
     def on_alive(self) -> None:
         """Note that something valid without audio arrived: what is missing now is a pause."""
@@ -225,9 +223,8 @@ class Leg:
         return payload
 
     def on_tone(self, digit: str) -> None:
-        """Take a key heard in the audio; believed unless the far end turns out to send events as well."""
-        if not self._out_of_band:
-            self._in_band.append((digit, self._at + _IN_BAND_HOLD * FRAME_SAMPLES))
+        """Take a key heard in the audio."""
+        self._pressed.sound(digit, self._at)
 
     def deliver(self, samples: Samples, voice: float | None, voice_lag: int) -> None:
         """End the tick: record it, tell the listener, move the clock."""
@@ -236,19 +233,15 @@ class Leg:
         if self._recorder:
             self._recorder.add(samples, self._sent)
         self._sent = SILENCE[self.codec]
-        if self._in_band and self._in_band[0][1] <= at:
-            self._digits.append(self._in_band.pop(0)[0])
+        digits = self._pressed.due(at) if self._pressed.busy else ()
         listener = self.listener
         if listener is None:
-            self._digits.clear()
             return
         listener.on_audio(samples, at)
         if voice is not None:
             listener.on_voice(voice, at + FRAME_SAMPLES - voice_lag)
-        if self._digits:
-            digits, self._digits = self._digits, []
-            for digit in digits:
-                listener.on_digit(digit, at)
+        for digit in digits:
+            listener.on_digit(digit, at)
         listener.on_tick(at)
 
     def _transmit_key(self) -> None:
