@@ -220,7 +220,7 @@ def test_a_call_goes_on_under_a_rain_of_garbage(own: Installation) -> None:
 
 
 def test_calls_of_strangers_are_refused_and_noted(own: Installation) -> None:
-    """A well-formed INVITE from nobody we know gets one answer and no call."""
+    """A well-formed INVITE from nobody we know is asked for a login, makes no call, and stands where operators look."""
     calls = own.get("/v1/calls")["meta"]["total"]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.bind(("127.0.0.3", 0))
@@ -229,8 +229,9 @@ def test_calls_of_strangers_are_refused_and_noted(own: Installation) -> None:
         invite = _INVITE.replace(b"127.0.0.1:9", mine).replace(b"Call-ID: bad", b"Call-ID: well-formed")
         wire.sendto(invite, ("127.0.0.1", own.sip_port))
         answer = wire.recv(2000)
-    assert answer.split()[1] in {b"403", b"404", b"100"}, answer
+    assert answer.split()[1] == b"401", answer
     assert own.get("/v1/calls")["meta"]["total"] == calls
+    own.eventually(lambda: "127.0.0.3" in {line["source"] for line in own.get("/v1/refused-calls")["data"]})
 
 
 # --- disks -----------------------------------------------------------------------------------------------------------

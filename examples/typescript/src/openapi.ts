@@ -231,6 +231,9 @@ export interface components {
             post_call_analysis: {
                 [key: string]: unknown;
             } | null;
+            /** @description How good the audio was, each way; null when none was set up. */
+            media_quality?: components["schemas"]["MediaQualityOut"] | null;
+            /** @description The latest transfer: id, status, method, legs and detail (see docs/api.md). */
             transfer?: {
                 [key: string]: unknown;
             } | null;
@@ -256,9 +259,38 @@ export interface components {
             /** @description A stable word for programs, where there is one. */
             code?: string;
         };
+        /** @description The far end's audio, as it reached us. */
+        HeardOut: {
+            /** @description RTP packets that arrived, each counted once. */
+            packets: number;
+            /** @description Packets that never came, told from sequence numbers; reordering is no loss. */
+            lost: number;
+            duplicates: number;
+            /** @description Packets that came too late to be played. */
+            late: number;
+            /** @description Mean of the estimate of RFC 3550, A.8. */
+            jitter_ms: number;
+            worst_jitter_ms: number;
+            /** @description Audio that was missing when it was to be heard, and made up instead. */
+            concealed_ms: number;
+            /** @description SRTP packets under a wrong key, tampered with or replayed. */
+            undecipherable: number;
+            /** @description Estimated opinion, 1 to 4.4 (E-model, ITU-T G.107); null: too short to tell. */
+            mos: number | null;
+        };
         Listing_CallOut_: {
             data: components["schemas"]["CallOut"][];
             meta: components["schemas"]["Meta"];
+        };
+        /** @description How good the audio of a call was, each way. */
+        MediaQualityOut: {
+            codec: string;
+            /** @description SRTP suite, such as `AES_CM_128_HMAC_SHA1_80`; empty: in clear. */
+            encryption: string;
+            /** @description Shortest round trip by RTCP; null: the far end sent no reports. */
+            round_trip_ms: number | null;
+            heard: components["schemas"]["HeardOut"];
+            sent: components["schemas"]["SentOut"];
         };
         /** @description Where this page lies in the whole list, in the words of both generations of clients. */
         Meta: {
@@ -285,6 +317,20 @@ export interface components {
             retry_on_busy?: boolean;
             /** @default false */
             retry_on_voicemail?: boolean;
+        };
+        /** @description Our audio, as it left, and as the far end reported it (RTCP); null where it reported nothing. */
+        SentOut: {
+            packets: number;
+            /** @description Packets that this machine's network would not take. */
+            unsent: number;
+            /** @description Pauses of more than 60 ms between two packets: this machine stalled. */
+            gaps: number;
+            longest_gap_ms: number;
+            /** @description Whether the far end heard any of it. */
+            arrived: boolean | null;
+            lost: number | null;
+            jitter_ms: number | null;
+            mos: number | null;
         };
         /** @description One line of a call's timeline. ``seq`` grows; pass the last one as ``after`` to read on. */
         TimelineLine: {
