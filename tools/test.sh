@@ -21,9 +21,9 @@ if wants unit; then
   .venv/bin/pytest -m "not e2e" -n 2 --dist loadfile --durations=5
 fi
 if wants e2e; then
-  # A call mostly waits for people to finish speaking, so several files at once keep two cores about half busy.
+  # A call mostly waits for people to finish speaking: two files at once leave the cores enough room to keep time.
   say "end-to-end tests (real peers on loopback)"
-  .venv/bin/pytest -m "e2e and not alone" -n 3 --dist loadfile --durations=10
+  .venv/bin/pytest -m "e2e and not alone" -n 2 --dist loadfile --durations=10
   say "end-to-end tests that need the machine to themselves"
   .venv/bin/pytest -m "e2e and alone" -v --durations=10
 fi
