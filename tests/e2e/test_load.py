@@ -135,18 +135,20 @@ async def _sipp_answers(port: int, mode: str, folder: Path) -> AsyncGenerator[Ca
         sipp.SIPP, *sipp.scenario("load_out"), *_common(mode, port),
         cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    listening = asyncio.create_task(process.communicate())
+    talking = asyncio.create_task(process.communicate())
 
     async def done() -> None:
-        words, _ = await listening
+        words, _ = await talking
         assert process.returncode == 0, words.decode(errors="replace")[-3000:]
 
     try:
+        if mode == "t1":  # over UDP the first INVITE is repeated until SIPp is up; a connection would be refused
+            await _listening(port)
         yield done
     finally:
         if process.returncode is None:
             process.kill()
-        await listening
+        await talking
 
 
 def _common(mode: str, port: int) -> list[str]:
@@ -154,6 +156,19 @@ def _common(mode: str, port: int) -> list[str]:
         "-i", "127.0.0.1", "-p", str(port), "-mp", str(_free_port() // 8 * 8), "-t", mode, "-m", str(CALLS),
         "-rtp_echo", "-nostdin", "-timeout", "120", "-timeout_error", "-trace_err",
     ]  # fmt: skip
+
+
+async def _listening(port: int) -> None:
+    """Wait until SIPp takes connections."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            return
 
 
 async def _forgotten(station: Station) -> None:
