@@ -25,6 +25,7 @@ HABITS = {
     "headers": {"X-Account": "42", "X-Tech-Prefix": "a b"},
     "codecs": ["g711a", "G.722", "PCMA"],
     "encryption": "offered",
+    "acceptTransfers": True,
     "sources": ["203.0.113.7"],
 }
 
@@ -50,6 +51,7 @@ async def test_every_habit_is_kept_shown_and_used(world: World) -> None:
     assert (trunk["termination_uri"], trunk["codecs"]) == ("carrier.example", ["PCMA", "G722"])
     assert trunk["headers"] == {"X-Account": "42", "X-Tech-Prefix": "a b"}
     assert trunk["number_format"] == {"plus": False, "strip": "44", "add": "0"}
+    assert trunk["accept_transfers"] is True
     assert (trunk["sources"], trunk["registration_expiry_seconds"]) == (["203.0.113.7/32"], 300)
     assert [number["phone_number"] for number in trunk["phone_numbers"]] == ["+12025550134"]
     async with world.database.read() as session:
@@ -68,6 +70,7 @@ async def test_every_habit_is_kept_shown_and_used(world: World) -> None:
         headers=("X-Account: 42", "X-Tech-Prefix: a b"),
         codecs=("PCMA", "G722"),
         encryption="offered",
+        accept_transfers=True,
     )
 
 

@@ -22,6 +22,7 @@ def test_every_habit_reaches_the_route() -> None:
         headers=("X-Account: 42",),
         codecs=("PCMA",),
         encryption="required",
+        accept_transfers=True,
     )
     assert sip_route(
         TrunkRoute("trunk_1", "carrier.example", 0, "acme", "s3cret", settings=habits), edge="10.0.0.5"
@@ -37,6 +38,7 @@ def test_every_habit_reaches_the_route() -> None:
         headers=(("X-Account", "42"),),
         codecs=("PCMA",),
         encryption=Encryption.REQUIRED,
+        accept_transfers=True,
         number_format=NumberFormat(plus=False, strip="44", add="0"),
     )
 

@@ -78,6 +78,8 @@ class SipRoute:
     codecs: tuple[str, ...] = ()
     """Codec names in order of preference, such as ``("PCMA", "G722")``; empty: all of ours in our order."""
     encryption: Encryption = Encryption.NEVER
+    accept_transfers: bool = False
+    """Whether the far end may hand our side on to somebody else on the trunk (REFER)."""
     number_format: NumberFormat = NumberFormat()
     contact: str = ""
     """The URI of a phone or PBX that registered with us: it is called as it named itself, at ``host`` and ``port``

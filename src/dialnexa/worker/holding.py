@@ -13,7 +13,7 @@ from dialnexa.kit.templates import TemplateError
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.line import Line
 from dialnexa.live.lines.sip import SipLine
-from dialnexa.live.plan import CallOutcome, CallPlan, Encryption, Ending, EndReason, SipRoute
+from dialnexa.live.plan import CallEvent, CallOutcome, CallPlan, Encryption, Ending, EndReason, Happening, SipRoute
 from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
@@ -202,6 +202,10 @@ class CallHolder:
             "Calls over this trunk go to where its phone or PBX is; let it register with this installation first."
         )
 
+    def _note(self, plan: CallPlan) -> Callable[[Happening], None]:
+        parts = self._parts
+        return lambda what: parts.scribe.note(plan.call_id, CallEvent(parts.clock.now(), what))
+
     def _dialling(self, plan: CallPlan) -> Line:
         assert plan.route is not None  # ``_route`` gave it one
         parts = self._parts
@@ -214,6 +218,7 @@ class CallHolder:
             ports=parts.ports,
             limits=plan.limits,
             recording=plan.recording,
+            tell=self._note(plan),
         )
 
     def _answering(self, plan: CallPlan, incoming: IncomingCall) -> Line:
@@ -229,4 +234,5 @@ class CallHolder:
             encryption=plan.route.encryption,
             codecs=plan.route.codecs,
             onward=plan.route if plan.route.trunk_id != _SANDBOX else None,
+            tell=self._note(plan),
         )

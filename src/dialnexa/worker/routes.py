@@ -25,5 +25,6 @@ def sip_route(trunk: TrunkRoute, edge: str) -> SipRoute:
         headers=tuple(header_pairs(habits.headers)),
         codecs=habits.codecs,
         encryption=Encryption(habits.encryption),
+        accept_transfers=habits.accept_transfers,
         number_format=NumberFormat(habits.plus, habits.strip_prefix, habits.add_prefix),
     )

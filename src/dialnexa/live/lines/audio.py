@@ -53,6 +53,7 @@ class CallAudio:
         self._bind = bind
         self._advertised = advertised
         self._recording = recording
+        self._encryption = encryption
         self._keys = KeyAgreement(encryption)
         self._listener: LineListener | None = None
         self._rtp: RtpSession | None = None
@@ -167,6 +168,21 @@ class CallAudio:
         """
         self._aim(self.leg, local, remote)
 
+    def elsewhere(self) -> AudioMove:
+        """Prepare to go on with somebody else; until the move is made nothing changes."""
+        return AudioMove(self, KeyAgreement(self._encryption))
+
+    def offer_with(self, keys: KeyAgreement) -> SessionDescription:
+        """Return an offer of this audio to somebody else, with keys of its own: the far end now knows the others."""
+        return keys.offered(make_offer(self._advertised, self._session.port, codecs=self._formats))
+
+    def move(self, keys: KeyAgreement, local: SessionDescription, remote: SessionDescription) -> None:
+        """Go on with somebody else: same port, clock, listener and recording. Raises ``NotAcceptable``, unmoved."""
+        keys.agreed(local, remote)
+        self._keys = keys
+        self.leg.on_alive()
+        self.follow(local, remote)
+
     def _aim(self, leg: Leg, local: SessionDescription, remote: SessionDescription) -> None:
         rtp = self._session
         rtp.secure(self._keys.agreed(local, remote))
@@ -215,6 +231,25 @@ class CallAudio:
         if self._rtp is None:
             raise RuntimeError("the call's audio is used before it was opened")
         return self._rtp
+
+
+class AudioMove:
+    """The audio of a call on its way to somebody else."""
+
+    def __init__(self, audio: CallAudio, keys: KeyAgreement) -> None:
+        self._audio = audio
+        self._keys = keys
+
+    def offer(self) -> SessionDescription:
+        """Return what somebody else is offered."""
+        return self._audio.offer_with(self._keys)
+
+    def hear_early(self, remote: SessionDescription, listener: LineListener) -> None:
+        """Leave ringing tones unheard: until the answer the audio is the far end's."""
+
+    def make(self, local: SessionDescription, remote: SessionDescription) -> None:
+        """Move. Raises ``NotAcceptable`` when it cannot be; the audio then goes on as it was."""
+        self._audio.move(self._keys, local, remote)
 
 
 def _spoken(names: Sequence[str]) -> tuple[Format, ...]:

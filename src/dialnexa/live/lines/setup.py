@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from dialnexa.live.line import NotConnected
+from dialnexa.live.line import LineListener, NotConnected
 from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.early_media import EarlyMedia
 from dialnexa.live.lines.refusals import nobody_picked_up, refused, unreachable
@@ -14,8 +14,20 @@ from dialnexa.live.plan import Ending, EndReason, SipRoute
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, OutgoingCall, SipEndpoint
 from dialnexa.live.sip.ladder import Ladder
-from dialnexa.live.sip.sdp import SdpError
+from dialnexa.live.sip.sdp import SdpError, SessionDescription
 from dialnexa.live.sip.stack import warning
+
+
+class Offering(Protocol):
+    """What a call is dialled with."""
+
+    def offer(self) -> SessionDescription:
+        """Return what we offer."""
+        ...
+
+    def hear_early(self, remote: SessionDescription, listener: LineListener) -> None:
+        """Let somebody listen before the answer."""
+        ...
 
 
 class Setup(Protocol):
@@ -43,7 +55,7 @@ class Dialling:
         self._ring_s = ring_s
         self._ladder = ladder
 
-    async def establish(self, audio: CallAudio, on_ringing: Callable[[int], None]) -> Dialog:
+    async def establish(self, audio: Offering, on_ringing: Callable[[int], None]) -> Dialog:
         """Send the INVITE and wait for its answer, at most the ring time or until a tone says there will be none."""
         rang = False
 
@@ -71,7 +83,7 @@ class Dialling:
         finally:
             early.stop()
 
-    def _call(self, audio: CallAudio) -> OutgoingCall:
+    def _call(self, audio: Offering) -> OutgoingCall:
         """Prepare the call. Raises ``NotConnected`` when the trunk's settings cannot be followed."""
         route = self._route
         try:

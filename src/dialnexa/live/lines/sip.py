@@ -12,17 +12,19 @@ from typing import Self
 from dialnexa.kit.weak import weakly
 from dialnexa.live.line import EndedBy, Line, LineEnd, LineListener, NotConnected, NotTransferred, Utterance
 from dialnexa.live.lines.audio import CallAudio
+from dialnexa.live.lines.following import Follower
 from dialnexa.live.lines.info_digits import digits_of
 from dialnexa.live.lines.onward import Onward, refer
 from dialnexa.live.lines.setup import Answering, Dialling, Setup
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import CallLimits, Encryption, MediaQuality, RecordingResult, SipLadder, SipRoute
+from dialnexa.live.plan import CallLimits, Encryption, Happening, MediaQuality, RecordingResult, SipLadder, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
 from dialnexa.live.sip.ladder import Ladder
 from dialnexa.live.sip.sdp import SessionDescription
+from dialnexa.live.sip.transfer import Referral
 
 _WATCH_S = 1.0
 _ENDED_BY = {sip.EndedBy.FAR: EndedBy.FAR, sip.EndedBy.NEAR: EndedBy.NEAR, sip.EndedBy.LOST: EndedBy.LOST}
@@ -32,9 +34,17 @@ class SipLine:
     """One SIP call. Made by ``dialling`` or ``answering``; see ``live.line.Line`` for what it promises."""
 
     def __init__(
-        self, setup: Setup, audio: CallAudio, limits: CallLimits, ladder: Ladder, onward: Onward | None = None
+        self,
+        setup: Setup,
+        audio: CallAudio,
+        limits: CallLimits,
+        ladder: Ladder,
+        onward: Onward | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self._onward = onward
+        self._follower = follower
+        self._following: asyncio.Task[None] | None = None
         self._moved = False
         """The far end was transferred: when it goes, it has gone there."""
         self._setup = setup
@@ -59,16 +69,18 @@ class SipLine:
         limits: CallLimits,
         recording: Path | None = None,
         ladder: Ladder | None = None,
+        tell: Callable[[Happening], None] = lambda _: None,
     ) -> SipLine:
         """Return a line that will call ``to`` through a trunk, showing ``from_user`` as the caller.
 
-        ``ladder``: where its messages go when it is a further leg of a call; one of its own if not given.
+        ``ladder``: where its messages go when it is a further leg of a call; one of its own if not given. ``tell``
+        hears of transfers the far end asks for.
         """
         ladder = ladder or endpoint.ladders.open()
         setup = Dialling(endpoint, to, from_user, route, limits.ring_s, ladder)
         audio = _audio(endpoint, media, ports, recording, route.encryption, route.codecs)
         way = _onward(route, from_user, endpoint, media, ports, limits, ladder)
-        return cls(setup, audio, limits, ladder, way)
+        return cls(setup, audio, limits, ladder, way, _follower(route, from_user, endpoint, limits, ladder, tell))
 
     @classmethod
     def answering(
@@ -82,16 +94,19 @@ class SipLine:
         encryption: Encryption = Encryption.OFFERED,
         codecs: Sequence[str] = (),
         onward: SipRoute | None = None,
+        tell: Callable[[Happening], None] = lambda _: None,
     ) -> SipLine:
         """Return a line that will answer this call, encrypted and with the codecs as its trunk wants it.
 
-        ``onward``: the trunk, for handing the call on; ``None`` hands on nothing.
+        ``onward``: the trunk, for handing the call on; ``None`` hands on nothing. ``tell`` hears of transfers
+        the far end asks for.
         """
         ladder = endpoint.ladders.open()
         ladder.follow(incoming.call_id)
         way = _onward(onward, incoming.to_user, endpoint, media, ports, limits, ladder) if onward else None
         audio = _audio(endpoint, media, ports, recording, encryption, codecs)
-        return cls(Answering(incoming), audio, limits, ladder, way)
+        follower = _follower(onward, incoming.to_user, endpoint, limits, ladder, tell) if onward else None
+        return cls(Answering(incoming), audio, limits, ladder, way, follower)
 
     async def __aenter__(self) -> Self:
         """Take nothing yet: ports are taken when connecting, so that a lack of them is an outcome, not a crash."""
@@ -106,6 +121,8 @@ class SipLine:
         finally:
             # What needs no waiting goes first: a cancellation may come at any await below.
             self._setup.give_up()
+            if self._following:
+                self._following.cancel()
             if self._watcher:
                 self._watcher.cancel()
             self._audio.release()
@@ -122,10 +139,16 @@ class SipLine:
         except NotConnected:
             await dialog.hang_up()
             raise
+        self._attend(dialog)
+        self._watcher = asyncio.create_task(self._watch(self._audio.leg))
+
+    def _attend(self, dialog: Dialog) -> None:
+        self._dialog = dialog
         dialog.on_offer = weakly(self._renegotiate)
         dialog.on_answer = weakly(self._audio.follow)
         dialog.on_info = weakly(self._info)
-        self._watcher = asyncio.create_task(self._watch(dialog, self._audio.leg))
+        if self._follower is not None:
+            dialog.on_refer = weakly(self._refer)
 
     def listen(self, listener: LineListener) -> None:
         """Send everything heard to this listener."""
@@ -159,6 +182,8 @@ class SipLine:
 
     async def hang_up(self) -> None:
         """End the call from our side; idempotent."""
+        if self._following:
+            self._following.cancel()
         if self._dialog and not self._end.done():
             self._settle(LineEnd(EndedBy.NEAR))
             await self._dialog.hang_up()
@@ -179,26 +204,69 @@ class SipLine:
         """Return the SIP messages so far, without secrets."""
         return self._ladder.read()
 
-    async def _watch(self, dialog: Dialog, leg: Leg) -> None:
-        """Enforce the leg's caps and notice the far end's goodbye, whichever is first."""
+    async def _watch(self, leg: Leg) -> None:
+        """Enforce the leg's caps and notice the far end's goodbye, whichever is first.
+
+        The far end is whoever the line talks to by then: a transfer that is followed brings another.
+        """
+        deadline = asyncio.get_running_loop().time() + self._limits.duration_s
+        while not self._end.done() and self._dialog is not None:
+            await self._watch_one(self._dialog, leg, deadline)
+
+    async def _watch_one(self, dialog: Dialog, leg: Leg, deadline: float) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._limits.duration_s
         down = asyncio.ensure_future(dialog.ended())
         try:
             while not down.done():
                 await asyncio.wait({down}, timeout=min(_WATCH_S, max(0.0, deadline - loop.time())))
                 if down.done():
-                    end = down.result()
-                    by = EndedBy.MOVED if self._moved and end.by is sip.EndedBy.FAR else _ENDED_BY[end.by]
-                    self._settle(LineEnd(by, end.reason))
+                    await self._arrive(deadline - loop.time())
+                    if self._dialog is dialog:
+                        end = down.result()
+                        by = EndedBy.MOVED if self._moved and end.by is sip.EndedBy.FAR else _ENDED_BY[end.by]
+                        self._settle(LineEnd(by, end.reason))
                 elif loop.time() >= deadline:
-                    self._settle(LineEnd(EndedBy.CAP, f"The call reached its cap of {self._limits.duration_s:g} s."))
-                    await dialog.hang_up()
+                    await self._cut(LineEnd(EndedBy.CAP, f"The call reached its cap of {self._limits.duration_s:g} s."))
                 elif leg.silent_for_s >= self._limits.no_audio_s and self._audio.expects_audio:
-                    self._settle(LineEnd(EndedBy.LOST, _no_audio(self._limits.no_audio_s)))
-                    await dialog.hang_up()
+                    await self._cut(LineEnd(EndedBy.LOST, _no_audio(self._limits.no_audio_s)))
         finally:
             down.cancel()
+
+    async def _cut(self, end: LineEnd) -> None:
+        """End whatever is up: a transfer under way may not outlive the cap."""
+        self._settle(end)
+        if self._following:
+            self._following.cancel()
+        if self._dialog:
+            await self._dialog.hang_up()
+
+    async def _arrive(self, seconds: float) -> None:
+        """Let a transfer under way end: whoever asks for one may hang up before it is made (RFC 5589 §6.1)."""
+        if self._following and not self._following.done():
+            await asyncio.wait({self._following}, timeout=max(0.0, seconds))
+            self._following.cancel()
+
+    def _refer(self, referral: Referral) -> None:
+        """Follow a transfer to somebody on the trunk, one at a time."""
+        if self._follower is None or self._dialog is None or self._end.done():
+            referral.refuse()
+            return
+        way = self._follower.way(referral.target)
+        if way is None:
+            referral.refuse()
+        elif self._following and not self._following.done():
+            referral.refuse(491)
+        else:
+            self._following = asyncio.create_task(self._follow(self._follower, referral, way))
+
+    async def _follow(self, follower: Follower, referral: Referral, way: SipRoute) -> None:
+        old, new = self._dialog, await follower.follow(referral, way, self._audio)
+        if new is None or old is None:
+            return
+        old.on_offer = old.on_answer = old.on_info = old.on_refer = None
+        self._attend(new)
+        referral.tell(200)
+        old.send_bye()
 
     def _settle(self, end: LineEnd) -> None:
         if not self._end.done():
@@ -258,6 +326,19 @@ def _onward(
         )
 
     return Onward(route, second)
+
+
+def _follower(
+    route: SipRoute,
+    from_user: str,
+    endpoint: SipEndpoint,
+    limits: CallLimits,
+    ladder: Ladder,
+    tell: Callable[[Happening], None],
+) -> Follower | None:
+    if not route.accept_transfers:
+        return None
+    return Follower(route, from_user, endpoint, limits.ring_s, ladder, tell)
 
 
 def _no_audio(seconds: float) -> str:

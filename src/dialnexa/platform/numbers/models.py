@@ -48,6 +48,8 @@ class SipTrunk(Base):
     """``Name: value`` lines of the INVITE; a list, for JSONB keeps no order of keys."""
     codecs: Mapped[list[str]] = mapped_column(default=list)
     encryption: Mapped[str] = mapped_column(default="never")
+    accept_transfers: Mapped[bool] = mapped_column(default=False)
+    """Whether a REFER of the far end is followed."""
     is_sandbox: Mapped[bool] = mapped_column(default=False)
     """The built-in people answer; the worker knows their address."""
     created_at: Mapped[datetime]

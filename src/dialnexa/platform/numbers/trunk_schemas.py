@@ -89,6 +89,9 @@ class _Habits(Body):
     """Codecs in order of preference (PCMU, PCMA, G722, opus); all of ours in our order by default."""
     encryption: Encryption | None = None
     """Encrypted audio (SDES-SRTP): `never` (default), `offered` or `required`."""
+    accept_transfers: bool | None = Field(default=None, validation_alias=_either("acceptTransfers", "accept_transfers"))
+    """Whether the far end may hand the agent on to another number of this trunk (REFER); `false` by default, for that
+    number may cost money."""
     sources: list[str] | None = Field(default=None, max_length=64)
     """Further addresses or networks the carrier calls from, beside those of its host and proxy."""
 
@@ -119,6 +122,7 @@ _COLUMNS = {
     "headers": "headers",
     "codecs": "codecs",
     "encryption": "encryption",
+    "accept_transfers": "accept_transfers",
 }
 """Fields that are one column each."""
 
@@ -268,6 +272,7 @@ class TrunkOut(BaseModel):
     headers: dict[str, str]
     codecs: list[str]
     encryption: str
+    accept_transfers: bool
     sources: list[str]
     is_sandbox: bool
     phone_numbers: list[TrunkNumberOut]
@@ -310,6 +315,7 @@ _SHOWN_AS_STORED = (
     "from_domain",
     "codecs",
     "encryption",
+    "accept_transfers",
     "sources",
     "is_sandbox",
 )

@@ -100,6 +100,8 @@ class TrunkSettings:
     """``Name: value``, in the order they are sent."""
     codecs: tuple[str, ...] = ()
     encryption: Encryption = "never"
+    accept_transfers: bool = False
+    """Whether the far end may send a call of ours to somebody else on the trunk."""
 
 
 def read_proxy(text: str) -> str:
