@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+
 import pytest
 
-from dialnexa.cli.benchmark.callers import Story
+from dialnexa.cli.benchmark.callers import Caller, Story
+from dialnexa.cli.benchmark.dialler import Dialler, stamped_socket
 from dialnexa.cli.benchmark.figures import GOALS, Measurement, Run
 from dialnexa.cli.benchmark.hearing import Heard
 from dialnexa.cli.benchmark.overload import OverloadRun
 from dialnexa.cli.benchmark.rate import RateRun
 from dialnexa.cli.benchmark.soak import SoakRun
+from dialnexa.live.rtp.packet import header
+from dialnexa.live.sip.message import Request, parse
 
 
 def call(frames: int, *, first_stamp: int = 0, voiced: range = range(0), late: dict[int, float] | None = None) -> Heard:
@@ -136,3 +142,32 @@ def test_a_soak_judges_memory_by_its_second_half():
     facts = SoakRun(30, 2.0, [story(200)] * 4000, samples, measured(), measured(transactions=2), 1.0).facts()
     assert facts["growth_mb_per_1000_calls"] == pytest.approx(10)
     assert facts["transactions_left"] == 2
+
+
+def test_rtcp_on_the_audio_port_is_not_heard_as_audio():
+    with stamped_socket() as ours, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
+        caller = Caller(ours, 0)
+        theirs.sendto(bytes((0x80, 200, 0, 6)) + bytes(24), ours.getsockname())
+        theirs.sendto(header(0, 1, 160, 7, marker=False) + bytes(160), ours.getsockname())
+        caller.read()
+    assert caller.heard.stamps.tolist() == [160]
+
+
+async def test_a_goodbye_that_was_lost_is_said_again():
+    loop = asyncio.get_running_loop()
+    with stamped_socket() as far:
+        async with Dialler.open(far.getsockname()[1]) as dialler:
+            attempt = dialler.invite(9)
+            await loop.sock_recv(far, 4096)
+            attempt.heard[200] = 0.0
+            attempt.uri = "sip:agent@127.0.0.1"
+            attempt.dialog = (
+                f"From: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:b@127.0.0.1>;tag=2\r\nCall-ID: {attempt.call_id}\r\n"
+            )
+            leaving = asyncio.create_task(dialler.hang_up(attempt))
+            lost, (again, source) = await loop.sock_recv(far, 4096), await loop.sock_recvfrom(far, 4096)
+            assert again == lost
+            bye = parse(again)
+            assert isinstance(bye, Request)
+            far.sendto(bye.reply(200).encode(), source)
+            await leaving

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -21,3 +22,13 @@ class TestUdpTransport:
         assert await asyncio.wait_for(heard.get(), 5) == b"still here"
         ours.close()
         ours.send(b"after the end", Hop(*ours.address))
+
+    async def test_a_burst_finds_as_much_room_as_the_system_grants(self) -> None:
+        ours = await UdpTransport.open("127.0.0.1", 0, lambda data, source: None)
+        assert ours._transport is not None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            granted = plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        held = ours._transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert held == granted
+        ours.close()

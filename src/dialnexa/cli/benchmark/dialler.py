@@ -1,7 +1,7 @@
 """A SIP caller reduced to what a load needs: prepared requests on one socket, and answers stamped by the kernel.
 
 It costs so little that thousands of its calls disturb nothing, and a late reader spoils no figure. It repeats an INVITE
-that nobody answers, acknowledges, hangs up, and takes a hang-up; of all else SIP knows it has no need.
+or BYE that nobody answers, acknowledges, hangs up, and takes a hang-up; of all else SIP knows it has no need.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _STAMP = 35
 """``SO_TIMESTAMPNS`` of Linux; the socket module has no name for it."""
 ANCILLARY = socket.CMSG_SPACE(16)
 _T1_S = 0.5
+_T2_S = 4.0
 _REPEATS = 6
 """RFC 3261's timer A doubles from T1 until 64*T1 have passed."""
 _SOCKET_BYTES = 4 << 20
-_GOODBYE_S = 5.0
+_GOODBYE_S = 64 * _T1_S
 
 
 def stamped_socket() -> socket.socket:
@@ -127,7 +128,7 @@ class Dialler:
     async def hang_up(self, attempt: Attempt) -> None:
         """End an answered call, unless the far end did; raises ``Unanswered`` when it does not confirm."""
         if not attempt.gone.done():
-            self._send(self._in_dialog("BYE", 2, attempt))
+            self._say_goodbye(attempt, self._in_dialog("BYE", 2, attempt), _T1_S)
             try:
                 await asyncio.wait_for(asyncio.shield(attempt.gone), _GOODBYE_S)
             except TimeoutError:
@@ -186,6 +187,14 @@ class Dialler:
         attempt.repeats += 1
         self._send(attempt.invite)
         asyncio.get_running_loop().call_later(2 * gap_s, self._repeat, attempt, 2 * gap_s)
+
+    def _say_goodbye(self, attempt: Attempt, bye: bytes, gap_s: float) -> None:
+        """Send a BYE until it is answered or given up; timer E doubles up to T2 (RFC 3261 §17.1.2.2)."""
+        if attempt.gone.done() or attempt.call_id not in self._attempts:
+            return
+        self._send(bye)
+        later = min(2 * gap_s, _T2_S)
+        asyncio.get_running_loop().call_later(gap_s, self._say_goodbye, attempt, bye, later)
 
     def _send(self, data: bytes) -> None:
         try:
