@@ -98,3 +98,45 @@ async def test_a_caller_who_wants_to_take_over_a_live_call_is_declined(reception
     taker.replaces = object()
     assert (await rings(reception, taker)).refused_with == [603]
     assert holder.held == []
+
+
+CARRIER, PHONE, STRANGER = ("192.0.2.7", 5060), ("198.51.100.9", 5061), ("203.0.113.4", 5060)
+
+
+@pytest.mark.parametrize(
+    ("source", "login", "caller"),
+    [
+        (CARRIER, "", "asserted"),
+        (CARRIER, "acme", "asserted"),
+        (PHONE, "", "named"),
+        (STRANGER, "desk", "named"),
+        (STRANGER, "acme", "named"),
+        (STRANGER, "", "named"),
+        (("192.0.2.7", 5061), "", "named"),
+        (CARRIER, "desk", "named"),
+    ],
+    ids=[
+        "carrier by address",
+        "carrier by address and login",
+        "registered phone",
+        "phone that logs in",
+        "carrier's login from anywhere",
+        "stranger",
+        "registered phone behind the carrier's NAT",
+        "phone that logs in behind the carrier's NAT",
+    ],
+)
+async def test_only_a_trunk_known_by_its_address_may_vouch_for_a_caller(
+    source: tuple[str, int], login: str, caller: str
+) -> None:
+    directory = SimpleNamespace(
+        trunks_at=lambda host: {"192.0.2.7": frozenset({"trunk_carrier"})}.get(host, frozenset())
+    )
+    phones = SimpleNamespace(
+        trunks_at=lambda at: frozenset({"trunk_desk"} if at in (PHONE, ("192.0.2.7", 5061)) else ()),
+        trunks_with=lambda user: frozenset({"trunk_desk"} if user == "desk" else ()),
+    )
+    parts = SimpleNamespace(directory=directory, phones=phones)
+    incoming = SimpleNamespace(source=source, login=login, caller="asserted", from_user="named")
+    reception = Reception(cast("Any", parts), cast("Any", Holder()))
+    assert reception._caller(cast("Any", incoming)) == caller

@@ -68,9 +68,9 @@ class Reception:
 
     async def _let_in(self, incoming: IncomingCall) -> ClaimedCall | None:
         parts = self._parts
-        to_number, from_number = _as_number(incoming.to_user), _as_number(incoming.caller)
         source, now = incoming.source[0], parts.clock.now()
         match = await self._find(incoming)
+        to_number, from_number = _as_number(incoming.to_user), _as_number(self._caller(incoming))
         async with parts.database.write() as session:
             if isinstance(match, InboundMatch):
                 verdict = await service.admit_inbound(
@@ -121,6 +121,17 @@ class Reception:
             over |= phones.trunks_with(incoming.login) or known.trunks_with(incoming.login)
         async with self._parts.database.read() as session:
             return await find_inbound(session, (incoming.to_user, incoming.addressed_user), over)
+
+    def _caller(self, incoming: IncomingCall) -> str:
+        """Return who calls: only a trunk known by its address may vouch for somebody else than From names.
+
+        A phone's login proves who the phone is, not whom it may claim to be; registered ones are no trunk's voice even
+        at a trunk's address, for both may be behind one NAT.
+        """
+        phones = self._parts.phones
+        by_phone = phones.trunks_at(incoming.source) or phones.trunks_with(incoming.login)
+        vouched = self._parts.directory.trunks_at(incoming.source[0]) and not by_phone
+        return incoming.caller if vouched else incoming.from_user
 
     def _said(self, incoming: IncomingCall) -> Ladder | None:
         """Return what was signalled for a call that was refused."""

@@ -121,7 +121,7 @@ async def test_silence_on_hold_is_not_held_against_who_comes_back(
         resumed, on_hold = make_offer(HOST, 40000), make_offer(HOST, 40000, direction=direction)
         caller.answered.on_offer(on_hold)
         for cycle in range(1, 2000):
-            for phase in range(4):
+            for phase in range(PHASES):
                 media.tick(phase, cycle)
         assert line.held is held
         assert leg.silent_for_s > 30

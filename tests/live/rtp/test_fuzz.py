@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.live.media.fakes import Diary, HandClock
 
+from dialnexa.live.media.clock import PHASES
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.g711 import Codec
 from dialnexa.live.rtp.event import build as build_event
@@ -73,7 +74,7 @@ class Call:
 
     def tick(self) -> None:
         self.cycle += 1
-        for phase in range(2):
+        for phase in range(PHASES):
             self.engine.tick(phase, self.cycle)
         self.diary.calls.clear()
         del self.diary.audio[:-50]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.live.media.fakes import Diary, HandClock
 
+from dialnexa.live.media.clock import PHASES
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.g711 import SILENCE, Codec, encode
 from dialnexa.live.media.g722 import G722Mouth
@@ -73,7 +74,7 @@ class Call:
     def ticks(self, count: int = 1) -> None:
         for _ in range(count):
             self.cycle += 1
-            for phase in range(4):
+            for phase in range(PHASES):
                 self.engine.tick(phase, self.cycle)
 
 

@@ -61,7 +61,7 @@ class IncomingCall:
 
     @property
     def caller(self) -> str:
-        """Who calls: whom the trunk vouches for, unless hidden, else ``from_user``."""
+        """Who calls: whom the peer vouches for, unless hidden, else ``from_user``. Worth as much as the peer."""
         return readable(caller_of(self._exchange.request))
 
     @property
