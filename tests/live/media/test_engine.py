@@ -47,6 +47,10 @@ class Studio:
             self.core.passes(PHASE_S, used=ms / 1000, waited=waited_ms / 1000)
             self.engine._ticker.strain.note(self.core.now, late_ms / 1000)
 
+    def calls(self, count: int) -> None:
+        for _ in range(count):
+            self.call()
+
     def call(self, codec: Codec = Codec.PCMU, **more) -> tuple[Leg, FakeWire, Diary]:
         wire, diary = FakeWire(), Diary()
         return self.engine.open_leg(wire, codec=codec, listener=diary, **more), wire, diary
@@ -408,6 +412,7 @@ async def test_calls_are_spread_over_the_phases(studio):
 
 
 async def test_a_worker_whose_core_is_nearly_full_takes_no_more_calls(studio):
+    studio.calls(20)
     assert not studio.engine.overloaded
     studio.works(beats=60, ms=7.0)
     assert not studio.engine.overloaded
@@ -417,7 +422,14 @@ async def test_a_worker_whose_core_is_nearly_full_takes_no_more_calls(studio):
     assert not studio.engine.overloaded
 
 
+async def test_the_set_up_of_a_few_calls_refuses_nobody(studio):
+    studio.calls(19)
+    studio.works(beats=60, ms=9.0, late_ms=9.0)
+    assert not studio.engine.overloaded
+
+
 async def test_a_worker_that_falls_behind_by_its_own_work_takes_no_more_calls(studio):
+    studio.calls(20)
     studio.works(beats=60, ms=5.0)
     studio.works(beats=1, ms=5.0, late_ms=8.0)
     assert studio.engine.overloaded
@@ -426,6 +438,7 @@ async def test_a_worker_that_falls_behind_by_its_own_work_takes_no_more_calls(st
 
 
 async def test_one_hiccup_of_a_worker_with_little_to_do_refuses_nobody(studio):
+    studio.calls(20)
     studio.works(beats=60, ms=1.0)
     studio.works(beats=1, ms=1.0, late_ms=40.0)
     assert not studio.engine.overloaded
@@ -433,6 +446,7 @@ async def test_one_hiccup_of_a_worker_with_little_to_do_refuses_nobody(studio):
 
 async def test_a_worker_on_a_busy_machine_is_late_but_takes_calls(studio):
     """As in the first seconds after the start."""
+    studio.calls(20)
     studio.works(beats=60, ms=3.0, late_ms=4.0, waited_ms=4.0)
     assert not studio.engine.overloaded
 

@@ -182,9 +182,9 @@ async def test_two_hundred_thousand_encrypted(session: RtpSession) -> None:
 
 
 @pytest.mark.parametrize("codec", [Codec.G722, Codec.OPUS])
-async def test_fifty_thousand_of_a_codec_with_a_memory(session: RtpSession, codec: Codec) -> None:
+async def test_eighty_thousand_of_a_codec_with_a_memory(session: RtpSession, codec: Codec) -> None:
     call = Call(session, codec)
-    call.take(mutated(seeds(session._ssrc), 10_000, seed=5))
+    call.take(mutated(seeds(session._ssrc), 40_000, seed=5))  # as many as follow, so that all they need is there
     before = resident_kb()
     call.take(mutated(seeds(session._ssrc), 40_000, seed=6))
     assert resident_kb() - before < 4096

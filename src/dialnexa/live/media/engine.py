@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 _FULL = 0.75
 """Share of the core above which the next call would make all of them late: a call costs most while it is set up."""
+_FEW = 20
+"""Legs below which nothing is refused: what fills the core then is the set-up of calls, and that passes."""
 _LAG_S = 0.005
 _LAG_SHARE = 0.4
 """A beat this late by our own work, while that takes this share of the core: calls come faster than they can be set up.
@@ -120,5 +122,7 @@ class MediaEngine:
     @property
     def overloaded(self) -> bool:
         """Whether a further call would cost the running ones their grid; admission refuses then."""
+        if self.legs < _FEW:
+            return False
         strain = self._ticker.strain
         return (share := strain.share) > _FULL or (strain.lag_s > _LAG_S and share > _LAG_SHARE)
