@@ -414,9 +414,9 @@ async def test_calls_are_spread_over_the_phases(studio):
 async def test_a_worker_whose_core_is_nearly_full_takes_no_more_calls(studio):
     studio.calls(20)
     assert not studio.engine.overloaded
-    studio.works(beats=60, ms=7.0)
+    studio.works(beats=60, ms=8.5)
     assert not studio.engine.overloaded
-    studio.works(beats=60, ms=8.0)
+    studio.works(beats=60, ms=9.0)
     assert studio.engine.overloaded
     studio.works(beats=60, ms=2.0)
     assert not studio.engine.overloaded
