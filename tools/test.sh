@@ -12,9 +12,13 @@ if wants unit || wants e2e; then
   bash tools/install_peers.sh
 fi
 if wants lint; then
-  say "lint: ruff";         .venv/bin/ruff check . && .venv/bin/ruff format --check .
-  say "lint: pyright";      .venv/bin/pyright
-  say "lint: import-linter"; .venv/bin/lint-imports --no-logo 2>/dev/null || .venv/bin/lint-imports
+  say "lint: ruff"
+  .venv/bin/ruff check .  # a line of its own: of "a && b" only b would stop the run
+  .venv/bin/ruff format --check .
+  say "lint: pyright"
+  .venv/bin/pyright
+  say "lint: import-linter"
+  .venv/bin/lint-imports --no-logo
 fi
 if wants unit; then
   say "unit and conformance tests"

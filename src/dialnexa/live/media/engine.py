@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 _FULL = 0.88
 """Share of the core above which the next call would make all of them late: a call costs most while it is set up.
 
-At 250 calls they take about 0.7 of a core, and placing 33 more a second 0.13 (measured): 0.75 refused calls that it could
-carry. At 0.88, and 150 offered per second, the running ones kept within 7 ms of their grid.
+At 250 calls they take about 0.7 of a core, and placing 33 more a second 0.13 (measured): 0.75 refused calls that the
+core could carry. At 0.88, and 150 offered per second, the running ones kept within 7 ms of their grid.
 """
 _FEW = 20
 """Legs below which nothing is refused: what fills the core then is the set-up of calls, and that passes."""
