@@ -78,3 +78,18 @@ def test_the_same_key_again_after_a_long_press_whose_end_was_heard_is_a_second_p
 
 def test_a_hook_flash_is_no_key():
     assert KeyReceiver().feed(b"\x10\x0a\x00\xa0", 1000) is None
+
+
+def test_presses_of_two_streams_that_interleave_are_heard_once_each():
+    receiver = KeyReceiver()
+    heard = [receiver.feed(build("#", 480, end=False), 1000, 1), receiver.feed(build("4", 160, end=False), 9000, 2)]
+    for duration in (640, 800, 960):
+        heard += [receiver.feed(build("#", duration, end=True), 1000, 1)]
+        heard += [receiver.feed(build("4", duration, end=duration > 900), 9000, 2)]
+    assert [digit for digit in heard if digit] == ["#", "4"]
+
+
+def test_of_a_flood_of_streams_few_are_remembered():
+    receiver = KeyReceiver()
+    assert all(receiver.feed(build("1", 160, end=False), 1000, ssrc) == "1" for ssrc in range(100))
+    assert len(receiver._sources) == 4

@@ -25,17 +25,18 @@ def build(digit: str, duration: int, end: bool) -> bytes:
     return _PAYLOAD.pack(KEYS.index(digit), (_END if end else 0) | _VOLUME, min(duration, _LONGEST))
 
 
+_SOURCES = 4
+"""Streams remembered per call: a gateway may mix keys of its own with those it passes on."""
+
+
 class KeyReceiver:
     """Reports each key press once, however many packets tell of it and whichever of them get lost."""
 
     def __init__(self, clock_rate: int = SAMPLE_RATE) -> None:
         """Take the Hz the events' timestamps are counted in."""
         self._late = _LATE_S * clock_rate
-        self._lasts = 0
-        """How long the press lasts so far, in timestamp units; 0 once it ended."""
-        self._source: int | None = None
-        self._started_at: int | None = None
-        self._digit = ""
+        self._sources: dict[int, _Source] = {}
+        """By SSRC, the one heard last at the end: packets of two presses may interleave."""
 
     def feed(self, payload: bytes, timestamp: int, ssrc: int = 0) -> str | None:
         """Return the key when this is the first packet of its press, else ``None``; garbage is ``None`` too.
@@ -46,19 +47,30 @@ class KeyReceiver:
         if len(payload) < _PAYLOAD.size or payload[0] >= len(KEYS):
             return None
         code, flags, duration = _PAYLOAD.unpack_from(payload)
-        digit = KEYS[code]
-        if ssrc == self._source and self._started_at is not None:
-            later_by = (timestamp - self._started_at) & 0xFFFFFFFF
-            if -later_by & 0xFFFFFFFF <= self._late and later_by:
-                return None
-            held_on = _NEARLY <= later_by <= _LONGEST and self._lasts > _LONGEST // 2
-            if digit == self._digit and (not later_by or held_on):
-                self._note(timestamp, duration, flags)
-                return None
-        self._source, self._digit = ssrc, digit
-        self._note(timestamp, duration, flags)
-        return digit
+        lasts = 0 if flags & _END else duration
+        source = self._sources.pop(ssrc, None)
+        if source is None and len(self._sources) >= _SOURCES:
+            del self._sources[next(iter(self._sources))]
+        fresh = source is None or source.is_new(KEYS[code], timestamp, lasts, self._late)
+        self._sources[ssrc] = source or _Source(KEYS[code], timestamp, lasts)
+        return KEYS[code] if fresh else None
 
-    def _note(self, started_at: int, duration: int, flags: int) -> None:
-        self._started_at = started_at
-        self._lasts = 0 if flags & _END else duration
+
+class _Source:
+    """The latest press of one stream."""
+
+    __slots__ = ("_digit", "_lasts", "_started_at")
+
+    def __init__(self, digit: str, started_at: int, lasts: int) -> None:
+        """``lasts``: how long the press lasts so far, in timestamp units; 0 once it ended."""
+        self._digit, self._started_at, self._lasts = digit, started_at, lasts
+
+    def is_new(self, digit: str, timestamp: int, lasts: int, late: int) -> bool:
+        """Take a packet; return whether it begins another press."""
+        later_by = (timestamp - self._started_at) & 0xFFFFFFFF
+        if -later_by & 0xFFFFFFFF <= late and later_by:
+            return False
+        held_on = _NEARLY <= later_by <= _LONGEST and self._lasts > _LONGEST // 2
+        same = digit == self._digit and (not later_by or held_on)
+        self._digit, self._started_at, self._lasts = digit, timestamp, lasts
+        return not same
