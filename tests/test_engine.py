@@ -13,7 +13,7 @@ import pytest
 from dialnexa import engine
 from dialnexa.engine import Engine, EngineClient, RecordingWork
 from dialnexa.platform.database import Database
-from tests.platform.postgres import BINARIES, cluster
+from tests.platform.postgres import BINARIES, Cluster, cluster
 
 
 class Crew:
@@ -54,11 +54,19 @@ def url(prepared: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
+def postgres() -> Iterator[tuple[Cluster, str]]:
+    """A server, and the name of a database on it that holds the engine's tables and no work."""
     with cluster() as server:
-        url = server.url(server.create())
-        engine.migrate(url)
-        yield url
+        name = server.create()
+        engine.migrate(server.url(name))
+        yield server, name
+
+
+@pytest.fixture
+def postgres_url(postgres: tuple[Cluster, str]) -> str:
+    """A database for this test alone: what one test leaves half done is a stray to the next one's workers."""
+    server, prepared = postgres
+    return server.url(server.create(template=prepared))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"] if BINARIES else ["sqlite"])
