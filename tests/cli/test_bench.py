@@ -15,7 +15,7 @@ from dialnexa.cli.benchmark.overload import OverloadRun
 from dialnexa.cli.benchmark.rate import RateRun
 from dialnexa.cli.benchmark.soak import SoakRun
 from dialnexa.live.rtp.packet import header
-from dialnexa.live.sip.message import Request, parse
+from dialnexa.live.sip.messages.message import Request, parse
 
 
 def call(frames: int, *, first_stamp: int = 0, voiced: range = range(0), late: dict[int, float] | None = None) -> Heard:

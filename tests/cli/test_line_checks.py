@@ -22,7 +22,7 @@ from dialnexa.cli.finding import Finding
 from dialnexa.cli.installation import KnownTrunk
 from dialnexa.kit.clock import SystemClock
 from dialnexa.live.sip.endpoint import SipEndpoint
-from dialnexa.live.sip.stun import MAGIC
+from dialnexa.live.sip.transport.stun import MAGIC
 from dialnexa.platform.calls import rejections
 from dialnexa.platform.calls.rejections import NOBODY_KNOWS, TurnedAway
 from dialnexa.settings import Settings

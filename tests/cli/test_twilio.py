@@ -9,7 +9,7 @@ import pytest
 
 from dialnexa.cli.benchmark.twilio.playback import Playback
 from dialnexa.cli.benchmark.twilio.wire import Clear, Malformed, Mark, Media, Stream, read
-from dialnexa.live.media.g711 import SILENCE, Codec, encode
+from dialnexa.live.media.codec import SILENCE, Codec, encode
 from dialnexa.live.media.tones import tone
 
 VOICE = encode(Codec.PCMU, tone((440,), 0.02))

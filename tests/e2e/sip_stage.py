@@ -11,10 +11,10 @@ from pathlib import Path
 from dialnexa.kit.process import free_port
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, Progress, SipEndpoint
-from dialnexa.live.sip.names import Names
+from dialnexa.live.sip.messages.sdp import make_answer, make_offer
 from dialnexa.live.sip.probe import ProbeFailed, probe
-from dialnexa.live.sip.sdp import make_answer, make_offer
-from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.transactions.timers import Timers
+from dialnexa.live.sip.transport.names import Names
 
 HOST = "127.0.0.1"
 HEAD = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="ours">\n'

@@ -22,8 +22,8 @@ from dialnexa.live.media.tones import tone
 from dialnexa.live.plan import CallLimits, RecordingResult, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint, TlsSettings
-from dialnexa.live.sip.hop import Address
-from dialnexa.live.sip.message import Request, Response, SipMessage
+from dialnexa.live.sip.messages.hop import Address
+from dialnexa.live.sip.messages.message import Request, Response, SipMessage
 
 THEIR_KEYS = "12#"
 OUR_KEYS = "45"

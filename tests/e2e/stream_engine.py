@@ -13,7 +13,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from dialnexa.live.media.g711 import Codec, decode, encode
+from dialnexa.live.media.codec import Codec, decode, encode
 from dialnexa.live.media.tones import tone
 
 _LOUD = 300

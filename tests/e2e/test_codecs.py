@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialnexa.live.lines.sip import SipLine
-from dialnexa.live.media.g711 import Codec
+from dialnexa.live.media.codec import Codec
 from dialnexa.live.plan import CallLimits, SipRoute
 from tests.e2e.test_srtp import HOST, Desk, answers, desk, echo, phone
 

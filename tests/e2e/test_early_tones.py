@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dialnexa.live.line import NotConnected, Samples
-from dialnexa.live.media.g711 import Codec, encode
+from dialnexa.live.media.codec import Codec, encode
 from dialnexa.live.media.tones import tone
 from dialnexa.live.plan import Ending, EndReason
 from tests.e2e import sipp

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from dialnexa.live.plan import Credentials
-from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.endpoint import (
     CallCancelled,
     CallRejected,
@@ -21,9 +20,10 @@ from dialnexa.live.sip.endpoint import (
     RegistrationState,
     SipEndpoint,
 )
-from dialnexa.live.sip.message import Request
-from dialnexa.live.sip.policy import Treatment
-from dialnexa.live.sip.sdp import make_answer, make_offer
+from dialnexa.live.sip.gate.policy import Treatment
+from dialnexa.live.sip.messages.message import Request
+from dialnexa.live.sip.messages.sdp import make_answer, make_offer
+from dialnexa.live.sip.transport.edge import Edges
 from tests.e2e.kamailio import HOST, Edge, edge
 
 pytestmark = pytest.mark.e2e

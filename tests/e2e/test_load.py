@@ -20,7 +20,7 @@ import pytest_asyncio
 from dialnexa.kit.process import free_port
 from dialnexa.live.line import EndedBy
 from dialnexa.live.sip.endpoint import TlsSettings
-from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.transactions.timers import Timers
 from tests.e2e import sipp
 from tests.e2e.station import Station, complaint
 from tests.e2e.stunnel import Certificate, issue, unwrapping, wrapping

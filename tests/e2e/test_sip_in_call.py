@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dialnexa.live.sip import session_timer
+from dialnexa.live.sip.dialogs import session_timer
 from dialnexa.live.sip.endpoint import Dialog, EndedBy, Referral, TransferProgress
-from dialnexa.live.sip.message import Response, SipMessage
-from dialnexa.live.sip.sdp import Direction
+from dialnexa.live.sip.messages.message import Response, SipMessage
+from dialnexa.live.sip.messages.sdp import Direction
 from tests.e2e.sip_stage import (
     EMPTY,
     HOST,

@@ -21,7 +21,7 @@ from dialnexa.live.media.tones import tone
 from dialnexa.live.plan import CallLimits, Ending, EndReason, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
-from dialnexa.live.sip.sdp import Direction
+from dialnexa.live.sip.messages.sdp import Direction
 
 pytestmark = pytest.mark.e2e
 

@@ -9,9 +9,9 @@ import pytest
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.endpoint import CallRejected, EndedBy, IncomingCall, Progress, SipEndpoint
-from dialnexa.live.sip.names import SystemNames
-from dialnexa.live.sip.sdp import make_answer, make_offer
-from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.messages.sdp import make_answer, make_offer
+from dialnexa.live.sip.transactions.timers import Timers
+from dialnexa.live.sip.transport.names import SystemNames
 from tests.e2e.sip_stage import (
     CONTACT,
     EMPTY,

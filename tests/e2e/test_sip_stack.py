@@ -13,7 +13,7 @@ import pytest
 from dialnexa.kit.process import free_port
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.endpoint import CallCancelled, CallRejected, Dialog, EndedBy, IncomingCall
-from dialnexa.live.sip.sdp import Direction, make_answer, make_offer
+from dialnexa.live.sip.messages.sdp import Direction, make_answer, make_offer
 from tests.e2e.sip_stage import (
     CONTACT,
     COPIED,

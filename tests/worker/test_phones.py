@@ -14,8 +14,8 @@ from sqlalchemy.exc import OperationalError
 
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.plan import Credentials, SipRoute
-from dialnexa.live.sip.hop import TCP, Hop
-from dialnexa.live.sip.registrar import RegisterAnswer, RegisterRequest, Wish
+from dialnexa.live.sip.messages.hop import TCP, Hop
+from dialnexa.live.sip.registrations.registrar import RegisterAnswer, RegisterRequest, Wish
 from dialnexa.platform.numbers.models import SipTrunk, TrunkBinding
 from dialnexa.worker import phones as module
 from dialnexa.worker.phones import Phones, to_phone

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dialnexa.live.sip.message import Request, parse
-from dialnexa.live.sip.policy import Judgement, Passage, Treatment
+from dialnexa.live.sip.gate.policy import Judgement, Passage, Treatment
+from dialnexa.live.sip.messages.message import Request, parse
 from dialnexa.worker.strangers import Policy, Strangers
 from tests.live.sip.wire import request
 

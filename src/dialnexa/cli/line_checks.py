@@ -15,7 +15,7 @@ from dialnexa.cli.finding import Finding
 from dialnexa.cli.installation import KnownTrunk, strangers, trunks
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.sip.probe import ProbeFailed, probe
-from dialnexa.live.sip.stun import StunError, binding_request, new_transaction, read_binding
+from dialnexa.live.sip.transport.stun import StunError, binding_request, new_transaction, read_binding
 from dialnexa.settings import Settings
 
 _STUN_PORT = 3478

@@ -9,7 +9,7 @@ import typer
 
 from dialnexa.cli.mistakes import Mistake
 from dialnexa.live.rtp.ports import PortRange
-from dialnexa.live.sip.edge import Edges
+from dialnexa.live.sip.transport.edge import Edges
 from dialnexa.settings import Settings
 
 Data = Annotated[

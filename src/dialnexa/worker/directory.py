@@ -18,7 +18,7 @@ from dialnexa.kit.clock import Clock
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.errors import CallRejected
-from dialnexa.live.sip.hop import ip_version
+from dialnexa.live.sip.messages.hop import ip_version
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import directory
 from dialnexa.platform.numbers.directory import KnownTrunk, Stamp

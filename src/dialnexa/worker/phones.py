@@ -19,8 +19,8 @@ from dialnexa.kit.clock import Clock
 from dialnexa.kit.ids import new_id
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.plan import Credentials, SipRoute
-from dialnexa.live.sip.hop import Address, Hop
-from dialnexa.live.sip.registrar import (
+from dialnexa.live.sip.messages.hop import Address, Hop
+from dialnexa.live.sip.registrations.registrar import (
     Binding,
     RegisterAnswer,
     RegisterRefused,

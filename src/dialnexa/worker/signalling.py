@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.kit.clock import Clock
 from dialnexa.live.plan import Credentials
-from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.endpoint import Gate, IncomingCall, SipEndpoint, TlsSettings
-from dialnexa.live.sip.locate import Locator
+from dialnexa.live.sip.transport.edge import Edges
+from dialnexa.live.sip.transport.locate import Locator
 from dialnexa.platform.calls import rejections
 from dialnexa.platform.database import Database
 from dialnexa.settings import Settings

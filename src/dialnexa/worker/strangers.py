@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from dialnexa.live.sip.defence import RequestBudget, SourceLimiter
-from dialnexa.live.sip.message import Request
-from dialnexa.live.sip.policy import Judgement, Passage, Treatment
+from dialnexa.live.sip.gate.defence import RequestBudget, SourceLimiter
+from dialnexa.live.sip.gate.policy import Judgement, Passage, Treatment
+from dialnexa.live.sip.messages.message import Request
 from dialnexa.platform.calls.rejections import NOBODY_KNOWS, TurnedAway
 
 Policy = Literal["drop", "challenge", "refuse"]

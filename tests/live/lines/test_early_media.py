@@ -16,14 +16,14 @@ from dialnexa.live.line import NotConnected, Samples
 from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.setup import Dialling
 from dialnexa.live.media.clock import PHASES
+from dialnexa.live.media.codec import Codec, encode
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.media.g711 import Codec, encode
 from dialnexa.live.media.tones import tone
 from dialnexa.live.plan import Encryption, Ending, EndReason, SipRoute
 from dialnexa.live.rtp.packet import RtpPacket, build, parse
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.errors import Progress
-from dialnexa.live.sip.sdp import SessionDescription, make_answer
+from dialnexa.live.sip.messages.sdp import SessionDescription, make_answer
 from tests.live.media.fakes import Diary, HandClock
 
 HOST = "127.0.0.1"

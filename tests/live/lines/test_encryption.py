@@ -8,8 +8,15 @@ import pytest
 
 from dialnexa.live.lines.encryption import KeyAgreement
 from dialnexa.live.plan import Encryption
-from dialnexa.live.sip.sdes import fresh
-from dialnexa.live.sip.sdp import NotAcceptable, SessionDescription, make_answer, make_offer, narrowed, parse_sdp
+from dialnexa.live.sip.messages.sdes import fresh
+from dialnexa.live.sip.messages.sdp import (
+    NotAcceptable,
+    SessionDescription,
+    make_answer,
+    make_offer,
+    narrowed,
+    parse_sdp,
+)
 
 CLEAR = make_offer("10.0.0.9", 3000)
 SEALED = replace(CLEAR, profile="RTP/SAVP", cryptos=(fresh("AEAD_AES_256_GCM", 1), fresh("AES_CM_128_HMAC_SHA1_80", 2)))

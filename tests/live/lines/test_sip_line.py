@@ -17,7 +17,7 @@ from dialnexa.live.plan import CallLimits, EndReason
 from dialnexa.live.rtp import session as rtp
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.ladder import Ladders
-from dialnexa.live.sip.sdp import Direction, SessionDescription, make_offer
+from dialnexa.live.sip.messages.sdp import Direction, SessionDescription, make_offer
 from tests.live.media.fakes import Diary, HandClock
 
 HOST = "127.0.0.1"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialnexa.live.line import Samples
-from dialnexa.live.media.g711 import Codec, decode
+from dialnexa.live.media.codec import Codec, decode
 
 SPEECH = decode(Codec.PCMU, Path(__file__).with_name("data").joinpath("speech.ulaw").read_bytes())
 FRAMES = len(SPEECH) // 160

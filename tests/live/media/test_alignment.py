@@ -20,10 +20,10 @@ from tests.live.media.recordings import at_their_times, beeps, heard, read
 
 from dialnexa.live.line import FRAME_SAMPLES
 from dialnexa.live.media.clock import PHASES
+from dialnexa.live.media.codec import Codec, decode, encode
 from dialnexa.live.media.coder import mouth_of
 from dialnexa.live.media.conversion import convert
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.media.g711 import Codec, decode, encode
 from dialnexa.live.media.jitter import CUSHION
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.tones import tone

@@ -16,9 +16,9 @@ from tests.live.media.speech import level_at
 
 from dialnexa.kit.clock import SystemClock
 from dialnexa.live.media.clock import PHASE_S, PHASES
+from dialnexa.live.media.codec import SILENCE, Codec, decode, encode
 from dialnexa.live.media.coder import ear_of, mouth_of
 from dialnexa.live.media.engine import MediaEngine, favour_the_clock
-from dialnexa.live.media.g711 import SILENCE, Codec, decode, encode
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.resample import to_line_rate
 from dialnexa.live.media.tones import keypad_tone, tone

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.live.media.speech import FRAMES, SPEECH, aligned, frame_of, level_at, snr_db
 
-from dialnexa.live.media.g711 import Codec, encode
+from dialnexa.live.media.codec import Codec, encode
 from dialnexa.live.media.g722 import G722Ear, G722Mouth
 from dialnexa.live.media.rates import Doubler, Halver
 from dialnexa.live.media.tones import tone

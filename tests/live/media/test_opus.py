@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.live.media.speech import FRAMES, SPEECH, aligned, frame_of, level_at, snr_db
 
 from dialnexa.live.media import libopus
-from dialnexa.live.media.g711 import Codec, encode
+from dialnexa.live.media.codec import Codec, encode
 from dialnexa.live.media.opus import OpusEar, OpusMouth
 from dialnexa.live.media.tones import tone
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dialnexa.live.media.g711 import Codec
+from dialnexa.live.media.codec import Codec
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.phase import Phase
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialnexa.live.media.g711 import Codec, decode, encode
+from dialnexa.live.media.codec import Codec, decode, encode
 from dialnexa.live.media.playout import Playout
 
 

@@ -11,7 +11,7 @@ from tests.live.media.speech import SPEECH
 
 import dialnexa.live.sandbox
 from dialnexa.live.line import Samples
-from dialnexa.live.media.g711 import Codec, decode, encode
+from dialnexa.live.media.codec import Codec, decode, encode
 from dialnexa.live.media.progress_tones import ProgressTone, ToneEar
 from dialnexa.live.media.tones import keypad_tone, tone
 

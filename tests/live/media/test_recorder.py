@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialnexa.live.media.g711 import SILENCE, Codec, encode
+from dialnexa.live.media.codec import SILENCE, Codec, encode
 from dialnexa.live.media.recorder import FileSink, RecordingDesk
 
 FULL_DEVICE = Path("/dev/full")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dialnexa.live.line import FRAME_SAMPLES
+from dialnexa.live.media.codec import Codec, decode, encode
 from dialnexa.live.media.dtmf import KeypadEar
-from dialnexa.live.media.g711 import Codec, decode, encode
 from dialnexa.live.media.tones import BeepDetector, keypad_tone, tone
 
 SPEECH = decode(Codec.PCMU, Path(__file__).with_name("data").joinpath("speech.ulaw").read_bytes())

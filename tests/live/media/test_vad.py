@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialnexa.live.media.g711 import Codec, decode
+from dialnexa.live.media.codec import Codec, decode
 from dialnexa.live.media.vad import Silero, VoiceEar
 
 SPEECH = decode(Codec.PCMU, Path(__file__).with_name("data").joinpath("speech.ulaw").read_bytes())

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tests.live.media.fakes import Diary, HandClock
 
 from dialnexa.live.media.clock import PHASES
+from dialnexa.live.media.codec import Codec
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.media.g711 import Codec
 from dialnexa.live.rtp.event import build as build_event
 from dialnexa.live.rtp.packet import RtpPacket, build
 from dialnexa.live.rtp.ports import PortRange

@@ -9,8 +9,8 @@ import pytest
 from tests.live.media.fakes import Diary, HandClock
 
 from dialnexa.live.media.clock import PHASES
+from dialnexa.live.media.codec import SILENCE, Codec, encode
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.media.g711 import SILENCE, Codec, encode
 from dialnexa.live.media.g722 import G722Mouth
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.tones import tone

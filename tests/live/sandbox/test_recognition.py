@@ -12,7 +12,7 @@ import pytest
 from pocketsphinx import Decoder
 
 from dialnexa.live.line import SAMPLE_RATE, Samples
-from dialnexa.live.media.g711 import Codec, decode, encode
+from dialnexa.live.media.codec import Codec, decode, encode
 from dialnexa.live.sandbox import audio
 from dialnexa.live.speech.embedded.vocabulary import ROOTS, RULES
 

@@ -20,8 +20,8 @@ from dialnexa.live.sip.endpoint import (
     Progress,
     SipEndpoint,
 )
-from dialnexa.live.sip.message import Request, Response
-from dialnexa.live.sip.sdp import Direction, NoCommonCodec, SessionDescription, make_answer
+from dialnexa.live.sip.messages.message import Request, Response
+from dialnexa.live.sip.messages.sdp import Direction, NoCommonCodec, SessionDescription, make_answer
 from tests.live.sip.wire import OFFER, SDP, Peer, Wire, request
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialnexa.live.sip.endpoint import IncomingCall
-from dialnexa.live.sip.message import Request, Response
+from dialnexa.live.sip.messages.message import Request, Response
 from tests.live.sip.wire import SDP, Peer, Wire, request
 
 

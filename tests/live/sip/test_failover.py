@@ -9,9 +9,9 @@ import pytest
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.endpoint import CallRejected, CallTimedOut, Dialog, Progress, SipEndpoint
-from dialnexa.live.sip.hop import Hop
-from dialnexa.live.sip.message import Request, Response
-from dialnexa.live.sip.names import Service
+from dialnexa.live.sip.messages.hop import Hop
+from dialnexa.live.sip.messages.message import Request, Response
+from dialnexa.live.sip.transport.names import Service
 from tests.live.sip.wire import OFFER, SDP, Peer, Wire, Zone
 
 BODY = SDP.replace("\n", "\r\n").encode()

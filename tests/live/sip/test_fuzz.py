@@ -7,8 +7,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialnexa.live.sip.message import Malformed, parse
-from dialnexa.live.sip.sdp import SdpError, parse_sdp
+from dialnexa.live.sip.messages.message import Malformed, parse
+from dialnexa.live.sip.messages.sdp import SdpError, parse_sdp
 from tests.live.sip.wire import SDP, Wire, request
 
 SEEDS = [

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from itertools import count
 
 from dialnexa.live.plan import Credentials
-from dialnexa.live.sip.defence import RequestBudget
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
-from dialnexa.live.sip.message import Request, Response, parse
-from dialnexa.live.sip.sdp import SdpError, make_answer
+from dialnexa.live.sip.gate.defence import RequestBudget
+from dialnexa.live.sip.messages.message import Request, Response, parse
+from dialnexa.live.sip.messages.sdp import SdpError, make_answer
 from tests.live.sip.test_fuzz import SEEDS, mutate
 from tests.live.sip.wire import OFFER, SDP, Wire, request
 

@@ -6,10 +6,10 @@ import asyncio
 from datetime import UTC, datetime
 
 from dialnexa.live.plan import SipLadder
-from dialnexa.live.sip.hop import Hop
 from dialnexa.live.sip.ladder import Ladders, in_short
-from dialnexa.live.sip.message import Request, Response, parse
-from dialnexa.live.sip.sdp import make_answer
+from dialnexa.live.sip.messages.hop import Hop
+from dialnexa.live.sip.messages.message import Request, Response, parse
+from dialnexa.live.sip.messages.sdp import make_answer
 from tests.live.sip.wire import OFFER, SDP, Wire, request
 
 PEER = Hop("10.0.0.9", 5060)

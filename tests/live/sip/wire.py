@@ -9,16 +9,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dialnexa.live.sip.edge import Edges
 from dialnexa.live.sip.endpoint import Gate, IncomingCall, RequestBudget, SipEndpoint
-from dialnexa.live.sip.framing import PING
-from dialnexa.live.sip.hop import Hop, ip_version
-from dialnexa.live.sip.locate import Locator
-from dialnexa.live.sip.message import Request, Response, parse
-from dialnexa.live.sip.names import LookupFailed, Names, Pointer, Records, Service
-from dialnexa.live.sip.registrar import Registrar
-from dialnexa.live.sip.sdp import make_offer
-from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.messages.framing import PING
+from dialnexa.live.sip.messages.hop import Hop, ip_version
+from dialnexa.live.sip.messages.message import Request, Response, parse
+from dialnexa.live.sip.messages.sdp import make_offer
+from dialnexa.live.sip.registrations.registrar import Registrar
+from dialnexa.live.sip.transactions.timers import Timers
+from dialnexa.live.sip.transport.edge import Edges
+from dialnexa.live.sip.transport.locate import Locator
+from dialnexa.live.sip.transport.names import LookupFailed, Names, Pointer, Records, Service
 
 Address = tuple[str, int]
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dialnexa.live.line import SAMPLE_RATE, Samples
-from dialnexa.live.media.g711 import Codec, decode, encode
+from dialnexa.live.media.codec import Codec, decode, encode
 
 _FOLDER = Path(__file__).parent / "audio"
 _HEADER_BYTES = 58

@@ -19,7 +19,7 @@ import numpy as np
 from dialnexa.cli.benchmark.dialler import ANCILLARY, Attempt, Dialler, Unanswered, arrival, media_of, stamped_socket
 from dialnexa.cli.benchmark.hearing import Heard
 from dialnexa.live.line import FRAME_S, FRAME_SAMPLES
-from dialnexa.live.media.g711 import SILENCE, Codec, encode
+from dialnexa.live.media.codec import SILENCE, Codec, encode
 from dialnexa.live.rtp.packet import header, parse
 from dialnexa.live.sandbox.audio import phrase
 

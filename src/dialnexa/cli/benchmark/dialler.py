@@ -15,9 +15,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from dialnexa.live.sip.fields import FieldError, NameAddr
-from dialnexa.live.sip.message import Request, Response, parse
-from dialnexa.live.sip.sdp import SdpError, SessionDescription, make_offer, parse_sdp
+from dialnexa.live.sip.messages.fields import FieldError, NameAddr
+from dialnexa.live.sip.messages.message import Request, Response, parse
+from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription, make_offer, parse_sdp
 
 _STAMP = 35
 """``SO_TIMESTAMPNS`` of Linux; the socket module has no name for it."""

@@ -14,7 +14,7 @@ from typing import cast
 from dialnexa.cli.benchmark.callers import Load, Story
 from dialnexa.cli.benchmark.dialler import Dialler
 from dialnexa.cli.benchmark.figures import Measurement
-from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.transactions.timers import Timers
 
 _WARM_UP_CALLS = 4
 _WARM_UP_S = 1.5

@@ -28,7 +28,7 @@ from dialnexa.live.media.engine import MediaEngine, favour_the_clock
 from dialnexa.live.plan import AgentPlan, CallEvent, CallPlan, Opening, TurnSpoken, VoicemailHandling
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
-from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.transactions.timers import Timers
 from dialnexa.live.speech.instant import InstantSpeech
 
 _PORTS = (30000, 44999)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from dialnexa.live.conversation.states import Timer
 
 
-class Timers:
+class Timers(ABC):
     """Deadlines by name, in ms of the call clock. The owner says what firing one does (``_fire``)."""
 
     def __init__(self) -> None:
@@ -37,9 +39,9 @@ class Timers:
                 del self._timers[timer]
                 self._fire(timer)
 
+    @abstractmethod
     def _fire(self, timer: Timer) -> None:
         """Do what was waited for."""
-        raise NotImplementedError
 
     def _hold_began(self) -> None:
         """Nobody hears us, and what we hear is music: silence is nobody's fault, and no part of us is late."""

@@ -9,14 +9,14 @@ from dialnexa.live.line import SAMPLE_RATE, LineListener, NotConnected
 from dialnexa.live.lines.encryption import KeyAgreement
 from dialnexa.live.lines.quality import quality_of
 from dialnexa.live.media import libopus
+from dialnexa.live.media.codec import Codec
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.media.g711 import Codec
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.plan import Encryption, Ending, EndReason, MediaQuality, RecordingResult
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.rtp.session import RtpSession
-from dialnexa.live.sip.sdp import Codec as Format
-from dialnexa.live.sip.sdp import (
+from dialnexa.live.sip.messages.sdp import Codec as Format
+from dialnexa.live.sip.messages.sdp import (
     Direction,
     NotAcceptable,
     SessionDescription,

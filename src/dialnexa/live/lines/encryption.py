@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from dialnexa.live.plan import Encryption
 from dialnexa.live.rtp.srtp import SrtpKeys
-from dialnexa.live.sip.sdes import Crypto, fresh
-from dialnexa.live.sip.sdp import NotAcceptable, SessionDescription
+from dialnexa.live.sip.messages.sdes import Crypto, fresh
+from dialnexa.live.sip.messages.sdp import NotAcceptable, SessionDescription
 
 _OFFERED_SUITES = ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
 """Whoever speaks SDES speaks these; the others are taken when asked for, but would only make the INVITE longer."""

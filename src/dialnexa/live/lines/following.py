@@ -10,11 +10,11 @@ from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.setup import Dialling
 from dialnexa.live.plan import Happening, NumberFormat, SipRoute, TransferLeg, TransferMoved, TransferState
+from dialnexa.live.sip.calls.transfer import Referral, ReferTarget
 from dialnexa.live.sip.endpoint import Dialog, SipEndpoint
-from dialnexa.live.sip.fields import FieldError, Uri
 from dialnexa.live.sip.ladder import Ladder
-from dialnexa.live.sip.sdp import NotAcceptable
-from dialnexa.live.sip.transfer import Referral, ReferTarget
+from dialnexa.live.sip.messages.fields import FieldError, Uri
+from dialnexa.live.sip.messages.sdp import NotAcceptable
 
 
 @dataclass(frozen=True, slots=True)

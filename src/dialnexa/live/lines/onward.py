@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from dialnexa.live.line import Line, NotTransferred
 from dialnexa.live.plan import SipRoute
 from dialnexa.live.sip import errors as sip
+from dialnexa.live.sip.calls.transfer import TransferProgress
 from dialnexa.live.sip.endpoint import Dialog, TransferUnconfirmed
-from dialnexa.live.sip.fields import FieldError, Uri, bracket
+from dialnexa.live.sip.messages.fields import FieldError, Uri, bracket
 from dialnexa.live.sip.stack import quote_user, uri_transport
-from dialnexa.live.sip.transfer import TransferProgress
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dialnexa.live.plan import Ending, EndReason, SipRoute
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, OutgoingCall, SipEndpoint
 from dialnexa.live.sip.ladder import Ladder
-from dialnexa.live.sip.sdp import SdpError, SessionDescription
+from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription
 from dialnexa.live.sip.stack import warning
 
 

@@ -21,10 +21,10 @@ from dialnexa.live.media.leg import Leg
 from dialnexa.live.plan import CallLimits, Encryption, Happening, MediaQuality, RecordingResult, SipLadder, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip import errors as sip
+from dialnexa.live.sip.calls.transfer import Referral
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
 from dialnexa.live.sip.ladder import Ladder
-from dialnexa.live.sip.sdp import SessionDescription
-from dialnexa.live.sip.transfer import Referral
+from dialnexa.live.sip.messages.sdp import SessionDescription
 
 _WATCH_S = 1.0
 _ENDED_BY = {sip.EndedBy.FAR: EndedBy.FAR, sip.EndedBy.NEAR: EndedBy.NEAR, sip.EndedBy.LOST: EndedBy.LOST}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from dialnexa.live.line import Samples
-from dialnexa.live.media.g711 import Codec
+from dialnexa.live.media.codec import Codec
 from dialnexa.live.media.g722 import G722Ear, G722Mouth
 from dialnexa.live.media.jitter import JitterBuffer
 from dialnexa.live.media.opus import OpusEar, OpusMouth

@@ -14,8 +14,8 @@ import structlog
 from dialnexa.kit.clock import Clock
 from dialnexa.live.line import LineListener
 from dialnexa.live.media.clock import PHASES, LatenessReport, Ticker
+from dialnexa.live.media.codec import Codec
 from dialnexa.live.media.core import CoreTime
-from dialnexa.live.media.g711 import Codec
 from dialnexa.live.media.leg import FrameTransport, Leg
 from dialnexa.live.media.phase import Phase
 from dialnexa.live.media.recorder import RecordingDesk

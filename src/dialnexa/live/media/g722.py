@@ -16,7 +16,7 @@ import av
 import numpy as np
 
 from dialnexa.live.line import Samples
-from dialnexa.live.media.g711 import Codec, decode
+from dialnexa.live.media.codec import Codec, decode
 from dialnexa.live.media.jitter import JitterBuffer
 from dialnexa.live.media.rates import Doubler, Halver
 

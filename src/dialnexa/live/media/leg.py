@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, LineListener, Samples
+from dialnexa.live.media.codec import SILENCE, Codec, encode, transcode
 from dialnexa.live.media.coder import ear_of, mouth_of
 from dialnexa.live.media.comfort_noise import ComfortNoise
-from dialnexa.live.media.g711 import SILENCE, Codec, encode, transcode
 from dialnexa.live.media.jitter import JitterBuffer
 from dialnexa.live.media.key_account import KeyAccount
 from dialnexa.live.media.keys import TONE_TICKS, KeyPresses

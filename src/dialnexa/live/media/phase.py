@@ -7,8 +7,8 @@ import structlog
 from numpy.typing import NDArray
 
 from dialnexa.live.line import FRAME_SAMPLES
+from dialnexa.live.media.codec import SILENCE, Codec
 from dialnexa.live.media.dtmf import KeypadEar
-from dialnexa.live.media.g711 import SILENCE, Codec
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.plc import HISTORY_FRAMES, Concealer
 from dialnexa.live.media.vad import Silero, VoiceEar

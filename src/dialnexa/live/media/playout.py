@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from dialnexa.live.line import FRAME_SAMPLES, Samples
-from dialnexa.live.media.g711 import SILENCE, Codec, ducked, encode, transcode
+from dialnexa.live.media.codec import SILENCE, Codec, ducked, encode, transcode
 
 
 class SpokenUtterance:

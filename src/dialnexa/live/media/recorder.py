@@ -19,7 +19,7 @@ import numpy as np
 import structlog
 
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Samples
-from dialnexa.live.media.g711 import Codec, decode
+from dialnexa.live.media.codec import Codec, decode
 from dialnexa.live.plan import RecordingResult
 
 log = structlog.get_logger(__name__)

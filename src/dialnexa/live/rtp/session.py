@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE
-from dialnexa.live.media.g711 import Codec
+from dialnexa.live.media.codec import Codec
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.rtp import event, packet
 from dialnexa.live.rtp.arrival import receive, stamp_arrivals

@@ -13,35 +13,35 @@ import structlog
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.alarm import Alarm
-from dialnexa.live.sip.defence import RequestBudget, SourceLimiter, SourceRecord
-from dialnexa.live.sip.door import Door
-from dialnexa.live.sip.edge import Edges
+from dialnexa.live.sip.calls.incoming import IncomingCall
+from dialnexa.live.sip.calls.invitation import Caller
+from dialnexa.live.sip.calls.negotiation import refuse_sdp
+from dialnexa.live.sip.calls.outgoing import OutgoingCall
+from dialnexa.live.sip.calls.session import Dialog
+from dialnexa.live.sip.calls.transfer import Referral, TransferProgress, TransferUnconfirmed, replaced_dialog
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
-from dialnexa.live.sip.fields import FieldError
-from dialnexa.live.sip.hop import TLS, Address, Hop
-from dialnexa.live.sip.incoming import IncomingCall
-from dialnexa.live.sip.invitation import Caller
+from dialnexa.live.sip.gate.defence import RequestBudget, SourceLimiter, SourceRecord
+from dialnexa.live.sip.gate.door import Door
+from dialnexa.live.sip.gate.policy import Gate
+from dialnexa.live.sip.gate.screening import screen
 from dialnexa.live.sip.ladder import Ladders
-from dialnexa.live.sip.layer import Exchange
-from dialnexa.live.sip.locate import Locator
-from dialnexa.live.sip.message import Malformed, Request, Response, SipMessage, parse
-from dialnexa.live.sip.names import Names
-from dialnexa.live.sip.negotiation import refuse_sdp
+from dialnexa.live.sip.messages.fields import FieldError
+from dialnexa.live.sip.messages.hop import TLS, Address, Hop
+from dialnexa.live.sip.messages.message import Malformed, Request, Response, SipMessage, parse
+from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription, parse_sdp
 from dialnexa.live.sip.options import ask_options
-from dialnexa.live.sip.outgoing import OutgoingCall
-from dialnexa.live.sip.policy import Gate
-from dialnexa.live.sip.registrar import RegisterAnswer, RegisterRefused, Registrar, read_register
-from dialnexa.live.sip.registration import Registration, RegistrationState, RegistrationStatus
-from dialnexa.live.sip.screening import screen
-from dialnexa.live.sip.sdp import SdpError, SessionDescription, parse_sdp
-from dialnexa.live.sip.session import Dialog
+from dialnexa.live.sip.registrations.registrar import RegisterAnswer, RegisterRefused, Registrar, read_register
+from dialnexa.live.sip.registrations.registration import Registration, RegistrationState, RegistrationStatus
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack
-from dialnexa.live.sip.stream import StreamTransport
 from dialnexa.live.sip.targets import Destination, Targets
-from dialnexa.live.sip.timers import Timers
-from dialnexa.live.sip.tls import TlsSettings
-from dialnexa.live.sip.transfer import Referral, TransferProgress, TransferUnconfirmed, replaced_dialog
-from dialnexa.live.sip.transport import Transport, UdpTransport, reachable
+from dialnexa.live.sip.transactions.layer import Exchange
+from dialnexa.live.sip.transactions.timers import Timers
+from dialnexa.live.sip.transport.edge import Edges
+from dialnexa.live.sip.transport.locate import Locator
+from dialnexa.live.sip.transport.names import Names
+from dialnexa.live.sip.transport.stream import StreamTransport
+from dialnexa.live.sip.transport.tls import TlsSettings
+from dialnexa.live.sip.transport.udp import Transport, UdpTransport, reachable
 
 __all__ = [
     "CallCancelled",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dialnexa.live.sip.fields import readable
-from dialnexa.live.sip.message import Response
-from dialnexa.live.sip.sdp import SessionDescription
+from dialnexa.live.sip.messages.fields import readable
+from dialnexa.live.sip.messages.message import Response
+from dialnexa.live.sip.messages.sdp import SessionDescription
 
 
 class CallError(Exception):

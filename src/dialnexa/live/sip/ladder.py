@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from dialnexa.live.plan import SipLadder, SipMessageSeen
-from dialnexa.live.sip.fields import bracket
-from dialnexa.live.sip.hop import Address, Hop
-from dialnexa.live.sip.message import Request, SipMessage
-from dialnexa.live.sip.redaction import redacted
+from dialnexa.live.sip.messages.fields import bracket
+from dialnexa.live.sip.messages.hop import Address, Hop
+from dialnexa.live.sip.messages.message import Request, SipMessage
+from dialnexa.live.sip.messages.redaction import redacted
 
 _KEPT_EACH = 64
 """Messages kept of a call's beginning, and as many of its end; what is between them is left out."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from dialnexa.live.sip.message import Request, Response
+from dialnexa.live.sip.messages.message import Request, Response
 from dialnexa.live.sip.stack import ACCEPT, Stack, new_tag
 from dialnexa.live.sip.targets import Destination, Targets
-from dialnexa.live.sip.transaction import Failure
+from dialnexa.live.sip.transactions.transaction import Failure
 
 
 async def ask_options(stack: Stack, targets: Targets, destination: Destination) -> Response:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dialnexa.live.sip.endpoint import SipEndpoint, TlsSettings
 from dialnexa.live.sip.errors import CallRejected
-from dialnexa.live.sip.timers import Timers
+from dialnexa.live.sip.transactions.timers import Timers
 
 
 class ProbeFailed(Exception):

@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import quote
 
-from dialnexa.live.sip.agenda import Agenda
-from dialnexa.live.sip.dialog import DialogId
-from dialnexa.live.sip.fields import bracket
-from dialnexa.live.sip.hop import TCP, UDP, Address, Hop, default_port, ip_version
-from dialnexa.live.sip.layer import Exchange, Inquiry, Listener, TransactionLayer
-from dialnexa.live.sip.locate import Locator
-from dialnexa.live.sip.message import Request, Response, SipMessage
-from dialnexa.live.sip.session_timer import USUAL_S
-from dialnexa.live.sip.timers import Timers
-from dialnexa.live.sip.transaction import MAGIC_COOKIE, Failure
-from dialnexa.live.sip.transport import Transport
+from dialnexa.live.sip.dialogs.dialog import DialogId
+from dialnexa.live.sip.dialogs.session_timer import USUAL_S
+from dialnexa.live.sip.messages.fields import bracket
+from dialnexa.live.sip.messages.hop import TCP, UDP, Address, Hop, default_port, ip_version
+from dialnexa.live.sip.messages.message import Request, Response, SipMessage
+from dialnexa.live.sip.transactions.agenda import Agenda
+from dialnexa.live.sip.transactions.layer import Exchange, Inquiry, Listener, TransactionLayer
+from dialnexa.live.sip.transactions.timers import Timers
+from dialnexa.live.sip.transactions.transaction import MAGIC_COOKIE, Failure
+from dialnexa.live.sip.transport.locate import Locator
+from dialnexa.live.sip.transport.udp import Transport
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "REFER", "NOTIFY", "PRACK")
 """What we understand; goes into Allow."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dialnexa.live.sip.agenda import Appointment
-from dialnexa.live.sip.edge import read_proxy
 from dialnexa.live.sip.errors import CallRejected, retry_after
-from dialnexa.live.sip.fields import FieldError, NameAddr, Uri, bracket
-from dialnexa.live.sip.hop import UDP, Hop
-from dialnexa.live.sip.layer import Inquiry, Listener
-from dialnexa.live.sip.message import Request, Response
+from dialnexa.live.sip.messages.fields import FieldError, NameAddr, Uri, bracket
+from dialnexa.live.sip.messages.hop import UDP, Hop
+from dialnexa.live.sip.messages.message import Request, Response
 from dialnexa.live.sip.stack import Stack, quote_user, uri_transport
-from dialnexa.live.sip.transaction import Failure, State
+from dialnexa.live.sip.transactions.agenda import Appointment
+from dialnexa.live.sip.transactions.layer import Inquiry, Listener
+from dialnexa.live.sip.transactions.transaction import Failure, State
+from dialnexa.live.sip.transport.edge import read_proxy
 
 SILENCE_T1 = 8
 """After so many T1 (4 s) without a word the next address is tried, if there is one. The transaction itself would wait

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
-from dialnexa.live.sip.fields import Uri
-from dialnexa.live.sip.message import Malformed, Request, Response, parse
+from dialnexa.live.sip.messages.fields import Uri
+from dialnexa.live.sip.messages.message import Malformed, Request, Response, parse
 from tests.live.sip.torture.messages import MESSAGES
 from tests.live.sip.wire import Wire
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dialnexa.live.line import SAMPLE_RATE
-from dialnexa.live.media.g711 import Codec, decode
+from dialnexa.live.media.codec import Codec, decode
 
 _VOICED = 200
 """Mean amplitude (of 32767) from which audio counts as speech: −44 dBFS."""

@@ -1,0 +1,1 @@
+"""Calls: set-up out and in, the session in between, transfers."""

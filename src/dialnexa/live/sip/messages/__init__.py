@@ -1,0 +1,1 @@
+"""What is on the wire: SIP messages and their header fields, SDP, digest credentials."""

@@ -1,0 +1,1 @@
+"""Transactions and their timers (RFC 3261 §17), all of an endpoint in one layer."""

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from tests.live.sip.transactions.test_client import made
+
+from dialnexa.live.sip.messages.identity import asserted_identities, caller_of, diversions, privacy
+from dialnexa.live.sip.messages.message import Headers
+
+HEADERS = Headers(
+    [
+        ("P-Asserted-Identity", '"Boss, The" <sip:+15550001@trunk>, <tel:+15550001>'),
+        ("Diversion", '<sip:+15550002@trunk>;reason=User-Busy;counter=2, "x" <tel:+15550003>;reason="no-answer"'),
+        ("Diversion", "<never closed"),
+        ("Privacy", "id; user"),
+    ]
+)
+
+
+def test_the_trunk_vouches_for_the_caller() -> None:
+    assert [(each.display, each.user) for each in asserted_identities(HEADERS)] == [
+        ("Boss, The", "+15550001"),
+        ("", "+15550001"),
+    ]
+
+
+def test_detours_are_told_latest_first_and_broken_ones_left_out() -> None:
+    found = [(each.user, each.reason, each.counter) for each in diversions(HEADERS)]
+    assert found == [("+15550002", "user-busy", 2), ("+15550003", "no-answer", 1)]
+
+
+def test_what_is_to_be_hidden() -> None:
+    assert privacy(HEADERS) == {"id", "user"}
+    assert privacy(Headers([("Privacy", "none")])) == privacy(Headers()) == frozenset()
+
+
+class TestCaller:
+    @pytest.mark.parametrize(
+        ("extra", "user"),
+        [
+            ("", "+16505550199"),
+            ("P-Asserted-Identity: <sip:+15550001@trunk>\n", "+15550001"),
+            ("P-Asserted-Identity: <sip:trunk>, <tel:+15550002>\n", "+15550002"),
+            ("P-Asserted-Identity: <sip:+15550001@trunk>\nPrivacy: id\n", "+16505550199"),
+            ("P-Asserted-Identity: <sip:+15550001@trunk>\nPrivacy: none\n", "+15550001"),
+            ("P-Asserted-Identity: <<broken\nRemote-Party-ID: <sip:+15550003@pbx>;screen=yes\n", "+15550003"),
+            ("Remote-Party-ID: <sip:+15550003@pbx>;party=calling;privacy=off\n", "+15550003"),
+            ("Remote-Party-ID: <sip:+15550003@pbx>;privacy=full\n", "+16505550199"),
+            ("Remote-Party-ID: <sip:+15550003@pbx>;party=called\n", "+16505550199"),
+        ],
+    )
+    def test_is_whom_the_trunk_vouches_for(self, extra: str, user: str) -> None:
+        assert caller_of(made(extra=extra)) == user
