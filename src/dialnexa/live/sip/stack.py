@@ -106,8 +106,7 @@ class Stack:
         host, port = self.local.get(transport, self.advertised)
         sent_by = f"{bracket(host)}:{port or default_port(transport)}"
         branch = f"{MAGIC_COOKIE}{secrets.token_hex(10)}"
-        request.headers.set("Via", f"SIP/2.0/{transport} {sent_by};branch={branch};rport")
-        request.__dict__.pop("via", None)
+        request.send_via(f"SIP/2.0/{transport} {sent_by};branch={branch};rport")
         if self.user_agent:
             request.headers.set("User-Agent", self.user_agent)
 

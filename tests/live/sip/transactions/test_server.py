@@ -84,7 +84,7 @@ class TestServerKey:
             invite.headers.set("Via", f"SIP/2.0/UDP h{branch}")
             invite.headers.set("Call-ID", call_id)
             for cached in ("via", "call_id"):
-                invite.__dict__.pop(cached, None)
+                vars(invite).pop(cached, None)
             return server_key(invite)
 
         for branch in (";branch=z9hG4bK", ";branch=7", ""):

@@ -188,6 +188,11 @@ class SipMessage(ABC):
         """The topmost Via."""
         return Via.parse(self.headers.items_of("Via")[0])
 
+    def send_via(self, via: str) -> None:
+        """Put a Via on a message about to leave, in place of what it had; what was read from that is forgotten."""
+        self.headers.set("Via", via)
+        vars(self).pop("via", None)
+
     def stamp(self, source: tuple[str, int]) -> None:
         """Note in the topmost Via where the message really came from (§18.2.1, RFC 3581)."""
         rest = self.headers.items_of("Via")[1:]
