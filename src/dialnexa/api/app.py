@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dialnexa.api import errors, openapi, status
 from dialnexa.api.edge import Edge
 from dialnexa.api.flows import flow_problems
+from dialnexa.api.mcp import server as mcp
 from dialnexa.api.metrics import Metrics
 from dialnexa.engine import EngineClient
 from dialnexa.kit.clock import Clock, SystemClock
@@ -108,6 +109,7 @@ def assemble(
     app.state.catalogue, app.state.flow_problems = catalogue or Catalogue(), flow_problems
     app.router.routes.extend(_routes().routes)
     app.include_router(status.router)
+    app.router.routes.append(mcp.route(app))
     errors.install(app)
     openapi.install(app)
     app.add_middleware(Edge, owner=app, metrics=app.state.metrics)

@@ -14,7 +14,7 @@ call_id: ContextVar[str | None] = ContextVar("call_id", default=None)
 """The call the present task works for; every line logged in it carries the id."""
 _TRACEBACK = structlog.dev.plain_traceback
 """Plain on purpose: the pretty ones show local variables, secrets among them, and take seconds."""
-_CHATTY = ("uvicorn.error",)
+_CHATTY = ("uvicorn.error", "httpx", "mcp.server.streamable_http_manager")
 """Libraries whose everyday news tells an operator nothing; their warnings do."""
 _SECRET_WORDS = ("password", "secret", "authorization", "api_key", "token")
 

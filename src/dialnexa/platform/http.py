@@ -38,7 +38,7 @@ from dialnexa.platform.database import Database
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import MAX_KEY_LENGTH, Answer, Idempotency
 from dialnexa.platform.tenancy.principal import Principal
-from dialnexa.platform.tenancy.rate_limits import RateLimiter, tighter
+from dialnexa.platform.tenancy.rate_limits import RateLimiter, Verdict, tighter
 from dialnexa.platform.wire import Body, ignored_fields
 
 __all__ = [
@@ -56,8 +56,11 @@ __all__ = [
     "Router",
     "Secrets",
     "Time",
+    "Vouched",
+    "authenticate",
     "count_stranger",
     "listing",
+    "vouch",
 ]
 
 MAX_BODY = 1_000_000
@@ -122,21 +125,17 @@ class Guard:
         return known
 
     async def _admit(self, request: Request) -> Principal:
-        authenticator: Authenticator = request.app.state.authenticator
-        try:
-            principal = await authenticator.authenticate(request.headers.get("authorization"))
-        except Unauthorized:
-            count_stranger(request)
-            raise
-        self._count(request, principal)
+        vouched: Vouched | None = getattr(request.state, "vouched", None)
+        principal = vouched.principal if vouched else await authenticate(request)
+        self._count(request, principal, vouched.verdict if vouched else None)
         principal.require(self.scope, publishable=self.publishable)
         if self.per_workspace and getattr(request.app.state, "draining", False):
             raise Unavailable("This server is shutting down; try again.", headers={"Retry-After": "5"})
         return principal
 
-    def _count(self, request: Request, principal: Principal) -> None:
+    def _count(self, request: Request, principal: Principal, verdict: Verdict | None) -> None:
         limiter: RateLimiter = request.app.state.rate_limiter
-        verdict = limiter.take(f"key:{principal.key_id}", limiter.limits.key)
+        verdict = verdict or limiter.take(f"key:{principal.key_id}", limiter.limits.key)
         if self.per_workspace:
             verdict = tighter(verdict, limiter.take(f"calls:{principal.workspace_id}", limiter.limits.calls))
         request.state.rate = verdict
@@ -150,6 +149,34 @@ def Requires(scope: str, *, publishable: bool = False, per_workspace: bool = Fal
     ``publishable`` opens the route to publishable keys, ``per_workspace`` counts it in the bucket of ``POST /calls``.
     """
     return Depends(Guard(scope, publishable=publishable, per_workspace=per_workspace))
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Who asks, where a part of this application has found out before and sends a request on in their name."""
+
+    principal: Principal
+    verdict: Verdict
+    """What their bucket said: one request of theirs is counted once, however many of ours it makes."""
+
+
+def vouch(request: Request, principal: Principal) -> Vouched:
+    """Count a request against its key, and vouch for it; raise ``TooManyRequests`` when the key asks too often."""
+    limiter: RateLimiter = request.app.state.rate_limiter
+    request.state.rate = limiter.take(f"key:{principal.key_id}", limiter.limits.key)
+    if not request.state.rate.allowed:
+        raise _too_many()
+    return Vouched(principal, request.state.rate)
+
+
+async def authenticate(request: Request) -> Principal:
+    """Return who holds the request's key; raise ``Unauthorized``, and count the stranger, when it has no valid one."""
+    authenticator: Authenticator = request.app.state.authenticator
+    try:
+        return await authenticator.authenticate(request.headers.get("authorization"))
+    except Unauthorized:
+        count_stranger(request)
+        raise
 
 
 def count_stranger(request: Request) -> None:

@@ -1,0 +1,92 @@
+"""Which operation of the API each tool is. Adding a tool is adding a line; everything else comes from OpenAPI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tool by its published name. Arguments, answers and description are those of its operation."""
+
+    name: str
+    group: str
+    method: str
+    path: str
+    destructive: bool = False
+    """It takes something away or changes what live calls depend on."""
+    billable: bool = False
+    """It may cost money: a person has to agree first."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method == "GET"
+
+
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "agents": (
+        "list_agents: GET /v1/agents",
+        "get_agent: GET /v1/agents/{agent_id}",
+        "create_agent: POST /v1/agents",
+        "update_agent: PATCH /v1/agents/{agent_id}",
+        "publish_agent: POST /v1/agents/{agent_id}/publish destructive",
+        "roll_back_agent: POST /v1/agents/{agent_id}/rollback destructive",
+        "duplicate_agent: POST /v1/agents/{agent_id}/duplicate",
+        "delete_agent: DELETE /v1/agents/{agent_id} destructive",
+        "list_agent_versions: GET /v1/agents/{agent_id}/versions",
+        "get_agent_version: GET /v1/agents/{agent_id}/versions/{number}",
+    ),
+    "calls": (
+        "create_call: POST /v1/calls billable",
+        "list_calls: GET /v1/calls",
+        "get_call: GET /v1/calls/{call_id}",
+        "get_call_details: GET /v1/call-logs/{log_id}/details",
+        "get_call_timeline: GET /v1/calls/{call_id}/timeline",
+        "get_call_ladder: GET /v1/calls/{call_id}/ladder",
+        "hang_up_call: POST /v1/calls/{call_id}/hangup destructive",
+        "list_refused_calls: GET /v1/refused-calls",
+    ),
+    "phone-numbers": (
+        "list_organization_phone_numbers: GET /v1/organization-phone-numbers",
+        "get_organization_phone_number: GET /v1/organization-phone-numbers/{number_id}",
+        "update_phone_number: PATCH /v1/organization-phone-numbers/{number_id} destructive",
+        "delete_phone_number: DELETE /v1/organization-phone-numbers/{number_id} destructive",
+        "create_sip_trunk: POST /v1/organization-phone-numbers/sip-trunks",
+        "list_sip_trunks: GET /v1/organization-phone-numbers/sip-trunks",
+        "get_sip_trunk: GET /v1/organization-phone-numbers/sip-trunks/{trunk_id}",
+    ),
+    "reference-data": (
+        "list_llms: GET /v1/llms",
+        "get_llm: GET /v1/llms/{llm_id}",
+        "list_fallback_llms: GET /v1/llms/fallback",
+        "list_languages: GET /v1/languages",
+        "get_language: GET /v1/languages/{language_id}",
+        "list_voices: GET /v1/voices",
+        "get_voice: GET /v1/voices/{voice_id}",
+        "get_voice_languages: GET /v1/voices/{voice_id}/languages",
+        "list_transcribers: GET /v1/transcribers",
+        "get_transcriber: GET /v1/transcribers/{transcriber_id}",
+        "list_fallback_transcribers: GET /v1/transcribers/fallback",
+    ),
+    "webhooks": (
+        "list_user_webhooks: GET /v1/user-webhooks",
+        "get_user_webhook: GET /v1/user-webhooks/{webhook_id}",
+        "list_webhook_deliveries: GET /v1/user-webhooks/{webhook_id}/deliveries",
+        "list_undelivered_events: GET /v1/user-webhooks/dead-letters",
+    ),
+    "organization": (
+        "get_workspace_limits: GET /v1/workspace/limits",
+        "get_telephony_config: GET /v1/telephony-config",
+    ),
+}
+
+
+def _entry(group: str, line: str) -> Entry:
+    name, _, rest = line.partition(": ")
+    method, path, *marks = rest.split()
+    return Entry(name, group, method, path, "destructive" in marks, "billable" in marks)
+
+
+ENTRIES = tuple(_entry(group, line) for group, lines in _GROUPS.items() for line in lines)
+"""Every tool there is, group by group, under the names of the published list where that list has one."""
