@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dialnexa.api import errors, openapi, status
 from dialnexa.api.edge import Edge
 from dialnexa.api.flows import flow_problems
-from dialnexa.api.mcp import server as mcp
+from dialnexa.api.mcp import oauth as mcp
 from dialnexa.api.metrics import Metrics
 from dialnexa.engine import EngineClient
 from dialnexa.kit.clock import Clock, SystemClock
@@ -32,6 +32,7 @@ from dialnexa.platform.catalogue import routes as catalogue_routes
 from dialnexa.platform.catalogue.service import Catalogue
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import routes as numbers
+from dialnexa.platform.oauth import service as oauth
 from dialnexa.platform.tenancy import routes as tenancy
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import Idempotency
@@ -65,7 +66,7 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
         )
         stack.push_async_callback(app.state.outgoing.aclose)
         pump = Pump(database, app.state.sender, app.state.clock, app.state.recording_link)
-        tidying = asyncio.create_task(_tidy(app.state.idempotency, app.state.clock))
+        tidying = asyncio.create_task(_tidy(app.state.idempotency, database, app.state.clock))
         pumping = asyncio.create_task(pump.run())
         try:
             yield app
@@ -109,7 +110,7 @@ def assemble(
     app.state.catalogue, app.state.flow_problems = catalogue or Catalogue(), flow_problems
     app.router.routes.extend(_routes().routes)
     app.include_router(status.router)
-    app.router.routes.append(mcp.route(app))
+    app.router.routes.extend(mcp.routes(app))
     errors.install(app)
     openapi.install(app)
     app.add_middleware(Edge, owner=app, metrics=app.state.metrics)
@@ -156,11 +157,13 @@ async def _count_active(session: AsyncSession, workspace_id: str) -> int:
     return (await admission.count(session, [scope]))[scope]
 
 
-async def _tidy(idempotency: Idempotency, clock: Clock) -> None:
-    """Forget old idempotency keys now and then."""
+async def _tidy(idempotency: Idempotency, database: Database, clock: Clock) -> None:
+    """Forget old idempotency keys and what programs cannot use any more, now and then."""
     while True:
         await clock.sleep(_TIDY_EVERY_S)
         try:
             await idempotency.forget_old()
+            async with database.write() as session:
+                await oauth.forget_old(session, now=clock.now())
         except SQLAlchemyError as error:
-            log.warning("old idempotency keys stay for now", error=repr(error))
+            log.warning("old idempotency keys and grants stay for now", error=repr(error))

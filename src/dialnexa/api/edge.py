@@ -18,7 +18,10 @@ from dialnexa.kit.ids import new_id
 from dialnexa.platform.http import count_stranger
 
 _SUNSET = "Fri, 31 Jul 2026 00:00:00 GMT"
-_PUBLIC = ("/docs", "/api-reference", "/healthz", "/readyz", "/metrics")
+_PUBLIC = (
+    *("/docs", "/api-reference", "/healthz", "/readyz", "/metrics"),
+    *("/.well-known", "/authorize", "/token", "/register", "/revoke", "/oauth"),
+)
 _SAFETY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -31,14 +31,16 @@ from mcp_types import (
 )
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from dialnexa.api.errors import error_response
 from dialnexa.api.mcp.operations import CONFIRM, Operation, build
 from dialnexa.api.mcp.tools import ENTRIES
+from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import BadRequest, DialNexaError, Forbidden, Unauthorized
-from dialnexa.platform.http import Vouched, authenticate, vouch
+from dialnexa.platform.database import Database
+from dialnexa.platform.http import Principal, Vouched, authenticate, count_stranger, vouch
+from dialnexa.platform.oauth import service as oauth
 
 PATH = "/v1/mcp"
 _TIMEOUT_S = 60.0
@@ -84,10 +86,23 @@ class McpEndpoint:
 
     async def _admit(self, request: Request) -> Vouched:
         self._check_origin(request)
-        principal = await authenticate(request)
+        principal = await self._who(request)
         if principal.kind == "publishable":
             raise Forbidden("A publishable key opens no tools; use a secret (sk_…) or a restricted key (rk_…).")
         return vouch(request, principal)
+
+    async def _who(self, request: Request) -> Principal:
+        secret = request.headers.get("authorization", "").partition(" ")[2].strip()
+        if not oauth.is_access_token(secret):
+            return await authenticate(request)
+        database: Database = self._app.state.database
+        clock: Clock = self._app.state.clock
+        try:
+            async with database.read() as session:
+                return await oauth.principal(session, secret, now=clock.now())
+        except Unauthorized:
+            count_stranger(request)
+            raise
 
     def _check_origin(self, request: Request) -> None:
         """Refuse what a foreign web page had a browser send (the transport's protection against DNS rebinding)."""
@@ -192,8 +207,3 @@ def _said(body: object, *, failed: bool) -> CallToolResult:
     text = json.dumps(body, ensure_ascii=False)
     structured = cast("dict[str, Any]", body) if isinstance(body, dict) else None
     return CallToolResult(content=[TextContent(text=text)], structured_content=structured, is_error=failed)
-
-
-def route(app: FastAPI, *, metadata_url: str = "") -> Route:
-    """Return the route of the MCP server. Only POST: without sessions there is nothing to listen to or to end."""
-    return Route(PATH, McpEndpoint(app, metadata_url=metadata_url), methods=["POST"])

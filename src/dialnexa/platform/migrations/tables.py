@@ -6,8 +6,9 @@ from dialnexa.platform.agents import models as agents
 from dialnexa.platform.calls import models as calls
 from dialnexa.platform.database import Base
 from dialnexa.platform.numbers import models as numbers
+from dialnexa.platform.oauth import models as oauth
 from dialnexa.platform.tenancy import models as tenancy
 from dialnexa.platform.webhooks import models as webhooks
 
-NOUNS = (tenancy, agents, numbers, calls, webhooks)
+NOUNS = (tenancy, agents, numbers, calls, webhooks, oauth)
 METADATA = Base.metadata

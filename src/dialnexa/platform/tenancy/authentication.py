@@ -29,19 +29,16 @@ class Authenticator:
         scheme, _, secret = (authorization or "").partition(" ")
         secret = secret.strip()
         if scheme.lower() != "bearer" or not secret:
-            raise _refusal("Send your key as: Authorization: Bearer sk_live_...")
+            raise refusal("Send your key as: Authorization: Bearer sk_live_...")
         async with self._database.read() as session:
             found = await repository.key_by_hash(session, sha256_hex(secret))
         if found is None:
-            raise _refusal("No such API key")
+            raise refusal("No such API key")
         key, account_id = found
         now = self._now()
-        if key.revoked_at is not None:
-            raise _refusal("This API key was revoked")
-        if key.expires_at is not None and key.expires_at <= now:
-            raise _refusal("This API key has expired")
+        check_usable(key, now)
         await self._note_use(key, now)
-        return _principal(key, account_id)
+        return principal_of(key, account_id)
 
     async def _note_use(self, key: ApiKey, now: datetime) -> None:
         if key.last_used_at is not None and now - key.last_used_at < _USE_NOTED_EVERY:
@@ -50,7 +47,16 @@ class Authenticator:
             await repository.mark_used(session, key.id, now)
 
 
-def _principal(key: ApiKey, account_id: str) -> Principal:
+def check_usable(key: ApiKey, now: datetime) -> None:
+    """Raise ``Unauthorized`` when a key was revoked or has expired."""
+    if key.revoked_at is not None:
+        raise refusal("This API key was revoked")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise refusal("This API key has expired")
+
+
+def principal_of(key: ApiKey, account_id: str) -> Principal:
+    """Return what the holder of a key may see and do."""
     return Principal(
         workspace_id=key.workspace_id,
         account_id=account_id,
@@ -63,7 +69,10 @@ def _principal(key: ApiKey, account_id: str) -> Principal:
     )
 
 
-def _refusal(why: str) -> Unauthorized:
-    """The body is always the same (contract B.2.1); the reason travels in the header made for it (RFC 6750)."""
+def refusal(why: str) -> Unauthorized:
+    """Return the one refusal there is: its body is always the same (contract B.2.1).
+
+    The reason travels in the header made for it (RFC 6750).
+    """
     challenge = f'Bearer realm="DialNexa", error="invalid_token", error_description="{why}"'
     return Unauthorized("Unauthorized", headers={"WWW-Authenticate": challenge})
