@@ -10,8 +10,9 @@ import re
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from dialnexa.live.plan import SipLadder, SipMessageSeen
 from dialnexa.live.sip.messages.fields import bracket
@@ -29,11 +30,14 @@ _STEPS_SHOWN = 24
 Way = Literal["in", "out"]
 
 
-class _Note(NamedTuple):
+@dataclass(slots=True, eq=False)
+class _Note:
     at: float
     way: Way
     peer: Hop
     data: bytes
+    told: SipMessageSeen | None = None
+    """What was made of it when the ladder was first read, as it is more than once per call."""
 
 
 class _Tape:
@@ -141,7 +145,8 @@ class Ladder:
         messages: list[SipMessageSeen] = []
         for note in self._tape.notes():
             key = (note.way, note.data)
-            messages.append(self._message(note, repeated=key in seen))
+            note.told = note.told or self._message(note, repeated=key in seen)
+            messages.append(note.told)
             seen.add(key)
         return SipLadder(tuple(messages), self._tape.left_out, self._tape.gap_at if self._tape.left_out else 0)
 
