@@ -125,6 +125,8 @@ class SipLine:
                 self._following.cancel()
             if self._watcher:
                 self._watcher.cancel()
+            # A cancelled task keeps its traceback, and with it us: holding on to it would be a circle.
+            self._following = self._watcher = None
             self._audio.release()
             self._ladder.close()
             self._listener = None
