@@ -230,17 +230,6 @@ async def test_required_fields_are_named_together(world: World) -> None:
     }
 
 
-async def test_a_flow_agent_needs_its_graph_only_to_be_published(world: World) -> None:
-    agent = await world.agent(agent_type="Conversational_Flow_Agent", prompt_text="")
-    refused = await world.http.post(f"/v1/agents/{agent['id']}/publish")
-    assert refused.status_code == 400
-    assert "flow should not be empty" in refused.json()["message"][0]
-    flow = {"nodes": [{"id": "start", "type": "start", "anything": [1, {"kept": True}]}], "edges": []}
-    await world.http.patch(f"/v1/agents/{agent['id']}", json={"flow": flow})
-    published = await world.http.post(f"/v1/agents/{agent['id']}/publish")
-    assert published.json()["flow"] == flow
-
-
 async def test_a_deleted_agent_is_gone_and_off_its_numbers(world: World) -> None:
     agent = await world.agent()
     await world.http.post(f"/v1/agents/{agent['id']}/publish")

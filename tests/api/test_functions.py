@@ -120,26 +120,3 @@ async def test_only_speech_to_speech_agents_are_born_with_end_call(world: World)
     [function] = (await world.agent(pipeline_type="Speech_To_Speech"))["agent_functions"]
     assert (function["type"], function["display_name"]) == ("end_call", "end_call")
     assert (await world.agent(pipeline_type="Speech_To_Speech", agent_functions=[]))["agent_functions"] == []
-
-
-FLOW = {
-    "nodes": [
-        {"id": "hello", "type": "start", "message": "Hi."},
-        {"id": "ask", "type": "conversation", "config": {"expect": "colour"}},
-    ],
-    "edges": [{"id": "e1", "from": "hello", "to": "nowhere"}],
-}
-
-
-async def test_a_graph_is_read_at_saving_and_its_mistakes_name_the_node(world: World) -> None:
-    agent = await world.agent(agent_type="Conversational_Flow_Agent", prompt_text="")
-    for answer in (
-        await world.http.patch(f"/v1/agents/{agent['id']}", json={"flow": FLOW}),
-        await world.http.post("/v1/agents", json={**agent_body(), "flow": FLOW}),
-    ):
-        assert answer.status_code == 400
-        said = answer.json()["message"]
-        assert any(one.startswith("flow: node 'ask'") for one in said)
-        assert any("there is no node 'nowhere'" in one for one in said)
-    nested = await world.http.patch(f"/v1/agents2/{agent['id']}", json={"prompts": {"flow": FLOW}})
-    assert nested.json()["message"][0].startswith("prompts.flow: node 'ask'")

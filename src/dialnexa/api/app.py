@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.api import errors, openapi, status
 from dialnexa.api.edge import Edge
-from dialnexa.api.flows import flow_problems
+from dialnexa.api.flows import FlowReader
 from dialnexa.api.mcp import oauth as mcp
 from dialnexa.api.metrics import Metrics
 from dialnexa.engine import EngineClient
@@ -107,7 +107,7 @@ def assemble(
     app.state.sender = Sender(app.state.outgoing, vault, clock)
     app.state.recording_link = partial(_recording_link, public_url, vault, clock)
     app.state.metrics = Metrics()
-    app.state.catalogue, app.state.flow_problems = catalogue or Catalogue(), flow_problems
+    app.state.catalogue, app.state.flows = catalogue or Catalogue(), FlowReader()
     app.router.routes.extend(_routes().routes)
     app.include_router(status.router)
     app.router.routes.extend(mcp.routes(app))

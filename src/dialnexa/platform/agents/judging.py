@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dialnexa.kit.errors import BadRequest
 from dialnexa.kit.outgoing import Outgoing, Refused
-from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.agents import flows
+from dialnexa.platform.agents.config import AgentConfig, obstacles
+from dialnexa.platform.agents.flows import FlowReport, ReadsFlows
 from dialnexa.platform.agents.functions import AgentFunction, CustomFunction
 from dialnexa.platform.catalogue.service import Catalogue
-
-FlowProblems = Callable[[Mapping[str, object]], list[str]]
-"""Returns a sentence for each mistake in a conversation graph, naming its node or edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Judge:
 
     catalogue: Catalogue
     outgoing: Outgoing
-    flow_problems: FlowProblems
+    flows: ReadsFlows
 
     def refuse_impossible(self, body: AgentConfig, spelling: Mapping[str, str] | None = None) -> None:
         """Raise ``BadRequest`` with a sentence for each thing that cannot work among the fields that were sent.
@@ -39,8 +38,17 @@ class Judge:
             raise BadRequest(mistakes)
 
     def flow_mistakes(self, flow: Mapping[str, object] | None, field: str = "flow") -> list[str]:
-        """Return a sentence for each mistake in a graph."""
-        return [f"{field}: {problem}" for problem in self.flow_problems(flow)] if flow is not None else []
+        """Return a sentence for each value of a graph that cannot be read; whether it makes sense is asked later."""
+        return [f"{field}: {problem}" for problem in self.flows.shape(flow)] if flow is not None else []
+
+    def flow_report(self, config: AgentConfig) -> FlowReport:
+        """Judge the graph of a version as it would be published."""
+        return flows.report(config, self.flows)
+
+    def obstacles(self, config: AgentConfig) -> list[str]:
+        """Return what keeps a draft from being published."""
+        problems = self.flow_report(config).problems if config.agent_type == "Conversational_Flow_Agent" else ()
+        return [*obstacles(config), *(f"flow: {problem}" for problem in problems)]
 
     def _urls(self, field: str, functions: Sequence[AgentFunction]) -> list[str]:
         found = list[str]()

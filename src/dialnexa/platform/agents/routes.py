@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.agents import repository, service
+from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.judging import Judge
 from dialnexa.platform.agents.nested import FLAT_TO_NESTED
 from dialnexa.platform.agents.schemas import (
@@ -21,6 +22,7 @@ from dialnexa.platform.agents.schemas import (
     AgentPatch,
     AgentsOut,
     DuplicateIn,
+    FlowCheckOut,
     NestedAgentOut,
     NestedBody,
     NestedDraft,
@@ -42,7 +44,7 @@ router = Router(tags=["Agents"])
 
 def _judge(request: Request) -> Judge:
     state = request.app.state
-    return Judge(state.catalogue, state.outgoing, state.flow_problems)
+    return Judge(state.catalogue, state.outgoing, state.flows)
 
 
 Judges = Annotated[Judge, Depends(_judge)]
@@ -59,7 +61,7 @@ async def create_agent(body: AgentDraft, who: Writer, database: Db, now: Now, ju
     """Make an agent with a draft version 1. Publish it before it can take calls."""
     judge.refuse_impossible(body)
     async with database.write() as session:
-        return AgentOut.of(await _create(session, who, body, now, publish=body.is_published))
+        return AgentOut.of(await _create(session, who, body, now, judge if body.is_published else None))
 
 
 @router.get("/agents", summary="List agents")
@@ -83,7 +85,7 @@ async def change_agent(agent_id: str, body: AgentPatch, who: Writer, database: D
     """Change a draft. `is_published: true` publishes it as well. A published version is locked: 400."""
     judge.refuse_impossible(body)
     async with database.write() as session:
-        return AgentOut.of(await _change(session, who, agent_id, body, now))
+        return AgentOut.of(await _change(session, who, agent_id, body, now, judge))
 
 
 # --- the nested form -------------------------------------------------------------------------------------------------
@@ -95,7 +97,7 @@ async def create_nested_agent(body: NestedBody, who: Writer, database: Db, now: 
     draft = _read(NestedDraft, body.flat())
     judge.refuse_impossible(draft, FLAT_TO_NESTED)
     async with database.write() as session:
-        return NestedAgentOut.of(await _create(session, who, draft, now, publish=draft.is_published))
+        return NestedAgentOut.of(await _create(session, who, draft, now, judge if draft.is_published else None))
 
 
 @router.get("/agents2", summary="List agents (nested form)")
@@ -122,7 +124,7 @@ async def change_nested_agent(
     patch = _read(AgentPatch, body.flat())
     judge.refuse_impossible(patch, FLAT_TO_NESTED)
     async with database.write() as session:
-        return NestedAgentOut.of(await _change(session, who, agent_id, patch, now))
+        return NestedAgentOut.of(await _change(session, who, agent_id, patch, now, judge))
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
@@ -131,12 +133,17 @@ async def change_nested_agent(
 @router.post("/agents/{agent_id}/publish", summary="Publish a draft")
 @router.post("/agents2/{agent_id}/publish", include_in_schema=False)
 async def publish_agent(
-    agent_id: str, who: Writer, database: Db, now: Now, body: Annotated[PublishIn | None, FromBody()] = None
+    agent_id: str,
+    who: Writer,
+    database: Db,
+    now: Now,
+    judge: Judges,
+    body: Annotated[PublishIn | None, FromBody()] = None,
 ) -> AgentOut:
     """Freeze a draft as an immutable version, make it live, and open the next draft as its copy."""
     wanted = body or PublishIn()
     async with database.write() as session:
-        state = await _publish(session, who, agent_id, wanted.version_number, wanted, now)
+        state = await _publish(session, who, agent_id, wanted.version_number, wanted, now, judge)
         return AgentOut.of(state)
 
 
@@ -183,6 +190,18 @@ async def get_version(
     return VersionOut.of(state, state.shown)
 
 
+@router.get("/agents/{agent_id}/versions/{number}/flow-check", summary="Check a conversation graph")
+@router.get("/agents2/{agent_id}/versions/{number}/flow-check", include_in_schema=False)
+async def check_flow(
+    agent_id: str, number: Annotated[int, Path(ge=0, le=2**31 - 1)], who: Reader, database: Db, judge: Judges
+) -> FlowCheckOut:
+    """Judge the graph of a version as publishing would: what refuses it, and what is allowed but hardly meant."""
+    async with database.read() as session:
+        state = await service.get_version(session, who.workspace_id, agent_id, number)
+    found = judge.flow_report(AgentConfig.model_validate(state.shown.config))
+    return FlowCheckOut(problems=list(found.problems), warnings=list(found.warnings))
+
+
 @router.delete("/agents/{agent_id}", summary="Delete an agent")
 @router.delete("/agents2/{agent_id}", include_in_schema=False)
 async def delete_agent(agent_id: str, who: Writer, database: Db, now: Now) -> Done:
@@ -205,27 +224,36 @@ def _read(model: type[M], flat: Mapping[str, object]) -> M:
 
 
 async def _create(
-    session: AsyncSession, who: Principal, draft: AgentDraft | NestedDraft, now: Now, *, publish: bool
+    session: AsyncSession, who: Principal, draft: AgentDraft | NestedDraft, now: Now, publishing: Judge | None
 ) -> AgentState:
+    """Make an agent; its first version is published at once where a judge is given."""
     state = await service.create(session, who, draft, now=now, folder_id=draft.folder_id)
-    return await _publish(session, who, state.agent.id, None, draft, now) if publish else state
+    return await _publish(session, who, state.agent.id, None, draft, now, publishing) if publishing else state
 
 
-async def _change(session: AsyncSession, who: Principal, agent_id: str, patch: AgentPatch, now: Now) -> AgentState:
+async def _change(
+    session: AsyncSession, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
+) -> AgentState:
     state = await service.change(
         session, who.workspace_id, agent_id, patch.changes(), now=now, version_number=patch.version_number
     )
     if "folder_id" in patch.model_fields_set:
         state.agent.folder_id = patch.folder_id
     if patch.is_published:
-        return await _publish(session, who, agent_id, state.shown.number, patch, now)
+        return await _publish(session, who, agent_id, state.shown.number, patch, now, judge)
     return state
 
 
 async def _publish(
-    session: AsyncSession, who: Principal, agent_id: str, number: int | None, routing: Routing | PublishIn, now: Now
+    session: AsyncSession,
+    who: Principal,
+    agent_id: str,
+    number: int | None,
+    routing: Routing | PublishIn,
+    now: Now,
+    judge: Judge,
 ) -> AgentState:
-    state = await service.publish(session, who, agent_id, now=now, version_number=number)
+    state = await service.publish(session, who, agent_id, now=now, version_number=number, judge=judge.obstacles)
     await numbers.claim_for_version(
         session,
         who.workspace_id,

@@ -121,6 +121,14 @@ class PublishIn(Body):
     outbound_phone_number_id: str | None = None
 
 
+class FlowCheckOut(BaseModel):
+    """What is wrong with a conversation graph; each sentence names its node or edge."""
+
+    problems: list[str]
+    """These keep the version from being published."""
+    warnings: list[str]
+
+
 class VersionHead(BaseModel):
     """A version in short."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,13 +121,22 @@ async def duplicate(
 
 
 async def publish(
-    session: AsyncSession, who: Principal, agent_id: str, *, now: datetime, version_number: int | None = None
+    session: AsyncSession,
+    who: Principal,
+    agent_id: str,
+    *,
+    now: datetime,
+    version_number: int | None = None,
+    judge: Callable[[AgentConfig], list[str]] = obstacles,
 ) -> AgentState:
-    """Freeze a draft, make it the live version, and open the next draft as its copy."""
+    """Freeze a draft, make it the live version, and open the next draft as its copy.
+
+    ``judge`` returns a sentence for each thing that keeps it from that.
+    """
     agent = await _agent(session, who.workspace_id, agent_id, lock=True)
     version = await _editable(session, agent, version_number)
     config = AgentConfig.model_validate(version.config)
-    _refuse(obstacles(config))
+    _refuse(judge(config))
     version.published_at = version.updated_at = agent.updated_at = now
     version.published_by = who.key_id
     agent.live_version_number = None  # publishing means going live; a pin of an earlier rollback ends here

@@ -20,7 +20,6 @@ import json
 import pytest
 from tests.live.speech.flow.stories import SEED_001, Call, demo_agent, demo_body
 
-from dialnexa.live.speech.embedded.flow.graph import parse
 from dialnexa.live.speech.embedded.flow.llm import FlowLlm
 from dialnexa.live.speech.ports import Message
 from dialnexa.platform.agents.config import contradictions, obstacles
@@ -216,12 +215,6 @@ def test_is_a_body_the_api_takes() -> None:
     draft = AgentDraft.model_validate(demo_body())
     assert draft.flow == demo_body()["flow"]
     assert [*contradictions(draft), *obstacles(draft)] == []
-
-
-def test_its_graph_has_nothing_to_warn_of() -> None:
-    flow = demo_body()["flow"]
-    assert isinstance(flow, dict)
-    assert parse(flow).warnings == ()
 
 
 async def test_values_are_data_and_never_template() -> None:

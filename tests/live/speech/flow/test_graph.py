@@ -70,6 +70,7 @@ BAD_EDGES: list[tuple[dict[str, object], str]] = [
     (edge({"type": "expression", "expr": "a ; b"}), "something unreadable at '; b'"),
     (edge({"type": "expression", "expr": "(a"}), "lacks a closing parenthesis"),
     (edge({"type": "expression", "expr": "a b"}), "goes on after its end at 'b'"),
+    (edge({"type": "expression", "expr": "exists"}), "ends where a value should be"),
     (edge({"type": "expression", "expr": ""}), "ends where a value should be"),
     ({"id": "e2", "from": "start", "to": "nowhere"}, "edge 'e2' from node 'start' to node 'nowhere': there is no node"),
     ({"id": "e2", "from": "start", "to": "wide"}, "a global node listens by itself; no edge may lead to it"),
@@ -99,18 +100,8 @@ def test_names_what_the_whole_lacks(flow: dict[str, object], problem: str) -> No
 
 
 def test_tells_all_mistakes_at_once() -> None:
-    found = problems({"nodes": [START, node(type="say"), node(id="b", config=1)], "edges": [edge(1)]})
+    found = problems({"nodes": [START, node(type="say"), node(id="b", config=1)], "edges": [edge(1), edge(None)]})
     assert len(found) == 4
-
-
-def test_warns_of_what_needs_a_model_and_of_dead_ends() -> None:
-    llm = edge({"type": "llm", "text": "the caller agrees"})
-    graph = parse({"nodes": [START, {**END, "type": "logic"}], "edges": [llm]})
-    assert graph.warnings == (
-        "node 'end' leads nowhere; the call will end there",
-        "edge 'e2' from node 'start' needs a language model; give it fallback_phrases for builtin/flow",
-        "there is no end node; only the caller will end the call",
-    )
 
 
 def test_nodes_may_be_kept_by_id() -> None:

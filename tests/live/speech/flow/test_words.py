@@ -63,6 +63,8 @@ def test_normal_form() -> None:
         ("answer == no", False), ("answer == 'no'", True), ("city contains 'york'", True), ("name in 'Bob, Ann'", True),
         ("(missing or name) && !missing", True), ("{{count}} > 2", True), ("true and not false", True),
         ("slot.day == \"\"", True), ("'and' == 'and'", True), ("missing == null", True), ("count > -1", True),
+        ("answer exists", True), ("exists answer and not exists missing", True), ("missing exists or name", True),
+        ("not (city exists)", False),
     ],
 )  # fmt: skip
 def test_expressions(source: str, holds: bool) -> None:
@@ -72,6 +74,8 @@ def test_expressions(source: str, holds: bool) -> None:
 
 def test_expressions_never_exhaust_the_stack() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
-        parse("(" * 5000)
+        parse("(" * 1900)
     with pytest.raises(ValueError, match="nested too deeply"):
-        parse("not " * 5000 + "a")
+        parse("not " * 450 + "a")
+    with pytest.raises(ValueError, match="longer than 2000 characters"):
+        parse("a and " * 5000 + "a")

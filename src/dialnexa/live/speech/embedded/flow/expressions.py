@@ -1,9 +1,9 @@
 """Conditions over slots and variables: ``new_time.day == "" and not vip``.
 
 Parsed once, evaluated by walking; no ``eval``. Grammar: ``or``, ``and``, ``not`` (also ``||``, ``&&``, ``!``),
-parentheses, ``== != < <= > >= contains in``, numbers, quoted strings, ``true false null`` and dotted names (also in
-double braces). A name without a value is an empty text. Two sides compare as numbers when both look like numbers, else
-as texts without regard to case.
+parentheses, ``== != < <= > >= contains in``, ``exists`` (``order exists``, ``exists order``: it has a value, be it
+"no" or 0), numbers, quoted strings, ``true false null`` and dotted names (also in double braces). A name without a
+value is an empty text. Two sides compare as numbers when both look like numbers, else as texts without regard to case.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ _TOKEN = re.compile(
 )
 _SIGNS = {"&&": "and", "||": "or", "!": "not"}
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "contains", "in"})
+_WORDS = frozenset({"and", "or", "contains", "in", "exists"})
+"""Words that are no names."""
 _CONSTANTS = {"true": "true", "false": "", "null": "", "none": ""}
+_LONGEST = 2000
+"""Characters: far more than anybody writes, and few enough terms for the stack."""
 _DEEPEST = 50
 """Parentheses and negations one inside the other; more is a mistake or an attack on the stack."""
 
@@ -31,7 +35,9 @@ class Expression:
     """A parsed condition."""
 
     source: str
-    _test: Test = field(repr=False, compare=False)
+    names: tuple[str, ...] = ()
+    """The variables it looks at, each once."""
+    _test: Test = field(repr=False, compare=False, default=lambda _: "")
 
     def holds(self, lookup: Lookup) -> bool:
         """Evaluate with these values: anything but an empty text, ``0`` and ``false`` is true."""
@@ -40,10 +46,12 @@ class Expression:
 
 def parse(source: str) -> Expression:
     """Parse a condition. Raises ``ValueError`` that quotes it and says where it goes wrong."""
+    if len(source) > _LONGEST:
+        raise ValueError(f"the expression {source[:60]!r} is longer than {_LONGEST} characters")
     parser = _Parser(source)
     test = parser.either()
     parser.end()
-    return Expression(source, test)
+    return Expression(source, tuple(dict.fromkeys(parser.names)), test)
 
 
 def _truth(value: str) -> bool:
@@ -58,6 +66,7 @@ class _Parser:
         self._tokens = self._split(source)
         self._at = 0
         self._depth = 0
+        self.names: list[str] = []
 
     def _split(self, source: str) -> list[tuple[str, str]]:
         tokens: list[tuple[str, str]] = []
@@ -91,7 +100,11 @@ class _Parser:
         return test
 
     def _comparison(self) -> Test:
+        if self._take("exists"):
+            return _exists(self._value())
         left = self._value()
+        if self._take("exists"):
+            return _exists(left)
         if self._peek() in _COMPARISONS:
             sign = self._next()[1]
             return _compare(sign, left, self._value())
@@ -106,9 +119,15 @@ class _Parser:
         kind, token = self._next()
         if kind in {"number", "text"}:
             return _constant(token.strip("\"'") if kind == "text" else token)
-        if kind == "name" and self._word(token) not in {"and", "or", "contains", "in"}:
-            return _constant(_CONSTANTS[token.lower()]) if token.lower() in _CONSTANTS else _named(token.strip("{} "))
+        if kind == "name" and self._word(token) not in _WORDS:
+            return (
+                _constant(_CONSTANTS[token.lower()]) if token.lower() in _CONSTANTS else self._named(token.strip("{} "))
+            )
         raise ValueError(f"the expression {self._source!r} has {token!r} where a value should be")
+
+    def _named(self, name: str) -> Test:
+        self.names.append(name)
+        return _named(name)
 
     def end(self) -> None:
         if self._at < len(self._tokens):
@@ -142,6 +161,10 @@ def _constant(value: str) -> Test:
 
 def _named(name: str) -> Test:
     return lambda lookup: lookup(name)
+
+
+def _exists(test: Test) -> Test:
+    return lambda lookup: "true" if test(lookup).strip() else ""
 
 
 def _not(test: Test) -> Test:

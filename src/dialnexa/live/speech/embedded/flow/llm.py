@@ -6,8 +6,6 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from dialnexa.live.plan import AgentPlan
 from dialnexa.live.speech.embedded.flow import graph as graphs
 from dialnexa.live.speech.embedded.flow import prompt_agent
@@ -15,8 +13,6 @@ from dialnexa.live.speech.embedded.flow.dialogue import SILENCE, Dialogue, Reply
 from dialnexa.live.speech.embedded.flow.graph import Graph
 from dialnexa.live.speech.embedded.flow.slots import Answer, keypad
 from dialnexa.live.speech.ports import Expect, Finished, LlmEvent, Message, TextDelta, Tool, ToolCall
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +47,6 @@ class FlowLlm:
         """
         self._agent = agent
         self._graph: Graph = graphs.parse(agent.flow) if agent.flow is not None else prompt_agent.compiled(agent)
-        for warning in self._graph.warnings:
-            _log.info("flow graph", agent_id=agent.agent_id, warning=warning)
 
     async def stream(self, messages: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[LlmEvent]:
         """Replay the dialogue over the graph and yield the reply: Expect, TextDeltas, at most one ToolCall, Finished.
