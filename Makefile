@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 UV_VERSION := 0.13.8
 
-.PHONY: up env dev test lint unit e2e bench lock clean
+.PHONY: up env dev test lint unit e2e bench docs lock clean
 
 up: env
 	@.venv/bin/dialnexa up
@@ -34,6 +34,11 @@ e2e: dev
 
 bench: env
 	@.venv/bin/dialnexa bench
+
+# NO_MKDOCS_2_WARNING: the theme's news about its successor, on every build.
+docs: dev
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+	@echo "The site is in site/; open site/index.html"
 
 lock:
 	@.venv/bin/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock
