@@ -10,7 +10,7 @@ import pytest
 
 from dialnexa.platform.database import Database
 from dialnexa.platform.migrations import migrate
-from tests.api import test_agents, test_idempotency, test_keys, test_numbers, test_walk
+from tests.api import test_agents, test_audit, test_idempotency, test_keys, test_numbers, test_walk
 from tests.api.world import World, people, serve
 from tests.platform.postgres import BINARIES, Cluster, cluster
 
@@ -18,6 +18,8 @@ STORIES = [
     test_agents.test_publishing_freezes_the_version_and_opens_the_next_draft,
     test_agents.test_rolling_back_pins_an_older_version_until_the_next_publishing,
     test_agents.test_a_deleted_agent_is_gone_and_off_its_numbers,
+    test_audit.test_a_change_is_written_down_with_what_was_before,
+    test_audit.test_entries_are_found_by_actor_action_target_and_time,
     test_idempotency.test_the_same_request_gets_the_same_answer,
     test_idempotency.test_many_at_once_make_one,
     test_idempotency.test_an_answer_lost_after_the_work_does_not_repeat_the_work,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from dialnexa.platform.tenancy import routes as tenancy
+from dialnexa.platform.tenancy import key_routes as tenancy
 from dialnexa.platform.tenancy.models import IdempotentRequest
 from tests.api.world import World, agent_body
 

@@ -139,3 +139,70 @@ async def test_limits_and_telephony_rules(world: World) -> None:
     assert rules.json() == {"blocked_prefixes": ["+7"], "allow_premium": False}
     await world.http.patch("/v1/telephony-config", json={"allow_premium": True})
     assert (await world.http.get("/v1/telephony-config")).json() == {"blocked_prefixes": ["+7"], "allow_premium": True}
+
+
+async def test_a_key_is_renamed_and_narrowed_while_it_works(world: World) -> None:
+    made = await world.key(type="restricted", scopes=["agents:*"])
+    path = f"/v1/api-keys/{made['id']}"
+    changed = await world.http.patch(path, json={"name": "Reporting", "scopes": ["calls:read"]})
+    assert changed.json() == (await world.http.get(path)).json()
+    assert (changed.json()["name"], changed.json()["scopes"]) == ("Reporting", ["calls:read"])
+    async with world.as_(made["secret"]) as limited:
+        assert (await limited.get("/v1/agents")).status_code == 403
+        assert (await limited.get("/v1/calls")).status_code == 200
+    await world.http.delete(path)
+    assert (await world.http.patch(path, json={"name": "x"})).status_code == 409
+
+
+async def test_nobody_widens_a_key_beyond_their_own(world: World) -> None:
+    maker = await world.key(type="restricted", scopes=["api-keys:*", "calls:read"])
+    other = await world.key(name="other", type="restricted", scopes=["calls:read"])
+    async with world.as_(maker["secret"]) as limited:
+        for key, body in ((other, {"scopes": ["agents:read"]}), (maker, {"scopes": ["agents:read"]})):
+            assert (await limited.patch(f"/v1/api-keys/{key['id']}", json=body)).status_code == 403
+        assert (await limited.post(f"/v1/api-keys/{other['id']}/regenerate", json={})).status_code == 201
+        strong = (await world.key(name="strong"))["id"]
+        assert (await limited.post(f"/v1/api-keys/{strong}/regenerate", json={})).status_code == 403
+    async with world.as_(world.home.keys.test_secret_key) as tester:
+        assert (await tester.patch(f"/v1/api-keys/{other['id']}", json={"name": "x"})).status_code == 403
+
+
+@pytest.mark.parametrize(("expire_now", "old_works"), [(False, True), (True, False)])
+async def test_a_new_secret_for_the_same_key(world: World, expire_now: bool, old_works: bool) -> None:
+    old = await world.key(type="restricted", scopes=["agents:read"], name="CRM")
+    answer = await world.http.post(f"/v1/api-keys/{old['id']}/regenerate", json={"expire_now": expire_now})
+    new = answer.json()
+    assert (new["name"], new["scopes"], new["id"] != old["id"]) == ("CRM", ["agents:read"], True)
+    for key, works in ((new, True), (old, old_works)):
+        async with world.as_(key["secret"]) as client:
+            assert (await client.get("/v1/agents")).status_code == (200 if works else 401)
+    world.clock.later(hours=24)
+    async with world.as_(old["secret"]) as client:
+        assert (await client.get("/v1/agents")).status_code == 401
+
+
+async def test_a_key_can_be_made_for_a_while(world: World) -> None:
+    made = await world.key(expires_at="2026-05-23T13:00:00Z")
+    async with world.as_(made["secret"]) as client:
+        assert (await client.get("/v1/agents")).status_code == 200
+        world.clock.later(hours=1)
+        assert (await client.get("/v1/agents")).json() == EXACT
+
+
+async def test_scopes_are_listed_and_others_refused(world: World) -> None:
+    listed = {one["scope"] for one in (await world.http.get("/v1/api-keys/scopes")).json()}
+    assert {"calls:read", "calls:write", "calls:*", "audit-log:read"} <= listed
+    for fields, part in (
+        ({"type": "restricted", "scopes": ["coffee:read"]}, "is no scope: write it as resource:read"),
+        ({"type": "restricted", "scopes": ["calls:delete"]}, "is no scope"),
+        ({"scopes": ["calls:read"]}, 'only keys of the type "restricted" have'),
+        ({"type": "publishable", "allowed_origins": ["https://shop.example/cart"]}, "must be a web origin"),
+        ({"expires_at": "2026-12-31T00:00:00"}, "without a time zone"),
+    ):
+        answer = await world.http.post("/v1/api-keys", json={"name": "x", **fields})
+        assert (answer.status_code, part in str(answer.json()["message"])) == (400, True), answer.text
+
+
+async def test_origins_are_kept_as_browsers_send_them(world: World) -> None:
+    made = await world.key(type="publishable", allowed_origins=["HTTPS://Shop.example/", "http://localhost:3000"])
+    assert made["allowed_origins"] == ["https://shop.example", "http://localhost:3000"]

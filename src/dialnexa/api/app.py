@@ -33,6 +33,8 @@ from dialnexa.platform.catalogue.service import Catalogue
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import routes as numbers
 from dialnexa.platform.oauth import service as oauth
+from dialnexa.platform.tenancy import audit_routes as audit_log
+from dialnexa.platform.tenancy import key_routes as keys
 from dialnexa.platform.tenancy import routes as tenancy
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import Idempotency
@@ -140,8 +142,8 @@ def _routes() -> APIRouter:
     Made once per process: FastAPI takes a quarter of a second to work them out, and no application changes them.
     """
     api, served = APIRouter(), APIRouter()
-    nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.workspace, tenancy.keys)
-    for router in (*nouns, catalogue_routes.router, webhooks.router):
+    nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.workspace, keys.router)
+    for router in (*nouns, audit_log.router, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     served.include_router(api, prefix="/v1")
     served.include_router(api, include_in_schema=False)

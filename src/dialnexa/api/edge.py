@@ -74,7 +74,7 @@ class _Exchange:
         self.status: int | None = None
         self._send = send
         self._owner = owner
-        scope.setdefault("state", {})
+        scope.setdefault("state", {})["request_id"] = self.id
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with our headers when it begins the answer."""

@@ -52,8 +52,8 @@ Moment = UtcDateTime()
 """The column type of every point in time."""
 
 BeforeCommit = Callable[[AsyncSession], Awaitable[None]]
-before_commit: ContextVar[BeforeCommit | None] = ContextVar("before_commit", default=None)
-"""What the current request adds to the transactions it writes: its idempotency mark belongs to the work itself."""
+before_commit: ContextVar[tuple[BeforeCommit, ...]] = ContextVar("before_commit", default=())
+"""What the current request adds to the transactions it writes: its idempotency mark and its line in the audit log."""
 
 
 class Base(DeclarativeBase):
@@ -111,7 +111,7 @@ class Database:
                 connection = await session.connection()
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield session
-            if (hook := before_commit.get()) is not None:
+            for hook in before_commit.get():
                 await hook(session)
 
     @asynccontextmanager

@@ -35,6 +35,7 @@ from dialnexa.kit.errors import (
 from dialnexa.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.database import Database
+from dialnexa.platform.tenancy import audit
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import MAX_KEY_LENGTH, Answer, Idempotency
 from dialnexa.platform.tenancy.principal import Principal
@@ -58,6 +59,7 @@ __all__ = [
     "Time",
     "Vouched",
     "authenticate",
+    "client_address",
     "count_stranger",
     "listing",
     "vouch",
@@ -75,6 +77,7 @@ _BEARER = HTTPBearer(
 )
 
 T = TypeVar("T")
+Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 # --- what the application carries -----------------------------------------------------------------------------------
 
@@ -129,6 +132,7 @@ class Guard:
         principal = vouched.principal if vouched else await authenticate(request)
         self._count(request, principal, vouched.verdict if vouched else None)
         principal.require(self.scope, publishable=self.publishable)
+        principal.require_origin(request.headers.get("origin"))
         if self.per_workspace and getattr(request.app.state, "draining", False):
             raise Unavailable("This server is shutting down; try again.", headers={"Retry-After": "5"})
         return principal
@@ -148,7 +152,8 @@ def Requires(scope: str, *, publishable: bool = False, per_workspace: bool = Fal
 
     ``publishable`` opens the route to publishable keys, ``per_workspace`` counts it in the bucket of ``POST /calls``.
     """
-    return Depends(Guard(scope, publishable=publishable, per_workspace=per_workspace))
+    # Security, so that the OpenAPI document names the scope too.
+    return Security(Guard(scope, publishable=publishable, per_workspace=per_workspace), scopes=[scope])
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +187,14 @@ async def authenticate(request: Request) -> Principal:
 def count_stranger(request: Request) -> None:
     """Count a request without a valid key against its address; raise ``TooManyRequests`` when it asks too often."""
     limiter: RateLimiter = request.app.state.rate_limiter
-    address = request.client.host if request.client else "unknown"
-    request.state.rate = limiter.take(f"address:{address}", limiter.limits.address)
+    request.state.rate = limiter.take(f"address:{client_address(request)}", limiter.limits.address)
     if not request.state.rate.allowed:
         raise _too_many()
+
+
+def client_address(request: Request) -> str:
+    """Return where a request came from; behind trusted proxies that is the address they tell."""
+    return request.client.host if request.client else "unknown"
 
 
 def _too_many() -> TooManyRequests:
@@ -271,7 +280,7 @@ class Route(APIRoute):
             ignored: dict[str, None] = {}
             token = ignored_fields.set(ignored)
             try:
-                response = await _answer(request, guard, handle)
+                response = await _answer(request, guard, _recorded(handle))
             finally:
                 ignored_fields.reset(token)
             if ignored:
@@ -288,9 +297,7 @@ class Router(APIRouter):
         super().__init__(tags=list(tags), route_class=Route)
 
 
-async def _answer(
-    request: _JsonRequest, guard: Guard | None, handle: Callable[[Request], Coroutine[Any, Any, Response]]
-) -> Response:
+async def _answer(request: _JsonRequest, guard: Guard | None, handle: Handle) -> Response:
     principal = await guard(request) if guard else None
     body = await request.body() if request.method in _WRITES else b""
     _refuse_nul(request, body)
@@ -317,6 +324,37 @@ async def _answer(
         if response.status_code < 300:
             attempt.answer = Answer(response.status_code, bytes(response.body))
         return response
+
+
+def _recorded(handle: Handle) -> Handle:
+    """Have what a write changes put into the audit log."""
+
+    async def handled(request: Request) -> Response:
+        principal: Principal | None = getattr(request.state, "principal", None)
+        if principal is None or request.method not in _WRITES:
+            return await handle(request)
+        with audit.recorded(_deed(request, principal)):
+            return await handle(request)
+
+    return handled
+
+
+def _deed(request: Request, who: Principal) -> audit.Deed:
+    path = f"/v1{request.url.path.removeprefix('/v1')}"
+    names = {value: f"{{{name}}}" for name, value in request.path_params.items()}
+    return audit.Deed(
+        workspace_id=who.workspace_id,
+        account_id=who.account_id,
+        actor="api_key",
+        actor_id=who.key_id,
+        actor_name=who.key_name,
+        action=f"{request.method} {'/'.join(names.get(part, part) for part in path.split('/'))}",
+        target=path,
+        at=now(request),
+        address=client_address(request),
+        user_agent=request.headers.get("user-agent", ""),
+        request_id=getattr(request.state, "request_id", ""),
+    )
 
 
 def _guards(dependant: Dependant) -> Iterator[Guard]:

@@ -26,6 +26,7 @@ from dialnexa.platform.calls.service import tell
 from dialnexa.platform.calls.states import CallState
 from dialnexa.platform.numbers.models import PhoneNumber
 from dialnexa.platform.numbers.service import resolve_caller_id
+from dialnexa.platform.tenancy import audit
 from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.platform.tenancy.telephony import destination_allowed
 
@@ -74,6 +75,7 @@ async def place(
     if call.unresolved_variables:
         lines.append(TimelineEntry(now, "variables_unresolved", {"names": call.unresolved_variables}))
     await repository.append(session, call.id, lines)
+    audit.note(session, "calls", call.id)
     await tell(session, call, "call.initiated", now, version_number=version.number)
     await queue.enqueue_in_transaction(session, call.id)
     return Placed(call, version.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Float, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -140,6 +140,14 @@ class PhoneNumber(Base):
     """``local``, ``mobile`` or ``toll_free``."""
     status: Mapped[str]
     """``pending``, ``active`` or ``unavailable``; only active numbers call or are routed."""
+    rental_status: Mapped[str] = mapped_column(default="active")
+    """``active``, ``expired`` or ``available_for_reassignment``."""
+    rental_expires_at: Mapped[datetime | None]
+    """When the month that is paid for ends; numbers brought along have no rental."""
+    auto_renew: Mapped[bool] = mapped_column(default=True)
+    monthly_cost_usd: Mapped[float | None] = mapped_column(Float(53))
+    carrier_ref: Mapped[str | None]
+    """What the carrier calls it."""
     is_default: Mapped[bool] = mapped_column(default=False)
     """The caller id of calls that name none."""
     trunk_id: Mapped[str | None]

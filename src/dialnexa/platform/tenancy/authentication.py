@@ -63,6 +63,7 @@ def principal_of(key: ApiKey, account_id: str) -> Principal:
         key_id=key.id,
         livemode=key.livemode,
         kind=cast(KeyKind, key.kind),
+        key_name=key.name,
         scopes=frozenset(key.scopes),
         allowed_agents=frozenset(key.allowed_agents),
         allowed_origins=frozenset(key.allowed_origins),

@@ -63,7 +63,7 @@ class Idempotency:
         if replay is not None:
             yield attempt
             return
-        token = before_commit.set(self._marker(attempt, owner, key, taken_at))
+        token = before_commit.set((*before_commit.get(), self._marker(attempt, owner, key, taken_at)))
         try:
             yield attempt
         finally:
@@ -117,9 +117,9 @@ class Idempotency:
 
 async def undo(session: AsyncSession) -> None:
     """Say that this transaction takes back what the request has done: then its key may be used again."""
-    hook = before_commit.get()
-    if isinstance(hook, _Marker):
-        await hook.undo(session)
+    for hook in before_commit.get():
+        if isinstance(hook, _Marker):
+            await hook.undo(session)
 
 
 class _Marker:

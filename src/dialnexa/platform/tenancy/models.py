@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Float, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -17,6 +17,10 @@ class Workspace(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
+    timezone: Mapped[str] = mapped_column(default="UTC")
+    """IANA name: when its day begins."""
+    default_country: Mapped[str | None]
+    """ISO 3166 alpha-2: the country it may always call."""
     settings: Mapped[dict[str, object]] = mapped_column(default=dict)
     created_at: Mapped[datetime]
 
@@ -101,6 +105,91 @@ class Limit(Base):
     peak: Mapped[int] = mapped_column(default=0)
     """The most calls ever held at once; admission raises it."""
     peak_at: Mapped[datetime | None]
+    day: Mapped[str] = mapped_column(default="")
+    """The day (UTC, ISO) that ``day_peak`` is of."""
+    day_peak: Mapped[int] = mapped_column(default=0)
+
+
+class LimitPeak(Base):
+    """The most calls a scope held at once on one day."""
+
+    __tablename__ = "limit_peaks"
+
+    scope: Mapped[str] = mapped_column(ForeignKey("limits.scope", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    """UTC, ISO: they sort as text."""
+    peak: Mapped[int]
+
+
+class RateBucket(Base):
+    """A token bucket that several api processes share."""
+
+    __tablename__ = "rate_buckets"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    full_at: Mapped[float] = mapped_column(Float(53), index=True)
+    """When it will be full again, in Unix seconds: that says how much is missing now."""
+
+
+class AuditEntry(Base):
+    """One write, and who made it. Rows are only ever added."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (tenant_key(), Index("ix_audit_log_workspace", "workspace_id", "id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str]
+    account_id: Mapped[str]
+    actor: Mapped[str]
+    """``api_key`` or ``operator``."""
+    actor_id: Mapped[str]
+    actor_name: Mapped[str]
+    action: Mapped[str]
+    """Method and path template, such as ``PATCH /v1/agents/{agent_id}``; or a command."""
+    target: Mapped[str]
+    """What the path names, such as ``/v1/agents/agent_01k…``."""
+    changes: Mapped[list[object]] = mapped_column(default=list)
+    """``{object, id, before, after}`` in short, without secrets."""
+    address: Mapped[str]
+    user_agent: Mapped[str]
+    request_id: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class KycCase(Base):
+    """Who a workspace says it is, and what the operator thinks of it."""
+
+    __tablename__ = "kyc_cases"
+    __table_args__ = (tenant_key(),)
+
+    workspace_id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str]
+    state: Mapped[str]
+    """``pending``, ``verified`` or ``rejected``."""
+    details: Mapped[dict[str, object]] = mapped_column(default=dict)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    """What the operator said to it."""
+    submitted_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+
+
+class WalletEntry(Base):
+    """Money that came or went. The balance of a workspace is the sum of its entries."""
+
+    __tablename__ = "wallet_entries"
+    __table_args__ = (tenant_key(), Index("ix_wallet_entries_workspace", "workspace_id", "created_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str]
+    account_id: Mapped[str]
+    kind: Mapped[str]
+    """``credit``, ``call`` or ``number``."""
+    amount: Mapped[int] = mapped_column(BigInteger)
+    """Millionths of a US dollar; what was spent is negative."""
+    reference: Mapped[str] = mapped_column(default="")
+    """The call or number it was for; once each, so that nothing is charged twice."""
+    note: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime]
 
 
 class IdempotentRequest(Base):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dialnexa.kit.errors import Forbidden
+from dialnexa.platform.tenancy.scopes import includes
 
 KeyKind = Literal["secret", "publishable", "restricted"]
 
@@ -21,6 +22,7 @@ class Principal:
     livemode: bool
     """False for test keys: their calls never reach a carrier."""
     kind: KeyKind
+    key_name: str = ""
     scopes: frozenset[str] = frozenset()
     """What a restricted key may do, such as ``calls:write``; secret keys may do everything."""
     allowed_agents: frozenset[str] = frozenset()
@@ -44,5 +46,15 @@ class Principal:
                     code="publishable_key",
                 )
             return
-        if scope not in self.scopes and f"{scope.partition(':')[0]}:*" not in self.scopes:
+        if not includes(self.scopes, scope):
             raise Forbidden(f"This restricted key lacks the scope {scope}.", code="missing_scope")
+
+    def require_origin(self, origin: str | None) -> None:
+        """Raise ``Forbidden`` when a publishable key is used from a web page it was not made for."""
+        if self.kind == "publishable" and self.allowed_origins and (origin or "").lower() not in self.allowed_origins:
+            where = f"from {origin}" if origin else "without an Origin header"
+            raise Forbidden(
+                f"This publishable key may not be used {where}. Add the page's origin, such as "
+                "https://www.example.com, to its allowed_origins with PATCH /v1/api-keys/{id}.",
+                code="origin_forbidden",
+            )

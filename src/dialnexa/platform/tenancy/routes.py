@@ -1,35 +1,23 @@
-"""Keys, limits and telephony rules over HTTP (contract B.10, B.11, B.12)."""
+"""Limits and telephony rules over HTTP (contract B.11, B.12)."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, listing
-from dialnexa.platform.tenancy import repository, service, telephony
-from dialnexa.platform.tenancy.schemas import (
-    Done,
-    KeyIn,
-    KeyOut,
-    LimitsIn,
-    LimitsOut,
-    NewKeyOut,
-    TelephonyIn,
-    TelephonyOut,
-)
+from dialnexa.platform.http import Db, Principal, Requires, Router
+from dialnexa.platform.tenancy import service, telephony
+from dialnexa.platform.tenancy.schemas import LimitsIn, LimitsOut, TelephonyIn, TelephonyOut
 from dialnexa.platform.tenancy.telephony import TelephonyRules
 
-keys = Router(tags=["API keys"])
 workspace = Router(tags=["Workspace"])
 
 CountActive = Callable[[AsyncSession, str], Awaitable[int]]
 """Counts the calls a workspace holds now: calls know that, tenancy does not."""
 
-KeyReader = Annotated[Principal, Requires("api-keys:read")]
-KeyWriter = Annotated[Principal, Requires("api-keys:write")]
 Reader = Annotated[Principal, Requires("workspace:read")]
 Writer = Annotated[Principal, Requires("workspace:write")]
 
@@ -39,38 +27,6 @@ def _count_active(request: Request) -> CountActive:
 
 
 Active = Annotated[CountActive, Depends(_count_active)]
-
-
-@keys.post("/api-keys", status_code=201, summary="Make an API key")
-async def create_key(body: KeyIn, who: KeyWriter, database: Db, now: Now) -> NewKeyOut:
-    """Make a key. Its secret is in this answer and nowhere else."""
-    async with database.write() as session:
-        wanted = body.request(livemode=who.livemode)
-        new = await service.create_key(session, who.workspace_id, wanted, now=now, by=who)
-        await service.replace_previous(session, new.key, expire_now=body.expire_now, now=now)
-        return NewKeyOut.of_new(new, now)
-
-
-@keys.get("/api-keys", summary="List API keys")
-async def list_keys(
-    who: KeyReader,
-    database: Db,
-    page: Pages,
-    now: Now,
-    search: Annotated[str | None, Query(max_length=100, description="Part of the name.")] = None,
-) -> Listing[KeyOut]:
-    """List keys, newest first, with those that were revoked or have expired."""
-    async with database.read() as session:
-        part = await repository.keys(session, who.workspace_id, page, search)
-    return listing([KeyOut.of(key, now) for key in part.items], part.total, page)
-
-
-@keys.delete("/api-keys/{key_id}", summary="Revoke an API key")
-async def revoke_key(key_id: str, who: KeyWriter, database: Db, now: Now) -> Done:
-    """End a key at once. Calls that run are not cut."""
-    async with database.write() as session:
-        await service.revoke_key(session, who, key_id, now=now)
-    return Done(message="API key revoked.", id=key_id)
 
 
 @workspace.get("/workspace/limits", summary="Get limits and their use")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from dialnexa.kit.clock import iso
+from dialnexa.platform.tenancy import scopes
 from dialnexa.platform.tenancy.models import ApiKey, Limit
 from dialnexa.platform.tenancy.principal import KeyKind
 from dialnexa.platform.tenancy.service import KeyRequest, NewKey
@@ -20,8 +22,27 @@ def _stripped(text: str) -> str:
     return text.strip()
 
 
+def _known_scope(scope: str) -> str:
+    if not scopes.is_known(scope):
+        known = ", ".join(scopes.RESOURCES)
+        raise ValueError(f"is no scope: write it as resource:read, resource:write or resource:*, with one of {known}")
+    return scope
+
+
+def _origin(text: str) -> str:
+    """Read a web origin (RFC 6454) as browsers send it."""
+    parts = urlsplit(text.strip().rstrip("/").lower())
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or "@" in parts.netloc:
+        raise ValueError("must be a web origin without a path, such as https://www.example.com")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 Name = Annotated[str, Field(max_length=100), AfterValidator(_stripped)]
-Scope = Annotated[str, Field(pattern=r"^[a-z-]+:(read|write|\*)$")]
+Scope = Annotated[str, AfterValidator(_known_scope)]
+Origin = Annotated[str, Field(max_length=255), AfterValidator(_origin)]
+Scopes = Annotated[list[Scope], Field(max_length=100)]
+Origins = Annotated[list[Origin], Field(max_length=100)]
+AgentIds = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=100)]
 
 
 class KeyIn(Body):
@@ -33,12 +54,24 @@ class KeyIn(Body):
     type: KeyKind = "secret"
     environment: Literal["live", "test"] | None = None
     """The mode of the new key; by default that of the key that asks."""
-    scopes: list[Scope] = Field(default_factory=list[str], max_length=100)
-    """What a restricted key may do, such as `calls:write` or `agents:*`."""
-    allowed_origins: list[str] = Field(default_factory=list[str], max_length=100)
-    allowed_agents: list[str] = Field(default_factory=list[str], max_length=100)
+    scopes: Scopes = Field(default_factory=list[str])
+    """What a restricted key may do, such as `calls:write` or `agents:*`; `GET /api-keys/scopes` lists them."""
+    allowed_origins: Origins = Field(default_factory=list[str])
+    """Web pages a publishable key may be used from, such as `https://www.example.com`; empty: all."""
+    allowed_agents: AgentIds = Field(default_factory=list[str])
+    """Agents or agent versions a publishable key may start; empty: all."""
+    expires_at: datetime | None = None
+    """When the key stops working, with a time zone; by default never."""
     secret: Annotated[str, Field(min_length=16, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None = None
     """A key of another installation that shall go on working here as it is."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.scopes and self.type != "restricted":
+            raise ValueError('has scopes, which only keys of the type "restricted" have')
+        if self.expires_at is not None and self.expires_at.tzinfo is None:
+            raise ValueError("has an expires_at without a time zone: write it as 2026-12-31T00:00:00Z")
+        return self
 
     def request(self, *, livemode: bool) -> KeyRequest:
         """Return what to make; ``livemode`` is that of the caller."""
@@ -49,8 +82,35 @@ class KeyIn(Body):
             scopes=self.scopes,
             allowed_origins=self.allowed_origins,
             allowed_agents=self.allowed_agents,
+            expires_at=self.expires_at,
             imported=self.secret,
         )
+
+
+class KeyPatch(Body):
+    """Changes to a key; fields left out stay as they are."""
+
+    name: Name | None = None
+    scopes: Scopes | None = None
+    allowed_origins: Origins | None = None
+    allowed_agents: AgentIds | None = None
+
+    def columns(self) -> dict[str, object]:
+        """Return what changes, by column."""
+        return self.model_dump(exclude_none=True)
+
+
+class Regenerate(Body):
+    """What happens to the old secret: it ends at once, or in 24 hours."""
+
+    expire_now: bool = False
+
+
+class ScopeOut(BaseModel):
+    """A scope of restricted keys."""
+
+    scope: str
+    description: str
 
 
 class KeyOut(BaseModel):

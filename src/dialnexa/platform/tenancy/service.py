@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +15,7 @@ from dialnexa.kit.secrets import new_secret, sha256_hex
 from dialnexa.platform.tenancy import repository
 from dialnexa.platform.tenancy.models import Account, ApiKey, Limit, Workspace
 from dialnexa.platform.tenancy.principal import KeyKind, Principal
+from dialnexa.platform.tenancy.scopes import includes
 
 GRACE = timedelta(hours=24)
 """How long a replaced key goes on working, unless it is told to end at once (B.10)."""
@@ -30,6 +32,7 @@ class KeyRequest:
     scopes: Sequence[str] = ()
     allowed_origins: Sequence[str] = ()
     allowed_agents: Sequence[str] = ()
+    expires_at: datetime | None = None
     imported: str | None = field(default=None, repr=False)
     """A key string from elsewhere that shall go on working."""
 
@@ -40,16 +43,6 @@ class NewKey:
 
     key: ApiKey
     secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """How much of its limit a workspace uses."""
-
-    concurrency_limit: int
-    active_calls: int
-    peak: int
-    peak_at: datetime | None
 
 
 async def create_workspace(session: AsyncSession, name: str, *, concurrency_limit: int, now: datetime) -> Workspace:
@@ -96,11 +89,48 @@ async def create_key(
         scopes=list(wanted.scopes),
         allowed_origins=list(wanted.allowed_origins),
         allowed_agents=list(wanted.allowed_agents),
+        expires_at=wanted.expires_at,
         created_at=now,
     )
     session.add(key)
     await session.flush()
     return NewKey(key, secret)
+
+
+async def key_of(session: AsyncSession, workspace_id: str, key_id: str) -> ApiKey:
+    """Return a key of the workspace, or raise ``NotFound``."""
+    key = await repository.key(session, workspace_id, key_id)
+    if key is None:
+        raise NotFound(f"API key {key_id} not found.")
+    return key
+
+
+async def change_key(
+    session: AsyncSession, who: Principal, key_id: str, columns: Mapping[str, object], *, now: datetime
+) -> ApiKey:
+    """Change a key's name, or what it may do, from its next request on. What it is cannot be changed."""
+    key = await key_of(session, who.workspace_id, key_id)
+    _may_touch(key, who)
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        raise Conflict("This key no longer works, so there is nothing to change; make another one.")
+    for column, value in columns.items():
+        setattr(key, column, value)
+    _may_touch(key, who)  # nor may it become more than the key that asks
+    await session.flush()
+    return key
+
+
+async def regenerate_key(
+    session: AsyncSession, who: Principal, key_id: str, *, expire_now: bool, now: datetime
+) -> NewKey:
+    """Make a new secret for a key: a key that may do the same, while the old one ends at once or in 24 hours."""
+    old = await key_of(session, who.workspace_id, key_id)
+    _may_touch(old, who)
+    if old.revoked_at is not None:
+        raise Conflict("This key was revoked; make another one with POST /v1/api-keys.")
+    new = await create_key(session, who.workspace_id, _like(old), now=now, by=who)
+    _let_end(old, expire_now=expire_now, now=now)
+    return new
 
 
 async def replace_previous(session: AsyncSession, new: ApiKey, *, expire_now: bool | None, now: datetime) -> None:
@@ -113,15 +143,12 @@ async def replace_previous(session: AsyncSession, new: ApiKey, *, expire_now: bo
     if previous is None and expire_now is not None:
         previous = await repository.previous_key(session, new, now=now, same_name=False)
     if previous is not None:
-        ends = now if expire_now else now + GRACE
-        previous.expires_at = min(previous.expires_at or ends, ends)
+        _let_end(previous, expire_now=bool(expire_now), now=now)
 
 
 async def revoke_key(session: AsyncSession, who: Principal, key_id: str, *, now: datetime) -> None:
     """End a key at once; calls that run go on. Revoking twice changes nothing. Test keys end test keys only."""
-    key = await repository.key(session, who.workspace_id, key_id)
-    if key is None:
-        raise NotFound(f"API key {key_id} not found.")
+    key = await key_of(session, who.workspace_id, key_id)
     who.may_change(live=key.livemode, what="live keys")
     key.revoked_at = key.revoked_at or now
 
@@ -139,10 +166,35 @@ def scope_of(workspace_id: str) -> str:
     return f"ws:{workspace_id}"
 
 
+def _let_end(key: ApiKey, *, expire_now: bool, now: datetime) -> None:
+    ends = now if expire_now else now + GRACE
+    key.expires_at = min(key.expires_at or ends, ends)
+
+
+def _like(key: ApiKey) -> KeyRequest:
+    return KeyRequest(
+        name=key.name,
+        kind=cast(KeyKind, key.kind),
+        livemode=key.livemode,
+        scopes=key.scopes,
+        allowed_origins=key.allowed_origins,
+        allowed_agents=key.allowed_agents,
+    )
+
+
+def _may_touch(key: ApiKey, who: Principal) -> None:
+    who.may_change(live=key.livemode, what="live keys")
+    _may_make(_like(key), who)
+
+
 def _may_make(wanted: KeyRequest, by: Principal | None) -> None:
     if by is None:
         return
     if wanted.livemode and not by.livemode:
         raise Forbidden("A test key cannot make live keys; use a live key.")
-    if by.kind == "restricted" and not (wanted.kind == "restricted" and set(wanted.scopes) <= by.scopes):
+    if by.kind == "restricted" and not (wanted.kind == "restricted" and _covered(wanted.scopes, by.scopes)):
         raise Forbidden("A restricted key can only make restricted keys with scopes it has itself.")
+
+
+def _covered(wanted: Sequence[str], held: frozenset[str]) -> bool:
+    return all(includes(held, scope) for scope in wanted)
