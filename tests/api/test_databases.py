@@ -10,7 +10,16 @@ import pytest
 
 from dialnexa.platform.database import Database
 from dialnexa.platform.migrations import migrate
-from tests.api import test_agents, test_audit, test_idempotency, test_keys, test_numbers, test_walk
+from tests.api import (
+    test_agents,
+    test_audit,
+    test_folders,
+    test_idempotency,
+    test_keys,
+    test_numbers,
+    test_versions,
+    test_walk,
+)
 from tests.api.world import World, people, serve
 from tests.platform.postgres import BINARIES, Cluster, cluster
 
@@ -20,6 +29,11 @@ STORIES = [
     test_agents.test_a_deleted_agent_is_gone_and_off_its_numbers,
     test_audit.test_a_change_is_written_down_with_what_was_before,
     test_audit.test_entries_are_found_by_actor_action_target_and_time,
+    test_folders.test_agents_are_made_in_moved_to_and_found_by_folder,
+    test_folders.test_a_folder_with_agents_goes_only_when_it_is_said_where_they_go,
+    test_versions.test_the_history_tells_publisher_and_live_routes,
+    test_versions.test_updating_a_deployment_puts_a_changed_copy_in_its_place,
+    test_versions.test_a_list_of_many_agents_is_two_queries,
     test_idempotency.test_the_same_request_gets_the_same_answer,
     test_idempotency.test_many_at_once_make_one,
     test_idempotency.test_an_answer_lost_after_the_work_does_not_repeat_the_work,

@@ -72,7 +72,7 @@ async def test_each_tool_says_what_it_does_to_the_world(world: World) -> None:
         annotations, meta = hints[entry.name]
         assert annotations is not None
         assert meta is not None
-        assert annotations.read_only_hint is entry.name.startswith(("list_", "get_", "search_")), entry.name
+        assert annotations.read_only_hint is entry.name.startswith(("list_", "get_", "search_", "compare_")), entry.name
         assert annotations.destructive_hint is (entry.destructive or entry.billable), entry.name
         assert meta == {"dialnexa/group": entry.group, "dialnexa/billable": entry.billable}
     assert {entry.name for entry in ENTRIES if entry.billable} >= {"create_call"}

@@ -48,6 +48,7 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "transcriber_id": "trs_none",
         "voice_id": "voice_none",
         "webhook_id": neighbour.webhook_id,
+        "folder_id": neighbour.folder_id,
     }
 
 

@@ -18,6 +18,7 @@ from dialnexa.api.app import assemble
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.agents.folders import service as folders
 from dialnexa.platform.calls import placing, rejections
 from dialnexa.platform.calls.request import CallIn
 from dialnexa.platform.database import Database
@@ -75,6 +76,7 @@ class Neighbour:
     call_id: str
     webhook_id: str
     refused_id: str
+    folder_id: str
 
 
 @dataclass
@@ -170,6 +172,7 @@ async def _neighbour(database: Database) -> Neighbour:
         refused_id = await rejections.write(
             session, rejection, from_number="+1", to_number=number.e164, source="203.0.113.9", now=NOON
         )
+        folder = await folders.create(session, who, "Theirs", now=NOON)
         return Neighbour(
             new.secret,
             made.agent.id,
@@ -180,6 +183,7 @@ async def _neighbour(database: Database) -> Neighbour:
             placed.call.id,
             webhook.id,
             refused_id,
+            folder.id,
         )
 
 

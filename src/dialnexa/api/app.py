@@ -24,6 +24,8 @@ from dialnexa.kit.outgoing import Allowance, Outgoing
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.speech.embedded import flite
 from dialnexa.platform.agents import routes as agents
+from dialnexa.platform.agents import version_routes
+from dialnexa.platform.agents.folders import routes as folders
 from dialnexa.platform.calls import admission, links
 from dialnexa.platform.calls import routes as calls
 from dialnexa.platform.calls.ladder import routes as ladders
@@ -143,7 +145,8 @@ def _routes() -> APIRouter:
     """
     api, served = APIRouter(), APIRouter()
     nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.workspace, keys.router)
-    for router in (*nouns, audit_log.router, catalogue_routes.router, webhooks.router):
+    of_agents = (version_routes.router, folders.router)
+    for router in (*nouns, *of_agents, audit_log.router, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     served.include_router(api, prefix="/v1")
     served.include_router(api, include_in_schema=False)

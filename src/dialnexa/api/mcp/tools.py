@@ -36,6 +36,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "delete_agent: DELETE /v1/agents/{agent_id} destructive",
         "list_agent_versions: GET /v1/agents/{agent_id}/versions",
         "get_agent_version: GET /v1/agents/{agent_id}/versions/{number}",
+        "compare_agent_versions: GET /v1/agents/{agent_id}/versions/compare",
+        "restore_agent_version: POST /v1/agents/{agent_id}/versions/{number}/restore destructive",
     ),
     "calls": (
         "create_call: POST /v1/calls billable",
@@ -78,6 +80,11 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "organization": (
         "get_workspace_limits: GET /v1/workspace/limits",
         "get_telephony_config: GET /v1/telephony-config",
+        "list_organization_folders: GET /v1/organization-folders",
+        "create_organization_folder: POST /v1/organization-folders",
+        "update_organization_folder: PATCH /v1/organization-folders/{folder_id}",
+        "delete_organization_folder: DELETE /v1/organization-folders/{folder_id} destructive",
+        "move_agent_to_folder: PATCH /v1/agents/{agent_id}/folder",
     ),
 }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dialnexa.kit.errors import BadRequest
 from dialnexa.kit.outgoing import Outgoing, Refused
 from dialnexa.platform.agents import flows
+from dialnexa.platform.agents.cautions import Caution, cautions
 from dialnexa.platform.agents.config import AgentConfig, obstacles
 from dialnexa.platform.agents.flows import FlowReport, ReadsFlows
 from dialnexa.platform.agents.functions import AgentFunction, CustomFunction
@@ -36,6 +37,10 @@ class Judge:
             mistakes += self.flow_mistakes(body.flow, spell.get("flow", "flow"))
         if mistakes:
             raise BadRequest(mistakes)
+
+    def cautions(self, config: AgentConfig) -> list[Caution]:
+        """Return what to know about settings that calls here do not, or not quite, carry out."""
+        return cautions(config, self.catalogue)
 
     def flow_mistakes(self, flow: Mapping[str, object] | None, field: str = "flow") -> list[str]:
         """Return a sentence for each value of a graph that cannot be read; whether it makes sense is asked later."""

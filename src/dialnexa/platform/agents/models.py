@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -15,13 +15,18 @@ class Agent(Base):
     """Something that talks; what it says and how lies in its versions."""
 
     __tablename__ = "agents"
-    __table_args__ = (tenant_key(), UniqueConstraint("workspace_id", "id"))
+    __table_args__ = (
+        tenant_key(),
+        UniqueConstraint("workspace_id", "id"),
+        Index("ix_agents_folder", "workspace_id", "folder_id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     workspace_id: Mapped[str]
     account_id: Mapped[str]
     title: Mapped[str]
     folder_id: Mapped[str | None]
+    """The folder it lies in; whoever sets it holds the folder's row."""
     timezone: Mapped[str | None]
     live_version_number: Mapped[int | None]
     """The version pinned by a rollback; empty: the highest published one."""

@@ -79,6 +79,8 @@ _OTHER_SPELLINGS: dict[str, str] = {
     "prompts.allow_interruptions": "allow_interruptions",
     "llm.fallback.fall_back_llm_id": "llm_fallback_model",
     "agent_functions": "agent_functions",
+    "is_deployement": "update_deployment",
+    "is_deployment": "update_deployment",
 }
 _OLDER_WORDS: dict[tuple[str, object], str] = {("conversation_start_type", "agent"): "agent_defined"}
 """Values that clients of the nested form send, and what they are called today."""

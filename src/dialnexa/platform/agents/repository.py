@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, defer
 
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.agents.models import Agent, AgentVersion
+
+_HAS = (AgentVersion.workspace_id == Agent.workspace_id) & (AgentVersion.agent_id == Agent.id)
+_OTHER = aliased(AgentVersion)
+_NEWEST = _HAS & (
+    AgentVersion.number
+    == select(func.max(_OTHER.number)).where(_OTHER.agent_id == Agent.id).correlate(Agent).scalar_subquery()
+)
+"""Joins an agent with its open draft."""
 
 
 async def agent(session: AsyncSession, workspace_id: str, agent_id: str, *, lock: bool = False) -> Agent | None:
@@ -19,16 +29,63 @@ async def agent(session: AsyncSession, workspace_id: str, agent_id: str, *, lock
     return await session.scalar(query.with_for_update() if lock else query)
 
 
-async def agents(session: AsyncSession, workspace_id: str, page: Page | None = None) -> Part[Agent]:
-    """Return one page of the workspace's agents, or all of them, newest first."""
-    where: tuple[ColumnElement[bool], ...] = (Agent.workspace_id == workspace_id, Agent.deleted_at.is_(None))
-    query = select(Agent).where(*where).order_by(Agent.id.desc())
-    if page is None:
-        everything = (await session.scalars(query)).all()
-        return Part(everything, len(everything))
-    rows = await session.scalars(query.offset(page.offset).limit(page.limit))
-    total = await session.scalar(select(func.count()).select_from(Agent).where(*where))
-    return Part(rows.all(), total or 0)
+@dataclass(frozen=True, slots=True)
+class AgentFilter:
+    """Which agents are wanted; what is ``None`` does not narrow."""
+
+    folder_id: str | None = None
+    """Empty: those in no folder."""
+    search: str | None = None
+    """Part of the title, in any case."""
+
+
+class AgentRow(NamedTuple):
+    """An agent in a list: its newest version whole, all its versions without their settings."""
+
+    agent: Agent
+    newest: AgentVersion
+    versions: Sequence[AgentVersion]
+
+
+async def agents(
+    session: AsyncSession, workspace_id: str, wanted: AgentFilter, page: Page | None = None
+) -> Part[AgentRow]:
+    """Return one page of the workspace's agents, or all of them, newest first: two queries, however many there are."""
+    where = _where(workspace_id, wanted)
+    query = select(Agent, AgentVersion).join(AgentVersion, _NEWEST).where(*where).order_by(Agent.id.desc())
+    ids = select(Agent.id).where(*where).order_by(Agent.id.desc())
+    if page is not None:
+        query = query.offset(page.offset).limit(page.limit)
+        ids = ids.offset(page.offset).limit(page.limit)
+    rows = [(row[0], row[1]) for row in await session.execute(query)]
+    versions: dict[str, list[AgentVersion]] = {agent.id: [] for agent, _ in rows}
+    for version in await _in_short(session, workspace_id, ids):
+        versions[version.agent_id].append(version)
+    items = [AgentRow(agent, newest, versions[agent.id]) for agent, newest in rows]
+    total = len(items)
+    if page is not None:
+        total = await session.scalar(select(func.count()).select_from(Agent).where(*where)) or 0
+    return Part(items, total)
+
+
+def _where(workspace_id: str, wanted: AgentFilter) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [Agent.workspace_id == workspace_id, Agent.deleted_at.is_(None)]
+    if wanted.folder_id is not None:
+        where.append(Agent.folder_id == wanted.folder_id if wanted.folder_id else Agent.folder_id.is_(None))
+    if wanted.search:
+        where.append(Agent.title.icontains(wanted.search, autoescape=True))
+    return where
+
+
+async def _in_short(session: AsyncSession, workspace_id: str, ids: Select[str]) -> Sequence[AgentVersion]:
+    """Return the versions of these agents, newest first, without settings, which are most of their bytes."""
+    query = (
+        select(AgentVersion)
+        .where(AgentVersion.workspace_id == workspace_id, AgentVersion.agent_id.in_(ids))
+        .order_by(AgentVersion.number.desc())
+        .options(defer(AgentVersion.config, raiseload=True))
+    )
+    return (await session.scalars(query)).all()
 
 
 async def versions(session: AsyncSession, workspace_id: str, agent_ids: Collection[str]) -> Sequence[AgentVersion]:
@@ -65,7 +122,6 @@ class CallableVersion(NamedTuple):
 
 
 # Built once, because every call runs one of them: putting a query together costs more than SQLite takes to answer it.
-_HAS = (AgentVersion.workspace_id == Agent.workspace_id) & (AgentVersion.agent_id == Agent.id)
 _CALLABLE = select(
     Agent.id, AgentVersion.id, AgentVersion.number, AgentVersion.published_at, AgentVersion.config
 ).where(Agent.workspace_id == bindparam("workspace_id"), Agent.deleted_at.is_(None))

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from fastapi import Body as FromBody
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest
-from dialnexa.platform.agents import repository, service
-from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.agents import service
+from dialnexa.platform.agents.folders import service as folders
 from dialnexa.platform.agents.judging import Judge
 from dialnexa.platform.agents.nested import FLAT_TO_NESTED
+from dialnexa.platform.agents.repository import AgentFilter
 from dialnexa.platform.agents.schemas import (
     AgentDraft,
     AgentListed,
@@ -22,19 +23,15 @@ from dialnexa.platform.agents.schemas import (
     AgentPatch,
     AgentsOut,
     DuplicateIn,
-    FlowCheckOut,
     NestedAgentOut,
     NestedBody,
     NestedDraft,
     PublishIn,
-    RollbackIn,
     Routing,
-    VersionHead,
-    VersionOut,
-    head_of_version,
 )
 from dialnexa.platform.agents.service import AgentState
 from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, listing
+from dialnexa.platform.numbers import repository as number_rows
 from dialnexa.platform.numbers import service as numbers
 from dialnexa.platform.tenancy.schemas import Done
 from dialnexa.platform.wire import sentences
@@ -47,7 +44,18 @@ def _judge(request: Request) -> Judge:
     return Judge(state.catalogue, state.outgoing, state.flows)
 
 
+def _wanted(
+    folder_id: Annotated[
+        str | None, Query(max_length=255, description="Only agents in this folder; empty: those in none.")
+    ] = None,
+    search: Annotated[str | None, Query(max_length=100, description="Part of the title.")] = None,
+    title: Annotated[str | None, Query(max_length=100, description="The same as `search`.")] = None,
+) -> AgentFilter:
+    return AgentFilter(folder_id, search or title)
+
+
 Judges = Annotated[Judge, Depends(_judge)]
+Wanted = Annotated[AgentFilter, Depends(_wanted)]
 Reader = Annotated[Principal, Requires("agents:read")]
 Writer = Annotated[Principal, Requires("agents:write")]
 M = TypeVar("M", bound=BaseModel)
@@ -61,31 +69,34 @@ async def create_agent(body: AgentDraft, who: Writer, database: Db, now: Now, ju
     """Make an agent with a draft version 1. Publish it before it can take calls."""
     judge.refuse_impossible(body)
     async with database.write() as session:
-        return AgentOut.of(await _create(session, who, body, now, judge if body.is_published else None))
+        return AgentOut.of(await _create(session, who, body, now, judge, publish=body.is_published), judge)
 
 
 @router.get("/agents", summary="List agents")
-async def list_agents(who: Reader, database: Db) -> AgentsOut:
+async def list_agents(who: Reader, database: Db, wanted: Wanted) -> AgentsOut:
     """List all agents, newest first, in short."""
     async with database.read() as session:
-        part = await repository.agents(session, who.workspace_id)
-        states = await service.states(session, who.workspace_id, tuple(part.items))
-    return AgentsOut(agents=[AgentListed.of(state) for state in states])
+        part = await service.listed(session, who.workspace_id, wanted)
+    return AgentsOut(agents=[AgentListed.of(state) for state in part.items])
 
 
 @router.get("/agents/{agent_id}", summary="Get an agent")
-async def get_agent(agent_id: str, who: Reader, database: Db) -> AgentOut:
+async def get_agent(agent_id: str, who: Reader, database: Db, judge: Judges) -> AgentOut:
     """Return an agent: the fields of its open draft, and all its versions."""
     async with database.read() as session:
-        return AgentOut.of(await service.get(session, who.workspace_id, agent_id))
+        return AgentOut.of(await service.get(session, who.workspace_id, agent_id), judge)
 
 
 @router.patch("/agents/{agent_id}", summary="Change an agent")
 async def change_agent(agent_id: str, body: AgentPatch, who: Writer, database: Db, now: Now, judge: Judges) -> AgentOut:
-    """Change a draft. `is_published: true` publishes it as well. A published version is locked: 400."""
+    """Change a draft. `is_published: true` publishes it as well.
+
+    A published version is locked (400), unless `update_deployment: true` asks for a changed copy to go live in its
+    place: calls then run the copy, numbers lead to it, and the old version stays in the history.
+    """
     judge.refuse_impossible(body)
     async with database.write() as session:
-        return AgentOut.of(await _change(session, who, agent_id, body, now, judge))
+        return AgentOut.of(await _change(session, who, agent_id, body, now, judge), judge)
 
 
 # --- the nested form -------------------------------------------------------------------------------------------------
@@ -97,23 +108,24 @@ async def create_nested_agent(body: NestedBody, who: Writer, database: Db, now: 
     draft = _read(NestedDraft, body.flat())
     judge.refuse_impossible(draft, FLAT_TO_NESTED)
     async with database.write() as session:
-        return NestedAgentOut.of(await _create(session, who, draft, now, judge if draft.is_published else None))
+        return NestedAgentOut.of(await _create(session, who, draft, now, judge, publish=draft.is_published), judge)
 
 
 @router.get("/agents2", summary="List agents (nested form)")
-async def list_nested_agents(who: Reader, database: Db, page: Pages) -> Listing[NestedAgentOut]:
+async def list_nested_agents(
+    who: Reader, database: Db, page: Pages, wanted: Wanted, judge: Judges
+) -> Listing[NestedAgentOut]:
     """List agents, newest first, in the nested form."""
     async with database.read() as session:
-        part = await repository.agents(session, who.workspace_id, page)
-        states = await service.states(session, who.workspace_id, tuple(part.items))
-    return listing([NestedAgentOut.of(state) for state in states], part.total, page)
+        part = await service.listed(session, who.workspace_id, wanted, page)
+    return listing([NestedAgentOut.of(state, judge) for state in part.items], part.total, page)
 
 
 @router.get("/agents2/{agent_id}", summary="Get an agent (nested form)")
-async def get_nested_agent(agent_id: str, who: Reader, database: Db) -> NestedAgentOut:
+async def get_nested_agent(agent_id: str, who: Reader, database: Db, judge: Judges) -> NestedAgentOut:
     """Return an agent in the nested form."""
     async with database.read() as session:
-        return NestedAgentOut.of(await service.get(session, who.workspace_id, agent_id))
+        return NestedAgentOut.of(await service.get(session, who.workspace_id, agent_id), judge)
 
 
 @router.patch("/agents2/{agent_id}", summary="Change an agent (nested form)")
@@ -124,7 +136,7 @@ async def change_nested_agent(
     patch = _read(AgentPatch, body.flat())
     judge.refuse_impossible(patch, FLAT_TO_NESTED)
     async with database.write() as session:
-        return NestedAgentOut.of(await _change(session, who, agent_id, patch, now, judge))
+        return NestedAgentOut.of(await _change(session, who, agent_id, patch, now, judge), judge)
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
@@ -144,62 +156,33 @@ async def publish_agent(
     wanted = body or PublishIn()
     async with database.write() as session:
         state = await _publish(session, who, agent_id, wanted.version_number, wanted, now, judge)
-        return AgentOut.of(state)
-
-
-@router.post("/agents/{agent_id}/rollback", summary="Roll back to a published version")
-@router.post("/agents2/{agent_id}/rollback", include_in_schema=False)
-async def roll_back_agent(agent_id: str, body: RollbackIn, who: Writer, database: Db, now: Now) -> AgentOut:
-    """Make an older published version the live one. The next publishing ends that."""
-    async with database.write() as session:
-        return AgentOut.of(await service.roll_back(session, who.workspace_id, agent_id, body.version_number, now=now))
+        return AgentOut.of(state, judge)
 
 
 @router.post("/agents/{agent_id}/duplicate", status_code=201, summary="Duplicate an agent")
 @router.post("/agents2/{agent_id}/duplicate", status_code=201, include_in_schema=False)
 async def duplicate_agent(
-    agent_id: str, who: Writer, database: Db, now: Now, body: Annotated[DuplicateIn | None, FromBody()] = None
+    agent_id: str,
+    who: Writer,
+    database: Db,
+    now: Now,
+    judge: Judges,
+    body: Annotated[DuplicateIn | None, FromBody()] = None,
 ) -> AgentOut:
     """Make a new agent from this one's open draft, or from the version named. The copy is a draft, off every number."""
     wanted = body or DuplicateIn()
     async with database.write() as session:
+        await folders.check(session, who.workspace_id, wanted.folder_id)
         state = await service.duplicate(
-            session, who, agent_id, now=now, title=wanted.title, version_number=wanted.version_number
+            session,
+            who,
+            agent_id,
+            now=now,
+            title=wanted.title,
+            version_number=wanted.version_number,
+            folder_id=wanted.folder_id,
         )
-        return AgentOut.of(state)
-
-
-@router.get("/agents/{agent_id}/versions", summary="List versions")
-@router.get("/agents2/{agent_id}/versions", include_in_schema=False)
-async def list_versions(agent_id: str, who: Reader, database: Db, page: Pages) -> Listing[VersionHead]:
-    """List an agent's versions, newest first, with when and by which key they were published."""
-    async with database.read() as session:
-        state = await service.get(session, who.workspace_id, agent_id)
-    part = state.versions[page.offset : page.offset + page.limit]
-    return listing([head_of_version(state, version) for version in part], len(state.versions), page)
-
-
-@router.get("/agents/{agent_id}/versions/{number}", summary="Get a version")
-@router.get("/agents2/{agent_id}/versions/{number}", include_in_schema=False)
-async def get_version(
-    agent_id: str, number: Annotated[int, Path(ge=0, le=2**31 - 1)], who: Reader, database: Db
-) -> VersionOut:
-    """Return one version with all its fields."""
-    async with database.read() as session:
-        state = await service.get_version(session, who.workspace_id, agent_id, number)
-    return VersionOut.of(state, state.shown)
-
-
-@router.get("/agents/{agent_id}/versions/{number}/flow-check", summary="Check a conversation graph")
-@router.get("/agents2/{agent_id}/versions/{number}/flow-check", include_in_schema=False)
-async def check_flow(
-    agent_id: str, number: Annotated[int, Path(ge=0, le=2**31 - 1)], who: Reader, database: Db, judge: Judges
-) -> FlowCheckOut:
-    """Judge the graph of a version as publishing would: what refuses it, and what is allowed but hardly meant."""
-    async with database.read() as session:
-        state = await service.get_version(session, who.workspace_id, agent_id, number)
-    found = judge.flow_report(AgentConfig.model_validate(state.shown.config))
-    return FlowCheckOut(problems=list(found.problems), warnings=list(found.warnings))
+        return AgentOut.of(state, judge)
 
 
 @router.delete("/agents/{agent_id}", summary="Delete an agent")
@@ -224,24 +207,44 @@ def _read(model: type[M], flat: Mapping[str, object]) -> M:
 
 
 async def _create(
-    session: AsyncSession, who: Principal, draft: AgentDraft | NestedDraft, now: Now, publishing: Judge | None
+    session: AsyncSession, who: Principal, draft: AgentDraft | NestedDraft, now: Now, judge: Judge, *, publish: bool
 ) -> AgentState:
-    """Make an agent; its first version is published at once where a judge is given."""
-    state = await service.create(session, who, draft, now=now, folder_id=draft.folder_id)
-    return await _publish(session, who, state.agent.id, None, draft, now, publishing) if publishing else state
+    await folders.check(session, who.workspace_id, draft.folder_id)
+    state = await service.create(session, who, draft, now=now, folder_id=draft.folder_id or None)
+    return await _publish(session, who, state.agent.id, None, draft, now, judge) if publish else state
 
 
 async def _change(
     session: AsyncSession, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
 ) -> AgentState:
+    if "folder_id" in patch.model_fields_set:
+        await folders.move_agent(session, who.workspace_id, agent_id, patch.folder_id, now=now)
+    if patch.update_deployment and await _is_published(session, who, agent_id, patch.version_number):
+        return await _redeploy(session, who, agent_id, patch, now, judge)
     state = await service.change(
         session, who.workspace_id, agent_id, patch.changes(), now=now, version_number=patch.version_number
     )
-    if "folder_id" in patch.model_fields_set:
-        state.agent.folder_id = patch.folder_id
     if patch.is_published:
         return await _publish(session, who, agent_id, state.shown.number, patch, now, judge)
     return state
+
+
+async def _is_published(session: AsyncSession, who: Principal, agent_id: str, number: int | None) -> bool:
+    if number is None:  # the open draft
+        return False
+    return (await service.get_version(session, who.workspace_id, agent_id, number)).shown.is_published
+
+
+async def _redeploy(
+    session: AsyncSession, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
+) -> AgentState:
+    number = patch.version_number or 0
+    done = await service.redeploy(
+        session, who, agent_id, patch.changes(), now=now, version_number=number, judge=judge.obstacles
+    )
+    await number_rows.lead_on(session, who.workspace_id, done.replaced_version_id, done.state.shown.id)
+    await _claim(session, who, done.state, patch)
+    return done.state
 
 
 async def _publish(
@@ -254,12 +257,16 @@ async def _publish(
     judge: Judge,
 ) -> AgentState:
     state = await service.publish(session, who, agent_id, now=now, version_number=number, judge=judge.obstacles)
+    await _claim(session, who, state, routing)
+    return state
+
+
+async def _claim(session: AsyncSession, who: Principal, state: AgentState, routing: Routing | PublishIn) -> None:
     await numbers.claim_for_version(
         session,
         who.workspace_id,
-        agent_id,
+        state.agent.id,
         state.shown.id,
         inbound=routing.inbound_phone_number_id,
         outbound=routing.outbound_phone_number_id,
     )
-    return state

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self, cast
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dialnexa.kit.clock import iso
+from dialnexa.platform.agents.cautions import Caution
+from dialnexa.platform.agents.comparing import Comparison
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.functions import Template
+from dialnexa.platform.agents.judging import Judge
 from dialnexa.platform.agents.models import AgentVersion
-from dialnexa.platform.agents.nested import flatten, nest
+from dialnexa.platform.agents.nested import FLAT_TO_NESTED, flatten, nest
 from dialnexa.platform.agents.service import AgentState
 from dialnexa.platform.wire import Body, report_ignored
 
@@ -57,6 +61,8 @@ class AgentPatch(AgentConfig, Routing):
     version_number: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     is_published: bool | None = None
     """True publishes the version, with these changes."""
+    update_deployment: bool = False
+    """Where `version_number` is published: put a changed copy live in its place, with its numbers."""
 
     def changes(self) -> dict[str, object]:
         """Return the fields of the version that were sent."""
@@ -69,6 +75,8 @@ class NestedDraft(AgentConfig, Routing):
 
     title: str = Field(..., min_length=1, max_length=70)
     is_published: bool = False
+    update_deployment: bool = False
+    """Means nothing for an agent that is being made; older clients send it all the same."""
 
 
 class NestedBody(BaseModel):
@@ -111,6 +119,8 @@ class DuplicateIn(Body):
 
     title: Annotated[str, Field(min_length=1, max_length=70)] | None = None
     version_number: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    folder_id: Annotated[str, Field(max_length=255)] | None = None
+    """Where the copy lies: by default beside the original; an empty string: in no folder."""
 
 
 class PublishIn(Body):
@@ -147,6 +157,34 @@ class VersionHead(BaseModel):
     updated_at: str
 
 
+class LiveRoute(BaseModel):
+    """A number that leads to a version: calls that come in on it, or go out from it."""
+
+    phone_number_id: str
+    phone_number: str
+    direction: Literal["inbound", "outbound"]
+
+
+class VersionListed(VersionHead):
+    """A version in the history."""
+
+    published_by_name: str | None
+    """The name of the API key in `published_by`."""
+    is_on_live_route: bool
+    """Whether calls reach it: through a number, or because the agent is called by its id and this version is live."""
+    live_routes: list[LiveRoute]
+
+
+class ComparedOut(Comparison):
+    """Two versions, and how they differ."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    agent_id: str
+    before: VersionHead = Field(alias="from")
+    after: VersionHead = Field(alias="to")
+
+
 class AgentHead(BaseModel):
     """What every form of an agent begins with."""
 
@@ -174,26 +212,29 @@ class VersionOut(VersionHead, AgentConfig):
     title: str
     agent_title: str
     postcall_analysis: list[dict[str, object]]
+    warnings: list[Caution]
 
     @classmethod
-    def of(cls, state: AgentState, version: AgentVersion) -> VersionOut:
+    def of(cls, state: AgentState, version: AgentVersion, judge: Judge) -> VersionOut:
         """Describe one version of an agent."""
-        return cls.model_validate(_version_fields(state, version))
+        return cls.model_validate(_version_fields(state, version, judge))
 
 
 class AgentOut(AgentHead, AgentConfig):
     """An agent in the flat form. The fields are those of the version that ``agent_version_id`` names."""
 
     postcall_analysis: list[dict[str, object]]
+    warnings: list[Caution]
+    """Settings that are kept, but do not do here what they say."""
     versions: list[VersionOut]
 
     @classmethod
-    def of(cls, state: AgentState) -> AgentOut:
+    def of(cls, state: AgentState, judge: Judge) -> AgentOut:
         """Describe an agent with all its versions."""
-        config = state.shown.config
-        versions = [VersionOut.of(state, version) for version in state.versions]
-        analysis = config["post_call_analysis"]
-        return cls.model_validate({**config, **_head(state), "postcall_analysis": analysis, "versions": versions})
+        versions = [VersionOut.of(state, version, judge) for version in state.versions]
+        shown = _version_fields(state, state.shown, judge)
+        about = {name: shown[name] for name in ("postcall_analysis", "warnings")}
+        return cls.model_validate({**state.shown.config, **_head(state), **about, "versions": versions})
 
 
 class AgentListed(AgentHead):
@@ -227,10 +268,12 @@ class NestedAgentOut(AgentHead):
     timezone: str | None
     current_version: dict[str, Any]
     """The version that ``agent_version_id`` names, in the groups of the nested form."""
+    warnings: list[Caution]
+    """Settings that are kept, but do not do here what they say."""
     versions: list[VersionHead]
 
     @classmethod
-    def of(cls, state: AgentState) -> NestedAgentOut:
+    def of(cls, state: AgentState, judge: Judge) -> NestedAgentOut:
         """Describe an agent with its versions in short."""
         current = {
             **nest(state.shown.config),
@@ -238,12 +281,17 @@ class NestedAgentOut(AgentHead):
             "title": state.shown.config["title"],  # here clients of the nested form look for the agent's name
         }
         versions = [VersionHead.model_validate(_version_head(state, version)) for version in state.versions]
+        cautions = [
+            Caution(field=FLAT_TO_NESTED.get(one.field, one.field), message=one.message)
+            for one in judge.cautions(_config(state.shown))
+        ]
         return cls.model_validate(
             {
                 **_head(state),
                 "title": state.agent.title,
                 "timezone": state.agent.timezone,
                 "current_version": current,
+                "warnings": cautions,
                 "versions": versions,
             }
         )
@@ -252,6 +300,16 @@ class NestedAgentOut(AgentHead):
 def head_of_version(state: AgentState, version: AgentVersion) -> VersionHead:
     """Describe one version in short."""
     return VersionHead.model_validate(_version_head(state, version))
+
+
+def listed_version(
+    state: AgentState, version: AgentVersion, routes: Sequence[LiveRoute], publisher: str | None
+) -> VersionListed:
+    """Describe one version for the history, with the numbers that lead to it."""
+    head = _version_head(state, version)
+    on_route = bool(routes) or bool(head["is_live"])
+    about = {"published_by_name": publisher, "is_on_live_route": on_route, "live_routes": routes}
+    return VersionListed.model_validate({**head, **about})
 
 
 def _head(state: AgentState) -> dict[str, object]:
@@ -294,10 +352,15 @@ def _version_head(state: AgentState, version: AgentVersion) -> dict[str, object]
     }
 
 
-def _version_fields(state: AgentState, version: AgentVersion) -> dict[str, object]:
+def _version_fields(state: AgentState, version: AgentVersion, judge: Judge) -> dict[str, object]:
     return {
         **version.config,
         **_version_head(state, version),
         "agent_title": version.config["title"],
         "postcall_analysis": version.config["post_call_analysis"],
+        "warnings": judge.cautions(_config(version)),
     }
+
+
+def _config(version: AgentVersion) -> AgentConfig:
+    return AgentConfig.model_validate(version.config)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest, Forbidden, NotFound
 from dialnexa.kit.ids import new_id
+from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.agents import repository
 from dialnexa.platform.agents.config import AgentConfig, contradictions, obstacles
 from dialnexa.platform.agents.functions import AgentFunction
 from dialnexa.platform.agents.models import Agent, AgentVersion
-from dialnexa.platform.agents.repository import CallableVersion
+from dialnexa.platform.agents.repository import AgentFilter, CallableVersion
 from dialnexa.platform.tenancy.principal import Principal
 
 FIRST_VERSION = 1
@@ -48,6 +50,13 @@ class AgentState:
         published = [version for version in self.versions if version.is_published]
         pinned = [version for version in published if version.number == self.agent.live_version_number]
         return next(iter(pinned or published), None)
+
+
+class Redeployed(NamedTuple):
+    """A published version was replaced by a changed copy, which ``state`` shows."""
+
+    state: AgentState
+    replaced_version_id: str
 
 
 # --- changing --------------------------------------------------------------------------------------------------------
@@ -91,12 +100,42 @@ async def change(
     version = await _editable(session, agent, version_number)
     config = AgentConfig.model_validate({**version.config, **changes})
     _refuse(contradictions(config))
-    version.config = _stored(config)
-    version.title = _version_title(config, version.number)
-    version.updated_at = agent.updated_at = now
-    agent.title, agent.timezone = config.title, config.timezone
+    _write(agent, version, config, now)
     await session.flush()
     return await _state(session, agent, version)
+
+
+async def redeploy(
+    session: AsyncSession,
+    who: Principal,
+    agent_id: str,
+    changes: Mapping[str, object],
+    *,
+    now: datetime,
+    version_number: int,
+    judge: Callable[[AgentConfig], list[str]] = obstacles,
+) -> Redeployed:
+    """Publish a changed copy of a published version in its place (``update_deployment``, B.14).
+
+    A published version never changes, so its copy takes the open draft's number and the draft, which stays what it is,
+    the next one. The copy is live, or pinned, where the version was; routes of numbers are the caller's to move.
+    """
+    agent = await _agent(session, who.workspace_id, agent_id, lock=True)
+    before = await _state(session, agent, await _version(session, agent, version_number))
+    config = AgentConfig.model_validate({**before.shown.config, **changes})
+    _refuse(contradictions(config) + judge(config))
+    draft, live = before.versions[0], before.live
+    number, draft.number = draft.number, draft.number + 1
+    draft.title = _version_title(AgentConfig.model_validate(draft.config), draft.number)
+    await session.flush()
+    copy = _draft(agent, number, config, now)
+    copy.published_at, copy.published_by = now, who.key_id
+    session.add(copy)
+    was_live = live is not None and live.id == before.shown.id
+    agent.live_version_number = None if was_live or live is None else live.number
+    agent.updated_at = now
+    await session.flush()
+    return Redeployed(await _state(session, agent, copy), before.shown.id)
 
 
 async def duplicate(
@@ -107,8 +146,12 @@ async def duplicate(
     now: datetime,
     title: str | None = None,
     version_number: int | None = None,
+    folder_id: str | None = None,
 ) -> AgentState:
-    """Make a new agent from a version of another, by default its open draft. It begins as a draft, off every number."""
+    """Make a new agent from a version of another, by default its open draft. It begins as a draft, off every number.
+
+    ``folder_id`` says where it lies: ``None`` beside the original, empty in no folder.
+    """
     original = await _agent(session, who.workspace_id, agent_id)
     if version_number is None:
         version = await repository.newest(session, who.workspace_id, agent_id)
@@ -117,7 +160,32 @@ async def duplicate(
     copied = AgentConfig.model_validate(version.config)
     named = title or f"{copied.title[: _LONGEST_TITLE - len(_COPY)]}{_COPY}"
     config = copied.model_copy(update={"title": named, "version_title": None})
-    return await create(session, who, config, now=now, folder_id=original.folder_id)
+    place = original.folder_id if folder_id is None else folder_id or None
+    return await create(session, who, config, now=now, folder_id=place)
+
+
+async def move(
+    session: AsyncSession, workspace_id: str, agent_id: str, folder_id: str | None, *, now: datetime
+) -> AgentState:
+    """Put an agent into a folder, whose row the caller holds, or into none."""
+    agent = await _agent(session, workspace_id, agent_id, lock=True)
+    agent.folder_id, agent.updated_at = folder_id, now
+    await session.flush()
+    return await _state(session, agent, None)
+
+
+async def restore(
+    session: AsyncSession, workspace_id: str, agent_id: str, version_number: int, *, now: datetime
+) -> AgentState:
+    """Let the open draft begin again from a version; what the draft had is gone. Nothing that runs changes."""
+    agent = await _agent(session, workspace_id, agent_id, lock=True)
+    version = await _version(session, agent, version_number)
+    draft = await repository.newest(session, workspace_id, agent_id)
+    if version.id != draft.id:
+        config = AgentConfig.model_validate(version.config).model_copy(update={"version_title": None})
+        _write(agent, draft, config, now)
+        await session.flush()
+    return await _state(session, agent, draft)
 
 
 async def publish(
@@ -180,17 +248,29 @@ async def get_version(session: AsyncSession, workspace_id: str, agent_id: str, n
     return await _state(session, agent, await _version(session, agent, number))
 
 
+def to_compare(state: AgentState, before: int | None, after: int | None) -> tuple[AgentVersion, AgentVersion]:
+    """Return two versions of an agent; by default the live one, or the first, and the open draft."""
+    first = (state.live or state.versions[-1]).number if before is None else before
+    second = state.versions[0].number if after is None else after
+    found = {version.number: version for version in state.versions}
+    for number in (first, second):
+        if number not in found:
+            raise _unknown_version(state.agent.id, number, state.versions)
+    return found[first], found[second]
+
+
 async def exists(session: AsyncSession, workspace_id: str, agent_id: str) -> bool:
     """Tell whether the workspace has this agent."""
     return await repository.agent(session, workspace_id, agent_id) is not None
 
 
-async def states(session: AsyncSession, workspace_id: str, agents: tuple[Agent, ...]) -> list[AgentState]:
-    """Return the state of several agents with one query."""
-    found: dict[str, list[AgentVersion]] = {agent.id: [] for agent in agents}
-    for version in await repository.versions(session, workspace_id, tuple(found)):
-        found[version.agent_id].append(version)
-    return [AgentState(agent, tuple(found[agent.id]), found[agent.id][0]) for agent in agents]
+async def listed(
+    session: AsyncSession, workspace_id: str, wanted: AgentFilter, page: Page | None = None
+) -> Part[AgentState]:
+    """Return agents for a list; the settings of their older versions are not loaded."""
+    part = await repository.agents(session, workspace_id, wanted, page)
+    states = [AgentState(row.agent, tuple(row.versions), row.newest) for row in part.items]
+    return Part(states, part.total)
 
 
 async def resolve_for_call(
@@ -263,8 +343,11 @@ async def _version(session: AsyncSession, agent: Agent, number: int) -> AgentVer
 
 
 async def _no_version(session: AsyncSession, workspace_id: str, agent_id: str, number: int) -> NotFound:
-    every = await repository.versions(session, workspace_id, [agent_id])
-    published = ", ".join(str(one.number) for one in reversed(every) if one.is_published) or "none"
+    return _unknown_version(agent_id, number, await repository.versions(session, workspace_id, [agent_id]))
+
+
+def _unknown_version(agent_id: str, number: int, versions: Sequence[AgentVersion]) -> NotFound:
+    published = ", ".join(str(one.number) for one in reversed(versions) if one.is_published) or "none"
     return NotFound(f"Agent {agent_id} has no version {number}. Published versions: {published}.")
 
 
@@ -281,6 +364,14 @@ async def _editable(session: AsyncSession, agent: Agent, number: int | None) -> 
 async def _state(session: AsyncSession, agent: Agent, shown: AgentVersion | None) -> AgentState:
     versions = tuple(await repository.versions(session, agent.workspace_id, [agent.id]))
     return AgentState(agent, versions, shown or versions[0])
+
+
+def _write(agent: Agent, draft: AgentVersion, config: AgentConfig, now: datetime) -> None:
+    """Put settings into a draft, and what the agent shows of them into the agent."""
+    draft.config = _stored(config)
+    draft.title = _version_title(config, draft.number)
+    draft.updated_at = agent.updated_at = now
+    agent.title, agent.timezone = config.title, config.timezone
 
 
 def _draft(agent: Agent, number: int, config: AgentConfig, now: datetime) -> AgentVersion:

@@ -124,6 +124,10 @@ class Catalogue:
         language = find_language(wanted.language_id) if wanted.language_id else None
         return [voice for voice in self.voices if _passes(voice, wanted, language)]
 
+    def is_embedded(self, llm_id: str | None) -> bool:
+        """Tell whether an agent that names this model, or none, is run by the embedded engine."""
+        return (llm_id or self.llms[0].id) == FLOW_MODEL.id
+
     # --- judging ------------------------------------------------------------------------------------------------------
 
     def mistakes(self, fields: Mapping[str, object], spelling: Mapping[str, str] | None = None) -> list[str]:

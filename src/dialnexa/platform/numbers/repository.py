@@ -141,6 +141,30 @@ async def numbers_on_trunk(session: AsyncSession, workspace_id: str, trunk_id: s
     return await session.scalar(query) or 0
 
 
+async def leading_to(session: AsyncSession, workspace_id: str, agent_id: str) -> Sequence[PhoneNumber]:
+    """Return the numbers that an agent answers or is the caller id of, in whichever version."""
+    its_versions = select(AgentVersion.id).where(
+        AgentVersion.workspace_id == workspace_id, AgentVersion.agent_id == agent_id
+    )
+    leads = (
+        (PhoneNumber.inbound_agent_id == agent_id)
+        | PhoneNumber.inbound_agent_version_id.in_(its_versions)
+        | PhoneNumber.outbound_agent_version_id.in_(its_versions)
+    )
+    query = select(PhoneNumber).where(PhoneNumber.workspace_id == workspace_id, PhoneNumber.deleted_at.is_(None), leads)
+    return (await session.scalars(query.order_by(PhoneNumber.id))).all()
+
+
+async def lead_on(session: AsyncSession, workspace_id: str, version_id: str, to_version_id: str) -> None:
+    """Let every number that leads to a version lead to another one."""
+    for column in (PhoneNumber.inbound_agent_version_id, PhoneNumber.outbound_agent_version_id):
+        await session.execute(
+            update(PhoneNumber)
+            .where(PhoneNumber.workspace_id == workspace_id, column == version_id)
+            .values({column: to_version_id})
+        )
+
+
 async def detach_inbound(session: AsyncSession, workspace_id: str, agent_id: str) -> None:
     """Take an agent, in whichever version, off the numbers it answers."""
     its_versions = select(AgentVersion.id).where(

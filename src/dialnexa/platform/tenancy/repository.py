@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
@@ -35,6 +36,12 @@ async def mark_used(session: AsyncSession, key_id: str, now: datetime) -> None:
 async def key(session: AsyncSession, workspace_id: str, key_id: str) -> ApiKey | None:
     """Return a key of the workspace."""
     return await session.scalar(select(ApiKey).where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id))
+
+
+async def key_names(session: AsyncSession, workspace_id: str, key_ids: Collection[str]) -> Mapping[str, str]:
+    """Return the names of keys, revoked ones too."""
+    query = select(ApiKey.id, ApiKey.name).where(ApiKey.workspace_id == workspace_id, ApiKey.id.in_(key_ids))
+    return {row[0]: row[1] for row in await session.execute(query)}
 
 
 async def keys(session: AsyncSession, workspace_id: str, page: Page, search: str | None) -> Part[ApiKey]:

@@ -1,0 +1,1 @@
+"""Folders, in which a workspace keeps its agents in order."""
