@@ -26,6 +26,9 @@ HABITS = {
     "codecs": ["g711a", "G.722", "PCMA"],
     "encryption": "offered",
     "acceptTransfers": True,
+    "dtmf": "info",
+    "privacy": "id",
+    "identity": "preferred",
     "sources": ["203.0.113.7"],
 }
 
@@ -52,6 +55,7 @@ async def test_every_habit_is_kept_shown_and_used(world: World) -> None:
     assert trunk["headers"] == {"X-Account": "42", "X-Tech-Prefix": "a b"}
     assert trunk["number_format"] == {"plus": False, "strip": "44", "add": "0"}
     assert trunk["accept_transfers"] is True
+    assert (trunk["dtmf"], trunk["privacy"], trunk["identity"]) == ("info", "id", "preferred")
     assert (trunk["sources"], trunk["registration_expiry_seconds"]) == (["203.0.113.7/32"], 300)
     assert [number["phone_number"] for number in trunk["phone_numbers"]] == ["+12025550134"]
     async with world.database.read() as session:
@@ -71,6 +75,9 @@ async def test_every_habit_is_kept_shown_and_used(world: World) -> None:
         codecs=("PCMA", "G722"),
         encryption="offered",
         accept_transfers=True,
+        dtmf="info",
+        privacy="id",
+        identity="preferred",
     )
 
 
@@ -97,6 +104,9 @@ async def test_both_spellings_mean_the_same(world: World) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ({"dtmf": "sound"}, "dtmf must be one of: auto, rfc4733, info, inband"),
+        ({"privacy": "full"}, "privacy must be one of: none, id"),
+        ({"headers": {"Privacy": "id"}}, "headers cannot set Privacy"),
         ({"transport": "sctp"}, "transport must be one of: udp, tcp, tls"),
         ({"outboundProxy": "sip:edge.example"}, 'outboundProxy must be host[:port] without "sip:"'),
         ({"outboundProxy": "edge.example:0"}, "outboundProxy has a port that is none"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ class Caller:
 
     source = ("192.0.2.7", 5060)
     replaces: object = None
+    login = ""
 
     def __init__(self, accident: Exception | None = None) -> None:
         self.accident = accident
@@ -93,10 +95,26 @@ async def test_while_draining_everybody_is_sent_elsewhere(reception: Reception, 
     assert holder.held == []
 
 
-async def test_a_caller_who_wants_to_take_over_a_live_call_is_declined(reception: Reception, holder: Holder) -> None:
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(
+    ("over", "allowed", "refused"),
+    [("trunk_carrier", True, []), ("trunk_other", True, [603]), ("trunk_carrier", False, [603])],
+    ids=["its own trunk", "somebody else's trunk", "its own trunk, which accepts no transfers"],
+)
+async def test_into_a_live_call_only_its_own_trunk_puts_somebody(
+    reception: Reception, holder: Holder, over: str, allowed: bool, refused: list[int], full: bool
+) -> None:
+    def let_in(incoming: object, trunks: Collection[str]) -> bool:
+        return "trunk_carrier" in trunks
+
+    nobody = SimpleNamespace(trunks_at=lambda _: frozenset(), trunks_with=lambda _: frozenset())
+    parts = cast("Any", reception)._parts
+    parts.directory = SimpleNamespace(trunks_at=lambda host: frozenset({over} if host == "192.0.2.7" else ()))
+    parts.phones = nobody
+    parts.media.overloaded = full
     taker = Caller()
-    taker.replaces = object()
-    assert (await rings(reception, taker)).refused_with == [603]
+    taker.replaces = SimpleNamespace(on_replace=let_in if allowed else None)
+    assert (await rings(reception, taker)).refused_with == refused
     assert holder.held == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dialnexa.live.plan import Credentials, Encryption, NumberFormat, SipRoute
+from dialnexa.live.plan import Credentials, Dtmf, Encryption, NumberFormat, SipRoute
 from dialnexa.platform.numbers.service import TrunkRoute
 from dialnexa.platform.numbers.trunk_settings import TrunkSettings
 from dialnexa.worker.routes import sip_route
@@ -23,6 +23,9 @@ def test_every_habit_reaches_the_route() -> None:
         codecs=("PCMA",),
         encryption="required",
         accept_transfers=True,
+        dtmf="info",
+        privacy="id",
+        identity="preferred",
     )
     assert sip_route(
         TrunkRoute("trunk_1", "carrier.example", 0, "acme", "s3cret", settings=habits), edge="10.0.0.5"
@@ -39,6 +42,9 @@ def test_every_habit_reaches_the_route() -> None:
         codecs=("PCMA",),
         encryption=Encryption.REQUIRED,
         accept_transfers=True,
+        dtmf=Dtmf.INFO,
+        hide_caller=True,
+        identity_header="P-Preferred-Identity",
         number_format=NumberFormat(plus=False, strip="44", add="0"),
     )
 
@@ -58,6 +64,22 @@ def test_every_habit_reaches_the_route() -> None:
 )
 def test_numbers_are_written_as_the_carrier_wants_them(wanted: NumberFormat, number: str, written: str) -> None:
     assert wanted.write(number) == written
+
+
+@pytest.mark.parametrize(
+    ("form", "written", "numbers"),
+    [
+        (NumberFormat(), "+442071234567", {"+442071234567"}),
+        (NumberFormat(plus=False, add="00"), "00442071234567", {"+442071234567"}),
+        (NumberFormat(plus=False, strip="44", add="0"), "02071234567", {"+442071234567", "+2071234567"}),
+        (NumberFormat(plus=False, strip="1"), "9005550123", {"+9005550123", "+19005550123"}),
+        (NumberFormat(), "boss", set()),
+        (NumberFormat(), "1002", set()),
+    ],
+)
+def test_what_a_trunk_may_mean_by_what_it_writes(form: NumberFormat, written: str, numbers: set[str]) -> None:
+    assert numbers <= form.meanings(written)
+    assert bool(form.meanings(written)) is bool(numbers)
 
 
 def test_the_edge_stands_in_where_a_trunk_names_no_proxy() -> None:

@@ -27,6 +27,10 @@ def destinations(*given: str) -> object:
         (("{{desk}}", "+16505550100"), ["sip:desk@pbx.example", "+16505550100"]),
         (("{{nobody}}",), []),
         (("+74951234567", "+19005550100"), []),
+        (
+            ("sip:+19005550100@carrier.example", "sip:0019005550100@carrier.example:5060", "sip:1002@pbx.example"),
+            ["sip:1002@pbx.example"],
+        ),
         (("{{agent_transfer_destinations}}", "+16505550100"), ["+14155550111", "+14155550122", "+16505550100"]),
     ],
 )

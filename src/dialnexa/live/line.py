@@ -174,7 +174,7 @@ class Line(Protocol):
         ...
 
     def press(self, digits: str) -> None:
-        """Send keypad digits to the far end (RFC 4733)."""
+        """Send keypad digits to the far end, the way it takes them. Raises ``ValueError`` for what no keypad has."""
         ...
 
     async def transfer(self, to: str, on_ringing: Callable[[int], None]) -> None:

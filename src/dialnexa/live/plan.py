@@ -6,12 +6,14 @@ translates between them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal
+
+from dialnexa.kit import phone
 
 # --- who and where ---------------------------------------------------------------------------------------------------
 
@@ -54,6 +56,26 @@ class NumberFormat:
         whole = number if self.plus else digits
         return whole if self.strip else self.add + whole
 
+    def meanings(self, written: str) -> frozenset[str]:
+        """Return the E.164 numbers that a trunk may read in this; none in names and extensions."""
+        local = written.removeprefix(self.add)
+        readings = [written, local]
+        if self.strip and written.startswith(self.add) and not written.startswith("+"):
+            readings.append(self.strip + local)
+        return frozenset(number for text in readings if (number := phone.from_sip_user(text)))
+
+
+class Dtmf(StrEnum):
+    """How a trunk is sent keypad digits."""
+
+    AUTO = "auto"
+    """RFC 4733 where negotiated, else INFO where the far end allows it, else tones."""
+    RFC4733 = "rfc4733"
+    """RFC 4733 where negotiated, else tones."""
+    INFO = "info"
+    INBAND = "inband"
+    """Tones in the audio."""
+
 
 @dataclass(frozen=True, slots=True)
 class SipRoute:
@@ -79,7 +101,12 @@ class SipRoute:
     """Codec names in order of preference, such as ``("PCMA", "G722")``; empty: all of ours in our order."""
     encryption: Encryption = Encryption.NEVER
     accept_transfers: bool = False
-    """Whether the far end may hand our side on to somebody else on the trunk (REFER)."""
+    """Whether the far end may hand our side on to somebody else on the trunk (REFER, INVITE with Replaces)."""
+    dtmf: Dtmf = Dtmf.AUTO
+    hide_caller: bool = False
+    """Whether the caller id is kept from whom we call (``Privacy: id``, RFC 3325); the trunk still hears it."""
+    identity_header: str = "P-Asserted-Identity"
+    """Where a caller id goes that From does not show."""
     number_format: NumberFormat = NumberFormat()
     contact: str = ""
     """The URI of a phone or PBX that registered with us: it is called as it named itself, at ``host`` and ``port``
@@ -203,6 +230,10 @@ class AgentPlan:
     """For the flow engine's messages and for words the recogniser should know."""
 
 
+def _anybody(e164: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class CallPlan:
     """All that a live call needs to know; nothing is looked up later."""
@@ -217,6 +248,8 @@ class CallPlan:
     """The trunk an outbound call goes through, or an inbound one came over."""
     recording: Path | None = None
     """Where the stereo recording goes; ``None`` records nothing."""
+    may_call: Callable[[str], bool] = _anybody
+    """Whether an E.164 number may be called when the far end sends us there."""
 
 
 # --- what happens ----------------------------------------------------------------------------------------------------
@@ -341,8 +374,9 @@ class TransferMoved:
     kind: ClassVar[str] = "transfer"
     id: str
     status: TransferState
-    method: Literal["", "refer", "bridge"] = ""
-    """``refer``: the carrier connects them and our call ends. ``bridge``: both legs stay with us."""
+    method: Literal["", "refer", "bridge", "followed"] = ""
+    """``refer``: the carrier connects them and our call ends. ``bridge``: both legs stay with us. ``followed``: not the
+    agent but the far end handed the call on, and the agent goes on with whom it was handed to."""
     legs: tuple[TransferLeg, ...] = ()
     detail: str = ""
 

@@ -219,6 +219,7 @@ class CallHolder:
             limits=plan.limits,
             recording=plan.recording,
             tell=self._note(plan),
+            may_call=plan.may_call,
         )
 
     def _answering(self, plan: CallPlan, incoming: IncomingCall) -> Line:
@@ -235,4 +236,5 @@ class CallHolder:
             codecs=plan.route.codecs,
             onward=plan.route if plan.route.trunk_id != _SANDBOX else None,
             tell=self._note(plan),
+            may_call=plan.may_call,
         )

@@ -102,6 +102,7 @@ def build_plan(
         ),
         route=route,
         recording=recording,
+        may_call=rules.allow,
     )
     return BuiltPlan(plan, tuple(render.unresolved))
 

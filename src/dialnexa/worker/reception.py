@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.kit.phone import from_sip_user
-from dialnexa.live.sip.endpoint import IncomingCall
+from dialnexa.live.sip.endpoint import Dialog, IncomingCall
 from dialnexa.platform.calls import rejections, service
 from dialnexa.platform.calls.admission import Refused
 from dialnexa.platform.calls.records import ClaimedCall, InboundCall, Ladder
@@ -34,12 +34,11 @@ class Reception:
 
     def on_invite(self, incoming: IncomingCall) -> None:
         """Take a new INVITE; called by the SIP endpoint."""
+        if incoming.replaces is not None:
+            self._replace(incoming, incoming.replaces)
+            return
         if not self.open or self._parts.media.overloaded or self._holder.live >= self._parts.settings.capacity:
             incoming.reject(503, "Service Unavailable", [("Retry-After", str(_BUSY_FOR_S))])
-            return
-        if incoming.replaces is not None:
-            # Whoever knows a call's tags could take it over, or end it: nobody outside is followed into a live call.
-            incoming.reject(603)
             return
         task = asyncio.create_task(self._receive(incoming))
         self._tasks.add(task)
@@ -51,6 +50,16 @@ class Reception:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _replace(self, incoming: IncomingCall, replaced: Dialog) -> None:
+        """Let somebody into a live call in its far end's place; that is no further call, so a full worker does it too.
+
+        Whoever knows a call's tags could take it over, or end it. So only its own trunk may, and only where that one
+        accepts transfers.
+        """
+        let_in = replaced.on_replace
+        if let_in is None or not let_in(incoming, self._trunks_of(incoming)):
+            incoming.reject(603)
 
     async def _receive(self, incoming: IncomingCall) -> None:
         try:
@@ -115,12 +124,17 @@ class Reception:
         return match
 
     async def _look(self, incoming: IncomingCall) -> InboundMatch | NotRouted:
+        over = self._trunks_of(incoming)
+        async with self._parts.database.read() as session:
+            return await find_inbound(session, (incoming.to_user, incoming.addressed_user), over)
+
+    def _trunks_of(self, incoming: IncomingCall) -> frozenset[str]:
+        """Return the trunks that a call may have come over, by its address and its login."""
         known, phones = self._parts.directory, self._parts.phones
         over = known.trunks_at(incoming.source[0]) | phones.trunks_at(incoming.source)
         if incoming.login:
             over |= phones.trunks_with(incoming.login) or known.trunks_with(incoming.login)
-        async with self._parts.database.read() as session:
-            return await find_inbound(session, (incoming.to_user, incoming.addressed_user), over)
+        return over
 
     def _caller(self, incoming: IncomingCall) -> str:
         """Return who calls: only a trunk known by its address may vouch for somebody else than From names.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dialnexa.live.plan import Credentials, Encryption, NumberFormat, SipRoute
+from dialnexa.live.plan import Credentials, Dtmf, Encryption, NumberFormat, SipRoute
 from dialnexa.platform.numbers.service import TrunkRoute
 from dialnexa.platform.numbers.trunk_settings import header_pairs
+
+_IDENTITY_HEADERS = {"asserted": "P-Asserted-Identity", "preferred": "P-Preferred-Identity"}
 
 
 def sip_route(trunk: TrunkRoute, edge: str) -> SipRoute:
@@ -26,5 +28,8 @@ def sip_route(trunk: TrunkRoute, edge: str) -> SipRoute:
         codecs=habits.codecs,
         encryption=Encryption(habits.encryption),
         accept_transfers=habits.accept_transfers,
+        dtmf=Dtmf(habits.dtmf),
+        hide_caller=habits.privacy == "id",
+        identity_header=_IDENTITY_HEADERS[habits.identity],
         number_format=NumberFormat(habits.plus, habits.strip_prefix, habits.add_prefix),
     )

@@ -40,8 +40,9 @@ class CallAudio:
         recording: Path | None,
         encryption: Encryption,
         codecs: Sequence[str] = (),
+        keys_in_band: bool = False,
     ) -> None:
-        """Take the address to bind to, and the one peers are told.
+        """Take the address to bind to, and the one peers are told. ``keys_in_band``: keys go out as tones in any case.
 
         ``codecs`` are the trunk's own, best first, in offers and answers alike; without any all of ours are spoken, and
         the far end's order decides. Raises ``ValueError`` for a name that is none of ours.
@@ -54,6 +55,7 @@ class CallAudio:
         self._advertised = advertised
         self._recording = recording
         self._encryption = encryption
+        self._keys_in_band = keys_in_band
         self._keys = KeyAgreement(encryption)
         self._listener: LineListener | None = None
         self._rtp: RtpSession | None = None
@@ -144,7 +146,13 @@ class CallAudio:
 
     def answer(self, offer: SessionDescription, previous: SessionDescription | None = None) -> SessionDescription:
         """Return our answer; ``previous`` is what we said last in the same call. Raises ``SdpError``."""
-        offer, crypto = self._keys.choose(offer)
+        return self.answer_with(self._keys, offer, previous)
+
+    def answer_with(
+        self, keys: KeyAgreement, offer: SessionDescription, previous: SessionDescription | None = None
+    ) -> SessionDescription:
+        """Return our answer to somebody with whom these keys are agreed on. Raises ``SdpError``."""
+        offer, crypto = keys.choose(offer)
         return make_answer(
             offer,
             self._advertised,
@@ -197,7 +205,7 @@ class CallAudio:
             rtp.connect(
                 (remote.address, remote.port),
                 payload_type=audio.payload_type,
-                event_payload_type=event.payload_type if event else None,
+                event_payload_type=event.payload_type if event and not self._keys_in_band else None,
                 clock_rate=audio.rate,
                 event_clock_rate=event.rate if event else SAMPLE_RATE,
                 arriving=_arriving(local, remote),
@@ -219,6 +227,15 @@ class CallAudio:
         self._listener = listener
         if self._leg:
             self._leg.listen(listener)
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether keys go by RFC 4733."""
+        return self._session.events
+
+    def press(self, keys: str) -> None:
+        """Send keys with the audio: by RFC 4733 where agreed on, else as tones."""
+        self.leg.press(keys)
 
     def quality(self) -> MediaQuality | None:
         """Return how good the audio has been so far; ``None`` when the call was never up."""
@@ -243,6 +260,10 @@ class AudioMove:
     def offer(self) -> SessionDescription:
         """Return what somebody else is offered."""
         return self._audio.offer_with(self._keys)
+
+    def answer(self, offer: SessionDescription) -> SessionDescription:
+        """Return the answer to somebody else's offer. Raises ``SdpError``."""
+        return self._audio.answer_with(self._keys, offer)
 
     def hear_early(self, remote: SessionDescription, listener: LineListener) -> None:
         """Leave ringing tones unheard: until the answer the audio is the far end's."""

@@ -30,6 +30,18 @@ class Offering(Protocol):
         ...
 
 
+class Describing(Protocol):
+    """What a call is answered with."""
+
+    def offer(self) -> SessionDescription:
+        """Return what we offer to a caller who leaves that to us."""
+        ...
+
+    def answer(self, offer: SessionDescription) -> SessionDescription:
+        """Return our answer. Raises ``SdpError``."""
+        ...
+
+
 class Setup(Protocol):
     """The way a call comes up."""
 
@@ -101,6 +113,8 @@ class Dialling:
                 from_domain=route.from_domain,
                 contact=route.contact,
                 path=route.path,
+                hide_caller=route.hide_caller,
+                identity_header=route.identity_header,
             )
         except ValueError as error:
             words = f"The settings of the trunk cannot be followed: {error}."
@@ -113,13 +127,16 @@ class Dialling:
 class Answering:
     """Answers a call that came in."""
 
-    def __init__(self, incoming: IncomingCall) -> None:
+    def __init__(self, incoming: IncomingCall, *, rings: bool = True) -> None:
+        """``rings``: the caller hears so first; not who takes the place of somebody we talk to."""
         self._incoming = incoming
+        self._rings = rings
 
-    async def establish(self, audio: CallAudio, on_ringing: Callable[[int], None]) -> Dialog:
+    async def establish(self, audio: Describing, on_ringing: Callable[[int], None]) -> Dialog:
         """Ring, then accept with the first codec both speak; refuses with 488 when there is none."""
-        self._incoming.ring()
-        on_ringing(180)
+        if self._rings:
+            self._incoming.ring()
+            on_ringing(180)
         offer = self._incoming.offer
         try:
             return await self._incoming.accept(audio.answer(offer) if offer else audio.offer())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +14,21 @@ from dialnexa.live.line import EndedBy, Line, LineEnd, LineListener, NotConnecte
 from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.following import Follower
 from dialnexa.live.lines.info_digits import digits_of
+from dialnexa.live.lines.keypad import Keypad
 from dialnexa.live.lines.onward import Onward, refer
 from dialnexa.live.lines.setup import Answering, Dialling, Setup
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import CallLimits, Encryption, Happening, MediaQuality, RecordingResult, SipLadder, SipRoute
+from dialnexa.live.plan import (
+    CallLimits,
+    Dtmf,
+    Encryption,
+    Happening,
+    MediaQuality,
+    RecordingResult,
+    SipLadder,
+    SipRoute,
+)
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.calls.transfer import Referral
@@ -41,7 +51,13 @@ class SipLine:
         ladder: Ladder,
         onward: Onward | None = None,
         follower: Follower | None = None,
+        *,
+        dtmf: Dtmf = Dtmf.AUTO,
+        tell: Callable[[Happening], None] = lambda _: None,
     ) -> None:
+        self._dtmf = dtmf
+        self._tell = tell
+        self._keypad: Keypad | None = None
         self._onward = onward
         self._follower = follower
         self._following: asyncio.Task[None] | None = None
@@ -70,17 +86,20 @@ class SipLine:
         recording: Path | None = None,
         ladder: Ladder | None = None,
         tell: Callable[[Happening], None] = lambda _: None,
+        may_call: Callable[[str], bool] = lambda _: True,
     ) -> SipLine:
         """Return a line that will call ``to`` through a trunk, showing ``from_user`` as the caller.
 
         ``ladder``: where its messages go when it is a further leg of a call; one of its own if not given. ``tell``
-        hears of transfers the far end asks for.
+        hears of transfers the far end asks for, and of keys it does not take; ``may_call`` says which E.164 numbers
+        it may send us to.
         """
         ladder = ladder or endpoint.ladders.open()
         setup = Dialling(endpoint, to, from_user, route, limits.ring_s, ladder)
-        audio = _audio(endpoint, media, ports, recording, route.encryption, route.codecs)
+        audio = _audio(endpoint, media, ports, recording, route.encryption, route.codecs, route.dtmf)
         way = _onward(route, from_user, endpoint, media, ports, limits, ladder)
-        return cls(setup, audio, limits, ladder, way, _follower(route, from_user, endpoint, limits, ladder, tell))
+        follower = _follower(route, from_user, endpoint, limits, ladder, tell, may_call)
+        return cls(setup, audio, limits, ladder, way, follower, dtmf=route.dtmf, tell=tell)
 
     @classmethod
     def answering(
@@ -95,18 +114,20 @@ class SipLine:
         codecs: Sequence[str] = (),
         onward: SipRoute | None = None,
         tell: Callable[[Happening], None] = lambda _: None,
+        may_call: Callable[[str], bool] = lambda _: True,
     ) -> SipLine:
         """Return a line that will answer this call, encrypted and with the codecs as its trunk wants it.
 
-        ``onward``: the trunk, for handing the call on; ``None`` hands on nothing. ``tell`` hears of transfers
-        the far end asks for.
+        ``onward``: the trunk, for handing the call on; ``None`` hands on nothing. ``tell`` and ``may_call`` as
+        in ``dialling``.
         """
         ladder = endpoint.ladders.open()
         ladder.follow(incoming.call_id)
         way = _onward(onward, incoming.to_user, endpoint, media, ports, limits, ladder) if onward else None
-        audio = _audio(endpoint, media, ports, recording, encryption, codecs)
-        follower = _follower(onward, incoming.to_user, endpoint, limits, ladder, tell) if onward else None
-        return cls(Answering(incoming), audio, limits, ladder, way, follower)
+        dtmf = onward.dtmf if onward else Dtmf.AUTO
+        audio = _audio(endpoint, media, ports, recording, encryption, codecs, dtmf)
+        follower = _follower(onward, incoming.to_user, endpoint, limits, ladder, tell, may_call) if onward else None
+        return cls(Answering(incoming), audio, limits, ladder, way, follower, dtmf=dtmf, tell=tell)
 
     async def __aenter__(self) -> Self:
         """Take nothing yet: ports are taken when connecting, so that a lack of them is an outcome, not a crash."""
@@ -149,8 +170,10 @@ class SipLine:
         dialog.on_offer = weakly(self._renegotiate)
         dialog.on_answer = weakly(self._audio.follow)
         dialog.on_info = weakly(self._info)
+        self._keypad = Keypad(self._dtmf, dialog, self._audio, self._tell)
         if self._follower is not None:
             dialog.on_refer = weakly(self._refer)
+            dialog.on_replace = weakly(self._replace)
 
     def listen(self, listener: LineListener) -> None:
         """Send everything heard to this listener."""
@@ -166,8 +189,10 @@ class SipLine:
         return self._audio.leg.held
 
     def press(self, digits: str) -> None:
-        """Send keypad digits (RFC 4733)."""
-        self._audio.leg.press(digits)
+        """Send keypad digits as the trunk wants them. Raises ``ValueError`` for what no keypad has."""
+        if self._keypad is None:
+            raise RuntimeError("keys were pressed before the call was up")
+        self._keypad.press(digits)
 
     async def transfer(self, to: str, on_ringing: Callable[[int], None]) -> None:
         """Ask the far end to call somebody else. Raises ``NotTransferred``."""
@@ -184,8 +209,7 @@ class SipLine:
 
     async def hang_up(self) -> None:
         """End the call from our side; idempotent."""
-        if self._following:
-            self._following.cancel()
+        await self._stop_following()
         if self._dialog and not self._end.done():
             self._settle(LineEnd(EndedBy.NEAR))
             await self._dialog.hang_up()
@@ -237,38 +261,63 @@ class SipLine:
     async def _cut(self, end: LineEnd) -> None:
         """End whatever is up: a transfer under way may not outlive the cap."""
         self._settle(end)
-        if self._following:
-            self._following.cancel()
+        await self._stop_following()
         if self._dialog:
             await self._dialog.hang_up()
+
+    async def _stop_following(self) -> None:
+        """Give up a transfer under way, and let it say so."""
+        if self._following and not self._following.done():
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
 
     async def _arrive(self, seconds: float) -> None:
         """Let a transfer under way end: whoever asks for one may hang up before it is made (RFC 5589 §6.1)."""
         if self._following and not self._following.done():
             await asyncio.wait({self._following}, timeout=max(0.0, seconds))
-            self._following.cancel()
+            await self._stop_following()
 
     def _refer(self, referral: Referral) -> None:
         """Follow a transfer to somebody on the trunk, one at a time."""
         if self._follower is None or self._dialog is None or self._end.done():
             referral.refuse()
-            return
-        way = self._follower.way(referral.target)
-        if way is None:
-            referral.refuse()
         elif self._following and not self._following.done():
             referral.refuse(491)
         else:
-            self._following = asyncio.create_task(self._follow(self._follower, referral, way))
+            self._following = asyncio.create_task(self._follow(self._follower, referral))
 
-    async def _follow(self, follower: Follower, referral: Referral, way: SipRoute) -> None:
-        old, new = self._dialog, await follower.follow(referral, way, self._audio)
-        if new is None or old is None:
-            return
-        old.on_offer = old.on_answer = old.on_info = old.on_refer = None
+    async def _follow(self, follower: Follower, referral: Referral) -> None:
+        old = self._dialog
+        try:
+            way = await follower.way(referral.target)
+            new = await follower.follow(referral, way, self._audio) if way else None
+            if new is not None and old is not None:
+                self._switch(new)
+                referral.tell(200)
+                old.send_bye()
+        finally:
+            referral.refuse()  # whoever was not accepted by now never will be
+
+    def _replace(self, incoming: IncomingCall, trunks: Collection[str]) -> bool:
+        """Let somebody on the trunk take the far end's place (RFC 3891); ``False``: not this one, or not here."""
+        follower = self._follower
+        if follower is None or self._end.done() or follower.route.trunk_id not in trunks:
+            return False
+        if incoming.replaces is not self._dialog or (self._following and not self._following.done()):
+            return False
+        self._following = asyncio.create_task(self._let_in(follower, incoming))
+        return True
+
+    async def _let_in(self, follower: Follower, incoming: IncomingCall) -> None:
+        new = await follower.let_in(incoming, self._audio)
+        if new is not None:
+            self._switch(new)
+
+    def _switch(self, new: Dialog) -> None:
+        """Go on with another far end."""
+        if old := self._dialog:
+            old.on_offer = old.on_answer = old.on_info = old.on_refer = old.on_replace = None
         self._attend(new)
-        referral.tell(200)
-        old.send_bye()
 
     def _settle(self, end: LineEnd) -> None:
         if not self._end.done():
@@ -293,6 +342,7 @@ def _audio(
     recording: Path | None,
     encryption: Encryption,
     codecs: Sequence[str],
+    dtmf: Dtmf,
 ) -> CallAudio:
     return CallAudio(
         media,
@@ -302,6 +352,7 @@ def _audio(
         recording=recording,
         encryption=encryption,
         codecs=codecs,
+        keys_in_band=dtmf is Dtmf.INBAND,
     )
 
 
@@ -337,10 +388,11 @@ def _follower(
     limits: CallLimits,
     ladder: Ladder,
     tell: Callable[[Happening], None],
+    may_call: Callable[[str], bool],
 ) -> Follower | None:
     if not route.accept_transfers:
         return None
-    return Follower(route, from_user, endpoint, limits.ring_s, ladder, tell)
+    return Follower(route, from_user, endpoint, limits.ring_s, ladder, tell, may_call)
 
 
 def _no_audio(seconds: float) -> str:

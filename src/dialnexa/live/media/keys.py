@@ -17,6 +17,14 @@ GAP_TICKS = 5
 """100 ms of silence between two keys."""
 
 
+def checked(digits: str) -> str:
+    """Return keys as they are written; raises ``ValueError`` for anything that is not on a keypad."""
+    wanted = digits.upper()
+    if wrong := sorted(set(wanted) - set(KEYPAD)):
+        raise ValueError(f"no such keys: {' '.join(wrong)}; a keypad has {KEYPAD}")
+    return wanted
+
+
 @dataclass(frozen=True, slots=True)
 class KeyPacket:
     """One event packet. ``duration`` counts samples since ``started_at``, the call-clock position of the key press."""
@@ -43,9 +51,7 @@ class KeyPresses:
 
     def press(self, digits: str) -> None:
         """Queue keys; raises ``ValueError`` for anything that is not on a keypad."""
-        wanted = digits.upper()
-        if wrong := sorted(set(wanted) - set(KEYPAD)):
-            raise ValueError(f"no such keys: {' '.join(wrong)}; a keypad has {KEYPAD}")
+        wanted = checked(digits)
         self._waiting.extend(wanted)
         self.busy = self.busy or bool(wanted)
 

@@ -18,7 +18,7 @@ from dialnexa.live.sip.calls.invitation import Caller
 from dialnexa.live.sip.calls.negotiation import refuse_sdp
 from dialnexa.live.sip.calls.outgoing import OutgoingCall
 from dialnexa.live.sip.calls.session import Dialog
-from dialnexa.live.sip.calls.transfer import Referral, TransferProgress, TransferUnconfirmed, replaced_dialog
+from dialnexa.live.sip.calls.transfer import Referral, Replacement, TransferProgress, TransferUnconfirmed, read_replaces
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
 from dialnexa.live.sip.gate.defence import RequestBudget, SourceLimiter, SourceRecord
 from dialnexa.live.sip.gate.door import Door
@@ -272,6 +272,8 @@ class SipEndpoint:
         from_domain: str = "",
         contact: str = "",
         path: tuple[str, ...] = (),
+        hide_caller: bool = False,
+        identity_header: str = "P-Asserted-Identity",
     ) -> OutgoingCall:
         """Prepare a call to the user ``to`` (``+1650…``) at a host; ``answered`` makes it.
 
@@ -279,11 +281,12 @@ class SipEndpoint:
         ``transport``: ``udp``, ``tcp`` or ``tls``; over TLS the peer must show a certificate for ``host``. ``proxy``
         (``host[:port]``) is where requests go first. ``account`` stands in From instead of ``from_user``, which then is
         asserted (RFC 3325); ``from_domain`` is the host of both. ``contact`` is the URI of a phone that registered and
-        was seen at ``host`` and ``port``, over ``path``: it is called by that name. Raises ``ValueError`` for a
-        transport the endpoint was not opened with, and for a header an INVITE cannot carry.
+        was seen at ``host`` and ``port``, over ``path``: it is called by that name. ``hide_caller`` asks the trunk to
+        keep the caller id from whom it calls; ``identity_header`` is where it goes when From does not show it. Raises
+        ``ValueError`` for a transport the endpoint was not opened with, and for a header an INVITE cannot carry.
         """
         destination = Destination(host, port, self._known(transport), proxy, contact, path)
-        caller = Caller(from_user, account, from_domain)
+        caller = Caller(from_user, account, from_domain, hide_caller, identity_header)
         return OutgoingCall(self._stack, to, caller, destination, offer, credentials, headers)
 
     def register(
@@ -523,6 +526,13 @@ class SipEndpoint:
         else:
             registrar.register(asked, respond)
 
+    def _replaced(self, wanted: Replacement) -> Dialog | int:
+        """Return the call that an INVITE wants the place of, or the status that refuses it (RFC 3891 §3)."""
+        member = self._stack.dialogs.get(wanted.dialog)
+        if isinstance(member, Dialog):
+            return 486 if wanted.early_only else member
+        return 603 if self._stack.has_departed(wanted.dialog) else 481
+
     def _on_new_call(self, exchange: Exchange) -> None:
         body = exchange.request.body
         try:
@@ -531,16 +541,16 @@ class SipEndpoint:
             refuse_sdp(self._stack, exchange, error)
             return
         try:
-            replaced = replaced_dialog(exchange.request)
+            wanted = read_replaces(exchange.request)
         except FieldError as error:
             self._stack.answer(exchange, 400, f"Bad Replaces ({error})"[:100])
             return
-        member = self._stack.dialogs.get(replaced) if replaced else None
-        if replaced and not isinstance(member, Dialog):
-            self._stack.answer(exchange, 481)
+        replaced = self._replaced(wanted) if wanted else None
+        if isinstance(replaced, int):
+            self._stack.answer(exchange, replaced)
             return
         call = IncomingCall(self._stack, exchange, offer)
-        call.replaces = member if isinstance(member, Dialog) else None
+        call.replaces = replaced
         try:
             self._on_invite(call)
         except Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import quote
@@ -30,6 +31,7 @@ SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 
 LARGEST_DATAGRAM = 1300
 """A longer request goes over TCP (RFC 3261 §18.1.1: 200 bytes less than the usual path takes)."""
+_DEPARTED_KEPT = 1024
 _NARROW_S = 600.0
 _NARROW_KEPT = 1024
 
@@ -72,6 +74,7 @@ class Stack:
         self.transmit = transmit
         self.layer = TransactionLayer(self.agenda, timers, transmit, on_request, self._on_ack, self._on_stray)
         self.dialogs: dict[DialogId, Member] = {}
+        self._departed: OrderedDict[DialogId, None] = OrderedDict()
         self.pending: set[Member | Closable] = set()
         """Calls that are no dialogs yet, so that closing the endpoint ends them too."""
         self.wires: dict[str, Transport] = {}
@@ -196,6 +199,17 @@ class Stack:
     def find(self, request: Request) -> Member | None:
         """Return the dialog a request from the peer belongs to."""
         return self.dialogs.get((request.call_id, request.recipient.tag, request.sender.tag))
+
+    def depart(self, dialog: DialogId) -> None:
+        """Take an ended call out of the table, and remember for a while that there was one."""
+        if self.dialogs.pop(dialog, None) is not None:
+            self._departed[dialog] = None
+            if len(self._departed) > _DEPARTED_KEPT:
+                self._departed.popitem(last=False)
+
+    def has_departed(self, dialog: DialogId) -> bool:
+        """Whether this was a call that has ended."""
+        return dialog in self._departed
 
     def _on_ack(self, ack: Request) -> None:
         member = self.find(ack)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal, cast
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, AliasChoices, Field, field_validator
 
@@ -79,16 +80,23 @@ def read_destination(text: str) -> str | None:
     return text if _SIP.fullmatch(text) else phone.to_e164(text)
 
 
+def _number_in(destination: str) -> str | None:
+    """Return the number that is dialled there; ``None`` for a name or an extension."""
+    user = destination.partition("@")[0]
+    return phone.from_sip_user(unquote(user.partition(":")[2] if _SIP.fullmatch(destination) else user))
+
+
 def rendered(
     config: Mapping[str, object], render: Callable[[str], str], allowed: Callable[[str], bool]
 ) -> dict[str, object]:
     """Return the configuration of one call: variables filled in, and only what the workspace may call.
 
-    ``allowed`` judges an E.164 number, for what variables bring in was seen by nobody before.
+    ``allowed`` judges an E.164 number, also one that a SIP address names, for what variables bring in was seen by
+    nobody before.
     """
     given = cast("Sequence[object]", config.get("destinations") or [f"{{{{{DESTINATIONS_VARIABLE}}}}}"])
     texts = [part for one in given for part in split_destinations(render(str(one)))]
     found = [destination for text in texts if (destination := read_destination(text))]
-    usable = [each for each in found if not each.startswith("+") or allowed(each)]
+    usable = [each for each in found if (number := _number_in(each)) is None or allowed(number)]
     holding = render(str(config.get("holding_message") or ""))
     return {**config, "destinations": usable[:MOST_DESTINATIONS], "holding_message": holding}

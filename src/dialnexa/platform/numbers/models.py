@@ -49,7 +49,13 @@ class SipTrunk(Base):
     codecs: Mapped[list[str]] = mapped_column(default=list)
     encryption: Mapped[str] = mapped_column(default="never")
     accept_transfers: Mapped[bool] = mapped_column(default=False)
-    """Whether a REFER of the far end is followed."""
+    """Whether a REFER of the far end is followed, and an INVITE with Replaces."""
+    dtmf: Mapped[str] = mapped_column(default="auto")
+    """How keys go out: ``auto``, ``rfc4733``, ``info`` or ``inband``."""
+    privacy: Mapped[str] = mapped_column(default="none")
+    """``id``: the caller id is hidden from whom we call, not from the carrier."""
+    identity: Mapped[str] = mapped_column(default="asserted")
+    """Where the caller id goes that From does not show: ``asserted`` or ``preferred`` (RFC 3325)."""
     is_sandbox: Mapped[bool] = mapped_column(default=False)
     """The built-in people answer; the worker knows their address."""
     created_at: Mapped[datetime]

@@ -15,7 +15,10 @@ from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk, TrunkBinding
 from dialnexa.platform.numbers.schemas import RegistrationOut
 from dialnexa.platform.numbers.service import TrunkRequest
 from dialnexa.platform.numbers.trunk_settings import (
+    Dtmf,
     Encryption,
+    Identity,
+    Privacy,
     RegistrationMode,
     Transport,
     TrunkSettings,
@@ -90,8 +93,16 @@ class _Habits(Body):
     encryption: Encryption | None = None
     """Encrypted audio (SDES-SRTP): `never` (default), `offered` or `required`."""
     accept_transfers: bool | None = Field(default=None, validation_alias=_either("acceptTransfers", "accept_transfers"))
-    """Whether the far end may hand the agent on to another number of this trunk (REFER); `false` by default, for that
-    number may cost money."""
+    """Whether the far end may hand the agent on to another number of this trunk (REFER, INVITE with Replaces); `false`
+    by default, for that number may cost money."""
+    dtmf: Dtmf | None = None
+    """How keys go out: `auto` (default) by RFC 4733 where negotiated, else by INFO where the far end allows it, else as
+    tones; `rfc4733`, never by INFO; `info`; `inband`, as tones."""
+    privacy: Privacy | None = None
+    """`id`: the person called does not see the caller id, the carrier does; `none` by default."""
+    identity: Identity | None = None
+    """Which header carries a caller id that From does not show: `asserted` (default, P-Asserted-Identity) or
+    `preferred` (P-Preferred-Identity)."""
     sources: list[str] | None = Field(default=None, max_length=64)
     """Further addresses or networks the carrier calls from, beside those of its host and proxy."""
 
@@ -123,6 +134,9 @@ _COLUMNS = {
     "codecs": "codecs",
     "encryption": "encryption",
     "accept_transfers": "accept_transfers",
+    "dtmf": "dtmf",
+    "privacy": "privacy",
+    "identity": "identity",
 }
 """Fields that are one column each."""
 
@@ -273,6 +287,9 @@ class TrunkOut(BaseModel):
     codecs: list[str]
     encryption: str
     accept_transfers: bool
+    dtmf: str
+    privacy: str
+    identity: str
     sources: list[str]
     is_sandbox: bool
     phone_numbers: list[TrunkNumberOut]
@@ -316,6 +333,9 @@ _SHOWN_AS_STORED = (
     "codecs",
     "encryption",
     "accept_transfers",
+    "dtmf",
+    "privacy",
+    "identity",
     "sources",
     "is_sandbox",
 )

@@ -15,6 +15,9 @@ from dialnexa.platform.numbers.trunks import is_host, read_host_port
 Transport = Literal["udp", "tcp", "tls"]
 Encryption = Literal["never", "offered", "required"]
 RegistrationMode = Literal["none", "outbound", "inbound"]
+Dtmf = Literal["auto", "rfc4733", "info", "inband"]
+Privacy = Literal["none", "id"]
+Identity = Literal["asserted", "preferred"]
 
 CODECS = ("PCMU", "PCMA", "G722", "opus")
 MOST_HEADERS = 16
@@ -55,6 +58,7 @@ _RESERVED = frozenset(
         "path",
         "proxy-authenticate",
         "proxy-authorization",
+        "privacy",
         "proxy-require",
         "rack",
         "record-route",
@@ -101,7 +105,10 @@ class TrunkSettings:
     codecs: tuple[str, ...] = ()
     encryption: Encryption = "never"
     accept_transfers: bool = False
-    """Whether the far end may send a call of ours to somebody else on the trunk."""
+    """Whether the far end may send a call of ours to somebody else on the trunk, or put somebody in its own place."""
+    dtmf: Dtmf = "auto"
+    privacy: Privacy = "none"
+    identity: Identity = "asserted"
 
 
 def read_proxy(text: str) -> str:

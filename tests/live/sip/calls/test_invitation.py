@@ -35,6 +35,23 @@ class TestCaller:
     async def test_an_account_that_is_the_caller_id_needs_no_assertion(self) -> None:
         assert "P-Asserted-Identity" not in (await _invite(account="+2")).headers
 
+    async def test_who_is_hidden_is_named_to_the_trunk_alone(self) -> None:
+        invite = await _invite(hide_caller=True)
+        assert (invite.sender.uri, invite.sender.display) == ("sip:anonymous@anonymous.invalid", "Anonymous")
+        assert invite.headers.first("Contact") == "<sip:anonymous@10.0.0.1:5060>"
+        assert invite.headers.first("P-Asserted-Identity") == "<sip:+2@10.0.0.1>"
+        assert invite.headers.first("Privacy") == "id"
+
+    async def test_a_trunk_that_knows_us_by_an_account_sees_it_even_when_the_caller_is_hidden(self) -> None:
+        invite = await _invite(hide_caller=True, account="acme")
+        assert (invite.sender.user, invite.headers.first("Privacy")) == ("acme", "id")
+        assert invite.headers.first("P-Asserted-Identity") == "<sip:+2@10.0.0.1>"
+
+    async def test_a_trunk_may_want_to_assert_the_caller_itself(self) -> None:
+        invite = await _invite(account="acme", identity_header="P-Preferred-Identity")
+        assert invite.headers.first("P-Preferred-Identity") == "<sip:+2@10.0.0.1>"
+        assert "P-Asserted-Identity" not in invite.headers
+
     async def test_a_domain_may_be_an_address(self) -> None:
         assert (await _invite(from_domain="2001:db8::1")).sender.uri == "sip:+2@[2001:db8::1]"
 

@@ -11,6 +11,7 @@ from tests.live.sip.wire import SDP, Wire, request
 from dialnexa.live.sip.endpoint import (
     CallRejected,
     CallTimedOut,
+    Dialog,
     EndedBy,
     Referral,
     TransferProgress,
@@ -104,10 +105,43 @@ class TestReplaces:
         assert two.incoming[0].replaces is far_second
         accepting = two.accept()
         await two.wire.settle()
+        assert not second.is_over  # its place is not taken before the new call is up
+        tag = peer.last.recipient.tag
+        peer.send(request("ACK", branch="z9hG4bK-2", to_tag=tag), ("10.0.0.2", 5060))
         assert (await two.wire.until(second.ended())).by is EndedBy.FAR
+        assert not (await accepting).is_over
         asked[0].tell(200)
         assert (await two.wire.until(waiting)).status == 200
-        accepting.cancel()
+
+    async def test_only_while_it_rings_means_not_once_it_is_answered(self, two: Two) -> None:
+        _, far = await two.up()
+        answer = await self.asks_for_the_place_of(two, far, ";early-only")
+        assert (answer.status, two.incoming[1:]) == (486, [])
+
+    async def test_a_call_that_has_ended_is_declined(self, two: Two) -> None:
+        near, far = await two.up()
+        await two.wire.until(near.hang_up())
+        answer = await self.asks_for_the_place_of(two, far)
+        assert (answer.status, two.incoming[1:]) == (603, [])
+
+    async def test_a_call_that_rings_here_is_nobody_elses(self, two: Two) -> None:
+        two.behave = lambda call: call.ring()
+        dialling = two.dial()
+        await two.wire.settle()
+        state = next(iter(two.callee._stack.dialogs))
+        value = f"{state[0]};to-tag={state[1]};from-tag={state[2]}"
+        answer = await two.wire.peer("10.0.0.9").says(request(body=SDP, extra=f"Replaces: {value}\n"))
+        assert isinstance(answer, Response) and answer.status == 481
+        dialling.cancel()
+
+    async def asks_for_the_place_of(self, two: Two, call: Dialog, more: str = "") -> Response:
+        state = call.state
+        value = f"{state.call_id};to-tag={state.local.tag};from-tag={state.remote.tag}{more}"
+        peer = two.wire.peer("10.0.0.9")
+        peer.send(request(body=SDP, extra=f"Replaces: {value}\n"), ("10.0.0.2", 5060))
+        await two.wire.settle()
+        assert isinstance(peer.last, Response)
+        return peer.last
 
     @pytest.mark.parametrize(("value", "status"), [("a;to-tag=b;from-tag=c", 481), ("a;to-tag=b", 400)])
     async def test_a_call_that_is_none_cannot_be_replaced(self, value: str, status: int) -> None:

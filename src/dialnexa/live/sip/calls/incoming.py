@@ -84,7 +84,7 @@ class IncomingCall:
         self._ringing.say()
 
     async def accept(self, answer: SessionDescription) -> Dialog:
-        """Say 200 and return the call once the caller acknowledged it.
+        """Say 200 and return the call once the caller acknowledged it; the call that it replaces ends then.
 
         Raises ``CallCancelled`` when the caller gave up first, ``CallTimedOut`` when no ACK comes for 64*T1 (32 s; a
         BYE was sent), ``CallRejected`` when the caller was to answer our offer and did not. Cancelling the awaiting
@@ -100,8 +100,6 @@ class IncomingCall:
         dialog.on_prack = ringing.receive_prack if ringing else None
         acknowledged = dialog.send_success(self._exchange, answer)
         self._settle()
-        if self.replaces is not None:
-            self.replaces.send_bye()
         try:
             ack = await asyncio.shield(acknowledged)
         except asyncio.CancelledError:
@@ -119,6 +117,8 @@ class IncomingCall:
             except CallRejected:
                 dialog.send_bye()
                 raise
+        if self.replaces is not None:
+            self.replaces.send_bye()
         return dialog
 
     def reject(self, status: int, reason: str = "", headers: Sequence[tuple[str, str]] = ()) -> None:

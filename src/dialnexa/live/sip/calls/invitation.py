@@ -18,6 +18,8 @@ _OURS = frozenset({
     "min-se", "user-agent", "v", "f", "t", "i", "m", "c", "l", "k", "x",
 })  # fmt: skip
 """Headers that a call writes by itself; a second one would break it."""
+_ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+"""A caller who is nobody (RFC 3323 §4.1.1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,25 @@ class Caller:
     """Shown in From instead; the caller id then goes into P-Asserted-Identity. Empty: the caller id is in From."""
     domain: str = ""
     """Host part of both; empty: our own address."""
+    hidden: bool = False
+    """Whether the caller id is for the trunk only: it asks for privacy, and From names nobody unless ``account``."""
+    identity_header: str = "P-Asserted-Identity"
+    """Carries the caller id when From does not; or P-Preferred-Identity, for trunks that assert it themselves."""
 
     @property
     def user(self) -> str:
         """The user part of From and Contact."""
-        return self.account or self.number
+        return self.account or ("anonymous" if self.hidden else self.number)
+
+    def shown(self, own_host: str) -> str:
+        """Return the name-addr of From."""
+        return _ANONYMOUS if self.hidden and not self.account else self.address(self.user, own_host)
+
+    def identity(self, own_host: str) -> tuple[tuple[str, str], ...]:
+        """Return the headers that tell the trunk more than From does (RFC 3325 §9)."""
+        told = self.number and (self.hidden or self.user != self.number)
+        named = ((self.identity_header, self.address(self.number, own_host)),) if told else ()
+        return (*named, *((("Privacy", "id"),) if self.hidden else ()))
 
     def address(self, user: str, own_host: str) -> str:
         """Return a name-addr for one of the two users."""
@@ -73,17 +89,14 @@ class Invitation:
             Headers().add(name, value)
             if name.lower() in _OURS:
                 raise ValueError(f"the header {name[:40]!r} cannot be added to an INVITE: it is written by itself")
-        asserted = ()
-        if caller.account and caller.account != caller.number:
-            asserted = (("P-Asserted-Identity", caller.address(caller.number, own_host)),)
         return cls(
             uri,
             f"<{to}>",
-            f"{caller.address(caller.user, own_host)};tag={new_tag()}",
+            f"{caller.shown(own_host)};tag={new_tag()}",
             f"{new_tag()}@{own_host}",
             caller,
             routes,
-            (*asserted, *headers),
+            (*caller.identity(own_host), *headers),
         )
 
     def redirected(self, uri: str, routes: tuple[str, ...]) -> Invitation:

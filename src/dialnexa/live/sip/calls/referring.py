@@ -27,8 +27,8 @@ class Voice:
     state: DialogState
     contact: Callable[[], tuple[str, str]]
     ask: Callable[[str, _Headers, _Listener, bytes], Inquiry]
-    retry: Callable[[Response, Request, _Headers, _Listener], bool]
-    """Answers a challenge; ``False`` when it was none, or cannot be answered."""
+    retry: Callable[[Response, Request, _Headers, _Listener], Inquiry | None]
+    """Answers a challenge and returns the new request; ``None`` when it was none, or cannot be answered."""
     is_over: Callable[[], bool]
 
 
@@ -62,7 +62,9 @@ class Transfers:
                 if not accepted.done():
                     accepted.set_result(event)
             elif event.status >= 300:
-                if not voice.is_over() and voice.retry(event, asked[-1].request, headers, on_response):
+                again = None if voice.is_over() else voice.retry(event, asked[-1].request, headers, on_response)
+                if again:
+                    asked.append(again)
                     self._asked[voice.state.local_cseq] = transfer
                 else:
                     _fail(accepted, CallRejected(event.status, event.reason))

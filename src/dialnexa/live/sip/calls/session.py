@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -30,6 +31,9 @@ from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription, make_an
 from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
 from dialnexa.live.sip.transactions.layer import Exchange, Inquiry
 from dialnexa.live.sip.transactions.transaction import Failure
+
+if TYPE_CHECKING:
+    from dialnexa.live.sip.calls.incoming import IncomingCall
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +64,8 @@ class Dialog:
         """Takes media type and body of an INFO, such as ``application/dtmf-relay``."""
         self.on_refer: Callable[[Referral], None] | None = None
         """Takes a transfer the far end asks for; ``None``: it is declined."""
+        self.on_replace: Callable[[IncomingCall, Collection[str]], bool] | None = None
+        """Takes a call that wants this one's place, and the trunks it may have come over; ``False``: it does not."""
         self.on_prack: Callable[[Exchange], None] | None = None
         """Takes a PRACK that comes after our 2xx, for a provisional response before it."""
         self.state = state
@@ -110,7 +116,9 @@ class Dialog:
         def on_response(event: Response | Failure) -> None:
             if isinstance(event, Response) and event.status < 200:
                 return
-            if isinstance(event, Response) and self._retry(event, bye.request, headers, on_response):
+            nonlocal bye
+            if isinstance(event, Response) and (again := self._retry(event, bye.request, headers, on_response)):
+                bye = again
                 return
             cap.cancel()
             answered = isinstance(event, Response)
@@ -203,19 +211,22 @@ class Dialog:
         headers: Sequence[tuple[str, str]],
         listener: Callable[[Response | Failure], None],
         body: bytes = b"",
-    ) -> bool:
-        """Answer a challenge to a request inside the call; ``False`` when it was none, or cannot be answered."""
+    ) -> Inquiry | None:
+        """Answer a challenge to ``request``, one inside the call, and return the new one.
+
+        ``None``: it was no challenge, or one that cannot be answered.
+        """
         if response.status not in (401, 407):
-            return False
+            return None
         try:
             self._login.learn(response, request)
         except DigestError as error:
             log.warning("sip challenge not answered", call_id=self.call_id, reason=str(error))
-            return False
+            return None
         inquiry = self._ask(request.method, headers, listener, body)
         if request.method == "INVITE":
             self._own_invite = inquiry
-        return True
+        return inquiry
 
     def _way(self) -> Hop:
         return self._stack.way(self.state.next_hop, self._peer)
@@ -385,6 +396,30 @@ class Dialog:
     def _on_unacknowledged(self) -> None:
         self._lose("our answer was never acknowledged")
 
+    # --- information -----------------------------------------------------------------------------------------------
+
+    def inform(self, content_type: str, body: bytes, on_final: Callable[[int], None]) -> None:
+        """Send an INFO (RFC 6086 §4.2.2: without a package) and tell its final status; 408: nobody answered.
+
+        Does nothing once the call is over. A far end that knows nothing of the call (481) ends it as lost.
+        """
+        if self.is_over:
+            return
+        headers = (self._contact(), ("Content-Type", content_type))
+
+        def on_response(event: Response | Failure) -> None:
+            nonlocal inquiry
+            if isinstance(event, Failure):
+                on_final(408)
+            elif event.status == 481:
+                self._lose("the far end knows nothing of this call any more (481)")
+            elif again := self._retry(event, inquiry.request, headers, on_response, body):
+                inquiry = again
+            elif event.status >= 200:
+                on_final(event.status)
+
+        inquiry = self._ask("INFO", headers, on_response, body)
+
     # --- transfer --------------------------------------------------------------------------------------------------
 
     async def transfer(
@@ -424,12 +459,15 @@ class Dialog:
         headers = (self._contact(), ALLOW, SUPPORTED, *self.session.headers())
 
         def on_response(event: Response | Failure) -> None:
+            nonlocal inquiry
             if isinstance(event, Failure) or event.status in (408, 481):
                 self._lose("the far end did not answer when asked for a sign of life")
             elif 200 <= event.status < 300:
                 self.state.refresh_target(event)
                 self.session.agree(agree_as_caller(event))
-            elif event.status >= 300 and not self._retry(event, inquiry.request, headers, on_response):
+            elif again := self._retry(event, inquiry.request, headers, on_response):
+                inquiry = again
+            elif event.status >= 300:
                 self.session.try_again()
 
         inquiry = self._ask("UPDATE", headers, on_response)
@@ -467,7 +505,7 @@ class Dialog:
         self.session.stop()
         self._transfers.abandon()
         self._ended.set_result(DialogEnd(by, reason))
-        self._stack.dialogs.pop(self.state.id, None)
+        self._stack.depart(self.state.id)
         self.on_prack = None
         for success in self._successes.values():
             success.settle(None)

@@ -106,7 +106,16 @@ def refer_to(target: str, replaced: DialogState | None) -> str:
     return f"<{target}?Replaces={quote(value, safe='')}>"
 
 
-def replaced_dialog(request: Request) -> DialogId | None:
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Which call of ours an INVITE wants to take the place of (RFC 3891)."""
+
+    dialog: DialogId
+    early_only: bool
+    """Only while it is not answered."""
+
+
+def read_replaces(request: Request) -> Replacement | None:
     """Return which call of ours an INVITE wants to take the place of; ``None``: none. Raises ``FieldError``."""
     values = request.headers.all("Replaces")
     if not values:
@@ -116,7 +125,7 @@ def replaced_dialog(request: Request) -> DialogId | None:
     local, remote = params.get("to-tag"), params.get("from-tag")
     if len(values) > 1 or not local or not remote:
         raise FieldError("a Replaces header names one call with both its tags")
-    return call_id.strip(), local, remote
+    return Replacement((call_id.strip(), local, remote), "early-only" in params)
 
 
 class Referral:
