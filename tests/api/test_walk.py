@@ -49,6 +49,7 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "voice_id": "voice_none",
         "webhook_id": neighbour.webhook_id,
         "folder_id": neighbour.folder_id,
+        "delivery_id": neighbour.delivery_id,
     }
 
 

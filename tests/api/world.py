@@ -15,6 +15,7 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
 from dialnexa.api.app import assemble
+from dialnexa.kit.ids import new_id
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.config import AgentConfig
@@ -32,6 +33,7 @@ from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimits
 from dialnexa.platform.tenancy.service import KeyRequest
 from dialnexa.platform.webhooks import service as webhooks
+from dialnexa.platform.webhooks.models import Delivery, Webhook
 from dialnexa.platform.webhooks.schemas import WebhookIn
 from tests.api import contract
 from tests.platform.calls.house import RememberingQueue
@@ -77,6 +79,7 @@ class Neighbour:
     webhook_id: str
     refused_id: str
     folder_id: str
+    delivery_id: str
 
 
 @dataclass
@@ -168,6 +171,7 @@ async def _neighbour(database: Database) -> Neighbour:
         placed = await placing.place(session, who, CallIn.model_validate(body), queue=RememberingQueue(), now=NOON)
         hook = WebhookIn(url="https://hooks.example/next-door", events=["*"], is_active=False)
         webhook, _ = await webhooks.create(session, VAULT, who, hook, now=NOON)
+        session.add(dead := dead_letter(webhook, placed.call.id))
         rejection = rejections.Rejection(486, "Busy Here", "All were taken.", workspace.id)
         refused_id = await rejections.write(
             session, rejection, from_number="+1", to_number=number.e164, source="203.0.113.9", now=NOON
@@ -184,7 +188,29 @@ async def _neighbour(database: Database) -> Neighbour:
             webhook.id,
             refused_id,
             folder.id,
+            dead.id,
         )
+
+
+def dead_letter(webhook: Webhook, call_id: str) -> Delivery:
+    """Return an attempt that was the last."""
+    return Delivery(
+        id=new_id("dlv"),
+        workspace_id=webhook.workspace_id,
+        webhook_id=webhook.id,
+        event_id="evt_gone",
+        event="call.initiated",
+        call_id=call_id,
+        lane=call_id,
+        position=1,
+        status="failed",
+        retry_attempt=3,
+        url=webhook.url,
+        due_at=NOON,
+        attempted_at=NOON,
+        dead_at=NOON,
+        created_at=NOON,
+    )
 
 
 @asynccontextmanager

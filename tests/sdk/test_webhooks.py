@@ -30,7 +30,7 @@ def stamped(body: bytes = BODY, secret: str = SECRET, at: int = SIGNED_AT) -> st
 
 def test_what_our_server_signs_is_believed() -> None:
     at = datetime.fromtimestamp(SIGNED_AT, UTC)
-    headers = wire.headers(BODY, name="call.completed", event_id="evt_1", delivery_id="dlv_1", secret=SECRET, now=at)
+    headers = wire.headers(BODY, name="call.completed", event_id="evt_1", delivery_id="dlv_1", secrets=[SECRET], now=at)
     event = webhooks.verify(BODY, headers, SECRET, now=now)
     assert (event.id, event.event, event.call_id, event.payload) == ("evt_1", "call.completed", "call_1", {"call": {}})
     without = {name: value for name, value in headers.items() if not name.endswith("V2")}

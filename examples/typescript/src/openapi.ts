@@ -156,7 +156,7 @@ export interface components {
             notes?: {
                 [key: string]: unknown;
             } | null;
-            retry?: components["schemas"]["RetryIn"] | null;
+            retry?: components["schemas"]["dialnexa__platform__calls__request__RetryIn"] | null;
         } & {
             [key: string]: unknown;
         };
@@ -302,22 +302,6 @@ export interface components {
             itemsPerPage: number;
             currentPage: number;
         };
-        /** @description When and how often to try again. Waits are uniform. */
-        RetryIn: {
-            /**
-             * @description 0 disables retries; attempt 1 is the first dial.
-             * @default 0
-             */
-            max_retries?: number;
-            /** @default 30 */
-            wait_minutes?: number;
-            /** @default true */
-            retry_on_no_answer?: boolean;
-            /** @default true */
-            retry_on_busy?: boolean;
-            /** @default false */
-            retry_on_voicemail?: boolean;
-        };
         /** @description Our audio, as it left, and as the far end reported it (RTCP); null where it reported nothing. */
         SentOut: {
             packets: number;
@@ -365,6 +349,22 @@ export interface components {
             latency?: {
                 [key: string]: number;
             };
+        };
+        /** @description When and how often to try again. Waits are uniform. */
+        dialnexa__platform__calls__request__RetryIn: {
+            /**
+             * @description 0 disables retries; attempt 1 is the first dial.
+             * @default 0
+             */
+            max_retries?: number;
+            /** @default 30 */
+            wait_minutes?: number;
+            /** @default true */
+            retry_on_no_answer?: boolean;
+            /** @default true */
+            retry_on_busy?: boolean;
+            /** @default false */
+            retry_on_voicemail?: boolean;
         };
     };
     responses: never;

@@ -57,7 +57,7 @@ async def test_a_call_goes_from_queued_to_completed(any_house: House) -> None:
     assert ended.latency_ms == 300
     assert ended.media_quality == {"codec": "PCMU"}
     assert await house.slots() == []
-    assert await house.events() == ["call.initiated", "call.started", "call.completed"]
+    assert await house.events() == ["call.initiated", "call.started", "call.completed", "call.transcript_ready"]
     assert await timeline(house, call.id) == ["call_queued", "call_started", "ringing", "call_answered", "call_ended"]
     async with house.database.read() as session:
         transcript = (await session.scalars(select(Transcript))).one()

@@ -50,6 +50,8 @@ class PostOffice:
             "retry_count": 3,
             "timeout_ms": 5000,
             "url": self.receiver.url(path),
+            "secret_sealed": VAULT.seal(SECRET),
+            "previous_secret_sealed": "",
             **more,
         }
         webhook = Webhook(
@@ -57,7 +59,6 @@ class PostOffice:
             workspace_id=self.house.who.workspace_id,
             account_id=self.house.who.account_id,
             events=list(events or ("*",)),
-            secret_sealed=VAULT.seal(SECRET),
             created_at=self.clock.now(),
             updated_at=self.clock.now(),
             **fields,

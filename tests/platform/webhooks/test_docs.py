@@ -23,14 +23,22 @@ def snippet(language: str) -> str:
     return found
 
 
-def signature(secret: str = SECRET, body: bytes = BODY) -> str:
+def signature(*secrets: str) -> str:
     now = SystemClock().now()
-    sent = wire.headers(body, name="call.completed", event_id="evt_1", delivery_id="dlv_1", secret=secret, now=now)
+    sent = wire.headers(
+        BODY, name="call.completed", event_id="evt_1", delivery_id="dlv_1", secrets=secrets or [SECRET], now=now
+    )
     return sent["X-DialNexa-Signature-V2"]
 
 
 OLD = "t=1000000000,v1=" + "0" * 64
-CASES = [(signature, True), (lambda: signature("other"), False), (lambda: OLD, False), (lambda: "what", False)]
+CASES = [
+    (signature, True),
+    (lambda: signature("other", SECRET), True),
+    (lambda: signature("other"), False),
+    (lambda: OLD, False),
+    (lambda: "what", False),
+]
 
 
 @pytest.mark.parametrize(("given", "genuine"), CASES)

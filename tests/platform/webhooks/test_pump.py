@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import delete, update
 
 from dialnexa.platform.agents.models import AgentVersion
-from dialnexa.platform.webhooks import fanout, queue
+from dialnexa.platform.webhooks import fanout, queue, samples, service, signing, wire
 from dialnexa.platform.webhooks.models import Event, Webhook
 from tests.platform.calls.conftest import any_house, any_url, empty_sqlite, house, postgres, url
 from tests.platform.calls.house import House
-from tests.platform.webhooks.post_office import PostOffice, open_office
+from tests.platform.webhooks.post_office import SECRET, VAULT, PostOffice, open_office
 
 __all__ = ["any_house", "any_url", "empty_sqlite", "house", "postgres", "url"]
 
@@ -102,6 +102,38 @@ async def test_retries_come_after_10_60_and_300_seconds_then_it_is_a_dead_letter
     sent = office.receiver.received
     assert len({one.headers["x-dialnexa-event-id"] for one in sent}) == 1
     assert len({one.headers["x-dialnexa-delivery"] for one in sent}) == 4
+
+
+async def test_dead_letters_come_back_in_their_order(office: PostOffice) -> None:
+    await office.webhook(retry_count=0)
+    office.receiver.statuses["/hook"] = 503
+    await office.tell("call.initiated", "call.completed")
+    await office.deliver()
+    office.receiver.statuses.clear()
+    async with office.house.database.write() as session:
+        assert await service.retry_dead(session, office.house.who, now=office.clock.now()) == 2
+    await office.deliver()
+    assert office.receiver.events()[2:] == ["call.initiated", "call.completed"]
+    assert [one.dead_at for one in await office.log()] == [None] * 4
+    async with office.house.database.write() as session:
+        assert await service.retry_dead(session, office.house.who, now=office.clock.now()) == 0
+
+
+async def test_the_workspace_s_secret_signs_when_a_webhook_has_none(office: PostOffice) -> None:
+    webhook = await office.webhook(secret_sealed="")
+    await office.tell("call.initiated")
+    await office.deliver()
+    assert "has a secret" in ((await office.log())[0].error_message or ""), "a fault, but one that says what to do"
+    async with office.house.database.write() as session:
+        grace, now = timedelta(hours=1), office.clock.now()
+        await signing.set_workspace_secret(
+            session, VAULT, office.house.who, secret="shared", name=None, grace=grace, now=now
+        )
+    await office.tell("call.completed", call="call_2")
+    await office.deliver()
+    (sent,) = office.receiver.received
+    assert sent.headers["x-dialnexa-signature"] == f"sha256={wire._hex('shared', sent.body)}"
+    assert [one.url for one in await office.log() if one.status == "succeeded"] == [webhook.url]
 
 
 async def test_no_retries_when_none_are_wanted(local: PostOffice) -> None:
@@ -293,9 +325,6 @@ async def test_what_waits_for_a_webhook_switched_off_becomes_a_dead_letter(local
 
 
 async def test_a_new_secret_counts_from_the_next_delivery_on(local: PostOffice) -> None:
-    from dialnexa.platform.webhooks.wire import _hex
-    from tests.platform.webhooks.post_office import SECRET, VAULT
-
     webhook = await local.webhook()
     await local.tell("call.initiated")
     await local.deliver()
@@ -306,7 +335,7 @@ async def test_a_new_secret_counts_from_the_next_delivery_on(local: PostOffice) 
     await local.tell("call.completed")
     await local.deliver()
     for one, secret in zip(local.receiver.received, (SECRET, "another"), strict=True):
-        assert one.headers["x-dialnexa-signature"] == f"sha256={_hex(secret, one.body)}"
+        assert one.headers["x-dialnexa-signature"] == f"sha256={wire._hex(secret, one.body)}"
 
 
 async def test_a_finished_call_carries_transcript_and_recording(local: PostOffice) -> None:
@@ -328,6 +357,9 @@ async def test_a_finished_call_carries_transcript_and_recording(local: PostOffic
     assert body["recording_url"] == body["payload"]["call"]["recording_url"] == f"http://api/recordings/{call.id}"
     assert [turn["content"] for turn in json.loads(body["payload"]["call"]["transcript"])] == ["Hello!", "Hi."]
     assert body["metadata"] == {"crm_contact_id": "cont_99123"}
+    sample = samples.sample("call.completed", "ws_1", livemode=True)
+    assert sample.keys() == body.keys(), "what the catalogue shows is what arrives"
+    assert sample["payload"]["call"].keys() == body["payload"]["call"].keys()
 
 
 async def test_stopping_gives_back_what_was_not_sent(local: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from dialnexa.kit.outgoing import Allowance, Outgoing
 from dialnexa.platform.tenancy.principal import Principal
-from dialnexa.platform.webhooks import stream
+from dialnexa.platform.webhooks import names, stream
 from dialnexa.platform.webhooks.outbox import emit
 from dialnexa.platform.webhooks.pump import Pump
 from dialnexa.platform.webhooks.sending import Sender
 from tests.api.conftest import furnished, world
 from tests.api.world import VAULT, World
-from tests.platform.webhooks.receiver import Receiver, receiving
+from tests.platform.webhooks.receiver import Received, Receiver, receiving
 
 __all__ = ["furnished", "world"]
 PATH = "/v1/user-webhooks"
@@ -146,6 +146,73 @@ async def test_changing(world: World, receiver: Receiver) -> None:
     assert (off["is_active"], off["url"], off["ping"]) == (False, made["url"], None)
 
 
+async def test_a_secret_may_be_replaced_with_grace(world: World, receiver: Receiver) -> None:
+    made = await add(world, receiver, secret="old")
+    path = f"{PATH}/{made['id']}"
+    changed = (await world.http.patch(path, json={"secret": "new", "grace_seconds": 3600})).json()
+    assert changed["previous_secret_expires_at"] == "2026-05-23T13:00:00.000Z"
+    assert [secret for secret in ("new", "old", "other") if _verifies(secret, receiver.received[-1])] == ["new", "old"]
+    world.clock.later(seconds=3601)
+    await world.http.post(f"{path}/test")
+    assert [secret for secret in ("new", "old") if _verifies(secret, receiver.received[-1])] == ["new"]
+    again = (await world.http.patch(path, json={"secret": "newest"})).json()
+    assert again["previous_secret_expires_at"] is None
+    assert [secret for secret in ("newest", "new") if _verifies(secret, receiver.received[-1])] == ["newest"]
+
+
+def _verifies(secret: str, one: Received) -> bool:
+    """Check the V2 header as docs/webhooks.md does."""
+    stamp, *given = one.headers["x-dialnexa-signature-v2"].split(",")
+    timed = stamp.removeprefix("t=").encode() + b"." + one.body
+    return f"v1={hmac.new(secret.encode(), timed, hashlib.sha256).hexdigest()}" in given
+
+
+SHARED = "/v1/workspace/webhook-secret"
+
+
+async def test_the_workspace_s_secret_signs_for_webhooks_without_their_own(world: World, receiver: Receiver) -> None:
+    assert (await world.http.get(SHARED)).json()["is_set"] is False
+    shared = (await world.http.post(SHARED, json={"name": "receivers"})).json()
+    assert shared["secret"].startswith("whsec_")
+    assert shared["secret"] not in (await world.http.get(SHARED)).text
+    own = await add(world, receiver, "/own", secret="mine")
+    made = await add(world, receiver)
+    assert (own["uses_workspace_secret"], made["uses_workspace_secret"], made["secret"]) == (False, True, None)
+    await happen(world, "call.completed")
+    await deliver(world)
+    assert _verifies(shared["secret"], receiver.at("/hook")[-1])
+    assert _verifies("mine", receiver.at("/own")[-1])
+
+    rotated = (await world.http.post(SHARED, json={"secret": "chosen", "grace_seconds": 60})).json()
+    assert (rotated["secret"], rotated["name"], rotated["last4"]) == ("chosen", "receivers", "osen")
+    await world.http.post(f"{PATH}/{made['id']}/test")
+    last = receiver.at("/hook")[-1]
+    assert _verifies("chosen", last)
+    assert _verifies(shared["secret"], last)
+
+
+async def test_the_workspace_s_secret_stays_while_it_is_needed(world: World, receiver: Receiver) -> None:
+    await world.http.post(SHARED, json={})
+    made = await add(world, receiver)
+    refused = await world.http.delete(SHARED)
+    assert (refused.status_code, made["id"] in refused.json()["message"]) == (409, True)
+    await world.http.patch(f"{PATH}/{made['id']}", json={"secret": "its own"})
+    assert (await world.http.delete(SHARED)).status_code == 200
+    refused = await world.http.patch(f"{PATH}/{made['id']}", json={"use_workspace_secret": True})
+    assert refused.status_code == 404, "there is none"
+    await world.http.post(SHARED, json={"secret": "shared"})
+    moved = (await world.http.patch(f"{PATH}/{made['id']}", json={"use_workspace_secret": True})).json()
+    assert moved["uses_workspace_secret"] is True
+    assert _verifies("shared", receiver.received[-1])
+
+
+async def test_live_and_test_mode_have_secrets_of_their_own(world: World) -> None:
+    await world.http.post(SHARED, json={"secret": "live"})
+    async with world.as_(world.home.keys.test_secret_key) as tester:
+        assert (await tester.get(SHARED)).json()["is_set"] is False
+    assert (await world.http.get(SHARED)).json()["last4"] == "live"
+
+
 async def test_listing(world: World, receiver: Receiver) -> None:
     for number in range(12):
         await add(world, receiver, f"/{number}", is_active=number % 2 == 0)
@@ -195,6 +262,63 @@ async def test_the_log_links_retries_and_dead_letters_come_back(world: World, re
     sent = receiver.received[1:]
     assert len({one.headers["x-dialnexa-event-id"] for one in sent}) == 1, "consumers know it by its event id"
     assert sent[-1].body == sent[0].body
+
+
+async def test_dead_letters_are_sent_again_one_or_all(world: World, receiver: Receiver) -> None:
+    made = await add(world, receiver, retry_count=0)
+    other = await add(world, receiver, "/other", retry_count=0)
+    receiver.statuses |= {"/hook": 500, "/other": 500}
+    await happen(world, "call.initiated", "call.completed")
+    await deliver(world)
+    dead = (await world.http.get(f"{PATH}/dead-letters")).json()["data"]
+    assert len(dead) == 4
+    receiver.statuses.clear()
+    receiver.received.clear()
+
+    one = dead[0]["id"]
+    assert (await world.http.post(f"{PATH}/dead-letters/{one}/retry")).json()["count"] == 1
+    assert (await world.http.post(f"{PATH}/dead-letters/{one}/retry")).status_code == 404, "it is none any more"
+    await world.http.patch(f"{PATH}/{other['id']}", json={"is_active": False})
+    of_one = {"webhook_id": made["id"]}
+    left = (await world.http.get(f"{PATH}/dead-letters", params=of_one)).json()["meta"]["total"]
+    assert (await world.http.post(f"{PATH}/dead-letters/retry", json=of_one)).json()["count"] == left
+    assert (await world.http.post(f"{PATH}/dead-letters/retry", json={})).json()["count"] == 0, "switched off"
+    await deliver(world)
+    assert sorted(receiver.events("/hook")) == ["call.completed", "call.initiated"]
+    remaining = (await world.http.get(f"{PATH}/dead-letters")).json()["data"]
+    assert {each["webhook_id"] for each in remaining} == {other["id"]}
+    assert (await world.http.post(f"{PATH}/dead-letters/{remaining[0]['id']}/retry")).status_code == 409
+
+
+async def test_a_delivery_shows_what_was_sent_and_what_came_back(world: World, receiver: Receiver) -> None:
+    made = await add(world, receiver, secret="hidden")
+    await happen(world, "call.completed")
+    await deliver(world)
+    log = (await world.http.get(f"{PATH}/{made['id']}/deliveries")).json()["data"]
+    for entry, sent in zip(reversed(log), receiver.received, strict=True):
+        found = (await world.http.get(f"{PATH}/{made['id']}/deliveries/{entry['id']}")).json()
+        assert (found["url"], found["response_status"], found["response_body"]) == (made["url"], 200, "ok")
+        assert found["request"]["body"] == sent.body.decode()
+        assert {
+            name.lower(): value for name, value in found["request"]["headers"].items()
+        }.items() <= sent.headers.items()
+        assert "signature" not in str(found["request"]["headers"]).lower()
+    missing = await world.http.get(f"{PATH}/{made['id']}/deliveries/dlv_none")
+    assert missing.status_code == 404
+
+
+async def test_the_catalogue_shows_a_sample_of_each_kind(world: World, receiver: Receiver) -> None:
+    kinds = {kind["name"]: kind for kind in (await world.http.get("/v1/webhook-events")).json()["data"]}
+    assert list(kinds) == list(names.CANONICAL)
+    for name, kind in kinds.items():
+        assert (kind["sample"]["event"], kind["sample"]["event_type"]) == (name, kind["event_type"])
+    assert kinds["call.busy"]["aliases"] == ["call.ended", "call_ended"]
+    assert kinds["call.completed"]["sample"]["transcript"].startswith("Agent: ")
+    assert kinds["call.no_answer"]["sample"]["payload"]["call"]["status"] == "hangup"
+    made = await add(world, receiver, secret="x")
+    real = receiver.received[-1].json
+    assert kinds["ping"]["sample"].keys() == real.keys()
+    assert made["ping"]["is_success"] is True
 
 
 async def test_replaying_one_event_or_a_range(world: World, receiver: Receiver) -> None:

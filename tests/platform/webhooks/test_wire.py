@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dialnexa.kit.clock import SystemClock
 from dialnexa.platform.webhooks import wire
 from dialnexa.platform.webhooks.models import Event
 from tests.platform.calls.house import NOON
@@ -51,6 +52,10 @@ def event(type_: str = "call.completed", **call: Any) -> Event:
         payload={"call": about, "recorded": True},
         created_at=NOON,
     )
+
+
+def delivered_bytes() -> bytes:
+    return wire.body(event(), "call.completed", lambda call: f"https://api/{call}.wav")
 
 
 def delivered(one: Event, name: str | None = None) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def test_other_events_have_their_own_payload() -> None:
 )
 def test_signatures(secret: str) -> None:
     body = b'{"a":1}'
-    headers = wire.headers(body, name="call.ended", event_id="evt_1", delivery_id="dlv_1", secret=secret, now=NOON)
+    headers = wire.headers(body, name="call.ended", event_id="evt_1", delivery_id="dlv_1", secrets=[secret], now=NOON)
     stamp = str(int(NOON.timestamp()))
     plain = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     assert headers["X-DialNexa-Signature"] == headers["x-nexa-signature"] == f"sha256={plain}"
@@ -149,3 +154,28 @@ def test_signatures(secret: str) -> None:
     assert headers["X-DialNexa-Event"] == "call.ended"
     assert (headers["X-DialNexa-Event-Id"], headers["X-DialNexa-Delivery"]) == ("evt_1", "dlv_1")
     assert headers["User-Agent"] == "DialNexa-Webhooks/1"
+
+
+def test_a_library_for_standard_webhooks_believes_us() -> None:
+    from standardwebhooks import Webhook, WebhookVerificationError
+
+    old, new = (wire.SECRET_PREFIX + base64.b64encode(letter * 32).decode() for letter in (b"o", b"n"))
+    body, now = delivered_bytes(), SystemClock().now()
+    about: dict[str, Any] = {"name": "call.completed", "event_id": "evt_1", "delivery_id": "dlv_1", "now": now}
+    headers = wire.headers(body, secrets=[new], **about)
+    assert Webhook(new).verify(body, headers) == json.loads(body)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(old).verify(body, headers)
+    both = wire.headers(body, secrets=[new, old], **about)
+    assert Webhook(old).verify(body, both) == Webhook(new).verify(body, both)
+
+
+def test_while_one_secret_replaces_another_both_sign_where_there_is_room() -> None:
+    def signed(secrets: list[str]) -> dict[str, str]:
+        return wire.headers(b"{}", name="ping", event_id="evt_1", delivery_id="dlv_1", secrets=secrets, now=NOON)
+
+    both, new, old = signed(["new", "old"]), signed(["new"]), signed(["old"])
+    assert both["X-DialNexa-Signature"] == both["x-nexa-signature"] == new["X-DialNexa-Signature"]
+    v1 = old["X-DialNexa-Signature-V2"].partition(",")[2]
+    assert both["X-DialNexa-Signature-V2"] == f"{new['X-DialNexa-Signature-V2']},{v1}"
+    assert both["webhook-signature"] == f"{new['webhook-signature']} {old['webhook-signature']}"

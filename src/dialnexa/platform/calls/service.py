@@ -259,13 +259,19 @@ async def tell(
 
 
 async def _close(session: AsyncSession, call_id: str, ended_at: datetime) -> None:
-    """Write the last line and the terminal event of a call whose final state has just been written."""
+    """Write the last line and the terminal event of a call whose final state has just been written.
+
+    What was said is complete by then, so where anything was, ``call.transcript_ready`` follows at once.
+    """
     call = await repository.get(session, call_id)
     assert call is not None  # it was written in this transaction
     state = CallState(call.state)
     line = {"status": SHOWN[state], "end_reason": call.end_reason}
     await repository.append(session, call_id, [TimelineEntry(ended_at, "call_ended", line)])
-    await tell(session, call, ENDED_AS[state], ended_at, **await _kept(session, call))
+    kept = await _kept(session, call)
+    await tell(session, call, ENDED_AS[state], ended_at, **kept)
+    if kept["turns"]:
+        await tell(session, call, "call.transcript_ready", ended_at, **kept)
     log.info("call_ended", call_id=call_id, status=SHOWN[state], end_reason=call.end_reason)
 
 

@@ -74,6 +74,10 @@ class Webhook(Base):
     agent_ids: Mapped[list[str]]
     """Only events of these agents; empty: of all."""
     secret_sealed: Mapped[str] = mapped_column(Text)
+    """Empty: the workspace's secret signs (``WorkspaceSecret``)."""
+    previous_secret_sealed: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """The secret before this one, while both sign."""
+    previous_secret_expires_at: Mapped[datetime | None]
     is_active: Mapped[bool]
     retry_count: Mapped[int]
     timeout_ms: Mapped[int]
@@ -81,6 +85,25 @@ class Webhook(Base):
     last_status_code: Mapped[int | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class WorkspaceSecret(Base):
+    """The secret of a workspace and mode: it signs for webhooks that have none of their own."""
+
+    __tablename__ = "webhook_secrets"
+    __table_args__ = (tenant_key(),)
+
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    livemode: Mapped[bool] = mapped_column(primary_key=True)
+    account_id: Mapped[str]
+    name: Mapped[str]
+    last4: Mapped[str]
+    sealed: Mapped[str] = mapped_column(Text)
+    previous_sealed: Mapped[str] = mapped_column(Text, default="")
+    """The secret before this one, while both sign."""
+    previous_expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    rotated_at: Mapped[datetime | None]
 
 
 class Delivery(Base):
@@ -136,6 +159,8 @@ class Delivery(Base):
     due_at: Mapped[datetime]
     """When to send it. While somebody is sending it: when to believe that they died."""
     attempted_at: Mapped[datetime | None]
+    url: Mapped[str] = mapped_column(default="", server_default="")
+    """Where it was sent; empty while it was not. The webhook may have another by now."""
     duration_ms: Mapped[int | None]
     response_status: Mapped[int | None]
     response_body: Mapped[str | None] = mapped_column(Text)

@@ -118,7 +118,7 @@ class Pump:
     async def _send(self, job: Job) -> None:
         name = job.delivery.event
         message = Message(job.delivery.id, job.event.id, name, wire.body(job.event, name, self._link))
-        outcome = await self._sender.send(job.webhook, message, timeout_s=job.webhook.timeout_ms / 1000)
+        outcome = await self._sender.send(job.webhook, job.shared, message, timeout_s=job.webhook.timeout_ms / 1000)
         self._adapt(job.webhook.id, outcome)
         self._finished.append(self._attempt(job, outcome))
 
@@ -146,6 +146,7 @@ class Pump:
             outcome.status,
             outcome.answer,
             outcome.error,
+            job.webhook.url,
             retry_at,
         )
 

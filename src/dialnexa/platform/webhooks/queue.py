@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from dialnexa.kit.ids import new_id
-from dialnexa.platform.webhooks.models import Delivery, Event, Webhook
+from dialnexa.platform.webhooks.models import Delivery, Event, Webhook, WorkspaceSecret
 
 LEASE_MARGIN = timedelta(seconds=10)
 """What a sender gets beyond the webhook's own timeout before others believe that it died."""
@@ -36,6 +36,8 @@ class Job:
     delivery: Delivery
     event: Event
     webhook: Webhook
+    shared: WorkspaceSecret | None = None
+    """The secret of the workspace, for webhooks without their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Attempt:
     response_status: int | None = None
     response_body: str | None = None
     error_message: str | None = None
+    url: str = ""
+    """Where it was sent."""
     retry_at: datetime | None = None
     """When to try again; ``None`` after a failure makes it a dead letter."""
 
@@ -167,17 +171,20 @@ def _fitting(free: Sequence[_Candidate], room: Room) -> list[str]:
 
 async def _jobs(session: AsyncSession, taken: Sequence[str], now: datetime) -> tuple[list[Job], list[Attempt]]:
     """Return what was taken with all that sending needs, and apart from it what can no longer be sent."""
+    shared = (WorkspaceSecret.workspace_id == Webhook.workspace_id) & (WorkspaceSecret.livemode == Webhook.livemode)
     rows = await session.execute(
-        select(Delivery, Webhook, Event)  # the event may have been pruned
+        select(Delivery, Webhook, Event, WorkspaceSecret)  # the event may have been pruned
         .join(Webhook, Webhook.id == Delivery.webhook_id)
         .outerjoin(Event, Event.id == Delivery.event_id)
+        .outerjoin(WorkspaceSecret, shared)
         .where(Delivery.id.in_(taken))
         .order_by(Delivery.due_at, Delivery.position)
     )
     jobs, unsendable = list[Job](), list[Attempt]()
-    for delivery, webhook, event in cast(Sequence[tuple[Delivery, Webhook, Event | None]], rows.all()):
+    found = cast(Sequence[tuple[Delivery, Webhook, Event | None, WorkspaceSecret | None]], rows.all())
+    for delivery, webhook, event, secret in found:
         if webhook.is_active and event is not None:
-            jobs.append(Job(delivery, event, webhook))
+            jobs.append(Job(delivery, event, webhook, secret))
         else:
             why = "The webhook is switched off." if event is not None else "The event is no longer kept."
             unsendable.append(Attempt(delivery, "failed", now, None, error_message=why))
@@ -192,7 +199,8 @@ async def _move(session: AsyncSession, until: Mapping[str, datetime]) -> None:
 
 
 async def _log(session: AsyncSession, attempts: Sequence[Attempt]) -> None:
-    columns = ("status", "attempted_at", "duration_ms", "response_status", "response_body", "error_message", "dead_at")
+    columns = ("status", "attempted_at", "duration_ms", "response_status", "response_body", "error_message")
+    columns += ("url", "dead_at")
     statement = (
         update(Delivery)
         .where(Delivery.id == bindparam("the_id"))
@@ -207,6 +215,7 @@ async def _log(session: AsyncSession, attempts: Sequence[Attempt]) -> None:
             "new_response_status": attempt.response_status,
             "new_response_body": attempt.response_body,
             "new_error_message": attempt.error_message,
+            "new_url": attempt.url,
             "new_dead_at": attempt.at if attempt.status == "failed" and attempt.retry_at is None else None,
         }
         for attempt in attempts

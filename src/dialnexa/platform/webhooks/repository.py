@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.agents.models import Agent
 from dialnexa.platform.tenancy.principal import Principal
-from dialnexa.platform.webhooks.models import Delivery, Event, EventStream, Webhook
+from dialnexa.platform.webhooks.models import Delivery, Event, EventStream, Webhook, WorkspaceSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,19 @@ async def webhooks(session: AsyncSession, who: Principal, page: Page, *, is_acti
     found = select(Webhook).where(*where).order_by(Webhook.id.desc()).offset(page.offset).limit(page.limit)
     total = await session.scalar(select(func.count()).select_from(Webhook).where(*where))
     return Part((await session.scalars(found)).all(), total or 0)
+
+
+async def workspace_secret(session: AsyncSession, who: Principal, *, lock: bool = False) -> WorkspaceSecret | None:
+    """Return the secret of the principal's workspace and mode."""
+    where = (WorkspaceSecret.workspace_id == who.workspace_id, WorkspaceSecret.livemode.is_(who.livemode))
+    query = select(WorkspaceSecret).where(*where)
+    return await session.scalar(query.with_for_update() if lock else query)
+
+
+async def webhooks_without_secret(session: AsyncSession, who: Principal) -> Sequence[str]:
+    """Return the webhooks that sign with their workspace's secret."""
+    found = select(Webhook.id).where(*_of(who), Webhook.secret_sealed == "").order_by(Webhook.id)
+    return (await session.scalars(found)).all()
 
 
 async def remove(session: AsyncSession, webhook_id: str) -> None:
@@ -71,6 +85,40 @@ async def deliveries(session: AsyncSession, who: Principal, wanted: LogFilter, p
     found = select(Delivery).where(*where).order_by(Delivery.id.desc()).offset(page.offset).limit(page.limit)
     total = await session.scalar(select(func.count()).select_from(Delivery).where(*where))
     return Part((await session.scalars(found)).all(), total or 0)
+
+
+async def delivery(session: AsyncSession, who: Principal, webhook_id: str, delivery_id: str) -> Delivery | None:
+    """Return one attempt to reach a webhook of the principal's."""
+    return await session.scalar(
+        select(Delivery).where(
+            Delivery.id == delivery_id,
+            Delivery.webhook_id == webhook_id,
+            Delivery.webhook_id.in_(select(Webhook.id).where(*_of(who))),
+        )
+    )
+
+
+async def dead_letters(
+    session: AsyncSession,
+    who: Principal,
+    *,
+    limit: int,
+    delivery_id: str | None = None,
+    webhook_id: str | None = None,
+) -> Sequence[tuple[Delivery, Webhook, Event | None]]:
+    """Return dead letters, oldest first, each with its webhook and its event while that is kept; locks them."""
+    query = (
+        select(Delivery, Webhook, Event)
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .outerjoin(Event, Event.id == Delivery.event_id)
+        .where(*_of(who), Delivery.workspace_id == who.workspace_id, Delivery.dead_at.is_not(None))
+    )
+    if delivery_id is not None:
+        query = query.where(Delivery.id == delivery_id)
+    if webhook_id is not None:
+        query = query.where(Delivery.webhook_id == webhook_id)
+    found = await session.execute(query.order_by(Delivery.id).limit(limit).with_for_update(of=Delivery))
+    return cast(Sequence[tuple[Delivery, Webhook, Event | None]], found.all())
 
 
 async def revive(session: AsyncSession, webhook_id: str, event_ids: Collection[str]) -> None:

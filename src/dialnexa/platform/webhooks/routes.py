@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
@@ -24,11 +24,13 @@ from dialnexa.platform.http import (
     listing,
 )
 from dialnexa.platform.tenancy.schemas import Done
-from dialnexa.platform.webhooks import repository, service, stream, wire
+from dialnexa.platform.webhooks import repository, samples, service, stream, wire
+from dialnexa.platform.webhooks.log_routes import Links, Reader, Writer
+from dialnexa.platform.webhooks.log_routes import log as log_router
 from dialnexa.platform.webhooks.names import CANONICAL
-from dialnexa.platform.webhooks.repository import LogFilter
 from dialnexa.platform.webhooks.schemas import (
     DeliveryOut,
+    EventKind,
     EventsOut,
     ReplayIn,
     ReplayOut,
@@ -38,13 +40,12 @@ from dialnexa.platform.webhooks.schemas import (
     WebhookSaved,
     WebhooksPage,
 )
+from dialnexa.platform.webhooks.secret_routes import router as secret_router
 from dialnexa.platform.webhooks.sending import Sender
 
 _routes = Router(tags=["Webhooks"])
 events = Router(tags=["Events"])
 
-Reader = Annotated[Principal, Requires("webhooks:read")]
-Writer = Annotated[Principal, Requires("webhooks:write")]
 Listener = Annotated[Principal, Requires("events:read")]
 _PAGE = 10
 _SSE = "text/event-stream"
@@ -64,10 +65,6 @@ def _sender(request: Request) -> Sender:
     return request.app.state.sender
 
 
-def _link(request: Request) -> wire.Link:
-    return request.app.state.recording_link
-
-
 def _ten(page: Pages, request: Request) -> Paging:
     """Pages of webhooks have ten items unless asked otherwise (contract I.1)."""
     return page if "limit" in request.query_params else replace(page, limit=_PAGE)
@@ -75,16 +72,17 @@ def _ten(page: Pages, request: Request) -> Paging:
 
 Guarded = Annotated[Outgoing, Depends(_outgoing)]
 Senders = Annotated[Sender, Depends(_sender)]
-Links = Annotated[wire.Link, Depends(_link)]
 Tens = Annotated[Paging, Depends(_ten)]
-_Status = Annotated[Literal["pending", "succeeded", "failed"] | None, Query()]
 
 
 @_routes.post("", status_code=201, summary="Add a webhook")
 async def create_webhook(
     body: WebhookIn, who: Writer, database: Db, vault: Secrets, clock: Time, outgoing: Guarded, sender: Senders
 ) -> WebhookSaved:
-    """Subscribe a URL to events, and test it with a `ping`. The secret is in this answer and nowhere else."""
+    """Subscribe a URL to events, and test it with a `ping`. The secret is in this answer and nowhere else.
+
+    Without a `secret` the workspace's signs, which is not shown again; if there is none, one is made for the webhook.
+    """
     service.check_url(outgoing, body.url)
     async with database.write() as session:
         webhook, secret = await service.create(session, vault, who, body, now=clock.now())
@@ -103,16 +101,6 @@ async def list_webhooks(
     if page.openapi_envelope:
         return WebhooksPage.of(items, Meta.of(page, found.total))
     return listing(items, found.total, page)
-
-
-@_routes.get("/dead-letters", summary="List dead letters")
-async def list_dead_letters(
-    who: Reader, database: Db, page: Pages, webhook_id: Annotated[str | None, Query()] = None
-) -> Listing[DeliveryOut]:
-    """List what could not be delivered within its retries and was not replayed since, newest first."""
-    async with database.read() as session:
-        found = await repository.deliveries(session, who, LogFilter(webhook_id=webhook_id, dead=True), page)
-    return listing([DeliveryOut.of(delivery) for delivery in found.items], found.total, page)
 
 
 @_routes.get("/{webhook_id}", summary="Get a webhook")
@@ -160,25 +148,6 @@ async def test_webhook(webhook_id: str, who: Writer, database: Db, clock: Time, 
     return DeliveryOut.of(await service.ping(database, sender, webhook, clock))
 
 
-@_routes.get("/{webhook_id}/deliveries", summary="List deliveries")
-async def list_deliveries(
-    webhook_id: str,
-    who: Reader,
-    database: Db,
-    page: Pages,
-    status: _Status = None,
-    event: Annotated[str | None, Query(description="As the webhook knows it.")] = None,
-    event_id: Annotated[str | None, Query()] = None,
-    call_id: Annotated[str | None, Query()] = None,
-) -> Listing[DeliveryOut]:
-    """List every attempt to reach a webhook, newest first; retries name their `parent_delivery_id`."""
-    async with database.read() as session:
-        await service.get(session, who, webhook_id)
-        wanted = LogFilter(webhook_id, status, event, event_id, call_id)
-        found = await repository.deliveries(session, who, wanted, page)
-    return listing([DeliveryOut.of(delivery) for delivery in found.items], found.total, page)
-
-
 @_routes.post("/{webhook_id}/replay", status_code=202, summary="Send events again")
 async def replay_events(webhook_id: str, body: ReplayIn, who: Writer, database: Db, now: Now) -> ReplayOut:
     """Send one event again, or those of a time range that the webhook subscribes to, at most 5,000."""
@@ -187,6 +156,13 @@ async def replay_events(webhook_id: str, body: ReplayIn, who: Writer, database: 
         webhook = await service.get(session, who, webhook_id)
         count = await service.replay(session, who, webhook, wanted, now=now)
     return ReplayOut(message=f"{count} events are being sent again.", webhook_id=webhook_id, count=count)
+
+
+@events.get("/webhook-events", summary="List kinds of events")
+async def list_event_kinds(who: Reader, page: Pages) -> Listing[EventKind]:
+    """List every kind of event with a sample of what arrives for it."""
+    kinds = [EventKind.model_validate(kind) for kind in samples.catalogue(who.workspace_id, livemode=who.livemode)]
+    return listing(kinds[page.offset : page.offset + page.limit], len(kinds), page)
 
 
 @events.get("/events", summary="Follow events", response_model=EventsOut, responses=_STREAM)
@@ -221,6 +197,9 @@ async def follow_events(
 
 
 router = APIRouter()
+for prefix, shown in (("/user-webhooks", True), ("/webhooks", False)):  # its paths come before /{webhook_id}
+    router.include_router(log_router, prefix=prefix, include_in_schema=shown)
 router.include_router(_routes, prefix="/user-webhooks")
 router.include_router(_routes, prefix="/webhooks", include_in_schema=False)
 router.include_router(events)
+router.include_router(secret_router)

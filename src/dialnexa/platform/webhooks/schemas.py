@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from dialnexa.kit.clock import iso
 from dialnexa.platform.http import Meta
-from dialnexa.platform.webhooks.models import Delivery, Webhook
+from dialnexa.platform.webhooks.models import Delivery, Webhook, WorkspaceSecret
 from dialnexa.platform.webhooks.names import unknown, valid
 from dialnexa.platform.wire import Body
 
@@ -33,7 +34,22 @@ Events = Annotated[
     Field(min_length=1, max_length=50, description="Event names, older ones included; `*` means all."),
     AfterValidator(_known),
 ]
-Secret = Annotated[str, Field(min_length=1, max_length=255, description="Signs every delivery. Empty: one is made.")]
+Secret = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=255,
+        description="Signs every delivery. Left out: the workspace's, and if it has none, one is made.",
+    ),
+]
+Grace = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=7 * 86_400,
+        description="For how many seconds the old secret goes on signing beside the new one; 0: not at all.",
+    ),
+]
 RetryCount = Annotated[int, Field(ge=0, le=3, description="Retries after a failure, 10 s, 60 s and 300 s later.")]
 TimeoutMs = Annotated[int, Field(ge=1000, le=60_000, description="How long the receiver may take, in ms.")]
 AgentIds = Annotated[list[str], Field(max_length=100, description="Only events of these agents; empty: of all.")]
@@ -59,6 +75,8 @@ class WebhookPatch(Body):
     events: Events | None = None
     secret: Secret | None = None
     rotate_secret: bool = Field(default=False, description="Make a new secret; the answer shows it once.")
+    grace_seconds: Grace = 0
+    use_workspace_secret: bool = Field(default=False, description="Sign with the workspace's secret from now on.")
     is_active: bool | None = None
     retry_count: RetryCount | None = None
     timeout_ms: TimeoutMs | None = None
@@ -66,8 +84,14 @@ class WebhookPatch(Body):
 
     def changes(self) -> dict[str, object]:
         """Return the columns to set."""
-        given = self.model_dump(exclude={"secret", "rotate_secret"}, exclude_unset=True)
+        about_secrets = {"secret", "rotate_secret", "grace_seconds", "use_workspace_secret"}
+        given = self.model_dump(exclude=about_secrets, exclude_unset=True)
         return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def grace(self) -> timedelta:
+        """For how long the old secret goes on signing."""
+        return timedelta(seconds=self.grace_seconds)
 
     def new_secret(self) -> str | None:
         """Return the secret to set; the mask that lists show means no change."""
@@ -85,6 +109,8 @@ class WebhookOut(BaseModel):
     agent_ids: list[str]
     retry_count: int
     timeout_ms: int
+    uses_workspace_secret: bool
+    previous_secret_expires_at: str | None = Field(description="Until when the secret before this one signs too.")
     last_delivery_at: str | None
     last_status_code: int | None = Field(description="Of the last attempt; empty when there was no answer.")
     created_at: str
@@ -110,6 +136,7 @@ class DeliveryOut(BaseModel):
     is_dead: bool = Field(description="No further attempt will be made, unless it is replayed.")
     retry_attempt: int
     parent_delivery_id: str | None = Field(description="The first attempt, of which this is a retry.")
+    url: str | None = Field(description="Where it was sent.")
     response_status: int | None
     response_body: str | None = Field(description="The beginning of the receiver's answer.")
     error_message: str | None
@@ -125,6 +152,7 @@ class DeliveryOut(BaseModel):
         return cls.model_validate(
             {
                 **{name: getattr(delivery, name) for name in _SAME},
+                "url": delivery.url or None,
                 "is_success": delivery.status == "succeeded",
                 "is_dead": delivery.dead_at is not None,
                 "due_at": iso(delivery.due_at) if pending else None,
@@ -193,6 +221,87 @@ class WebhooksPage(BaseModel):
         return cls(webhooks=masked, page=meta.page, limit=meta.limit, total=meta.total, totalPages=meta.totalPages)
 
 
+class SentRequest(BaseModel):
+    """What was sent, without its signatures."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class DeliveryDetails(DeliveryOut):
+    """One attempt with what was sent."""
+
+    request: SentRequest | None = Field(description="Empty when nothing was sent, or the event is no longer kept.")
+
+    @classmethod
+    def of_sent(cls, delivery: Delivery, headers: Mapping[str, str], body: bytes | None) -> DeliveryDetails:
+        """Describe an attempt and its request."""
+        request = None
+        if body is not None and delivery.url:
+            request = SentRequest(method="POST", url=delivery.url, headers=dict(headers), body=body.decode())
+        return cls.model_validate({**DeliveryOut.of(delivery).model_dump(), "request": request})
+
+
+class RetryIn(Body):
+    """Which dead letters to send again: those of one webhook, or all."""
+
+    webhook_id: str | None = None
+
+
+class RetryOut(BaseModel):
+    """How many dead letters are being sent again."""
+
+    message: str
+    count: int
+
+
+class WorkspaceSecretIn(Body):
+    """A secret for the workspace's webhooks."""
+
+    secret: Secret | None = None
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    grace_seconds: Grace = 0
+
+
+class WorkspaceSecretOut(BaseModel):
+    """The workspace's secret, without the secret."""
+
+    is_set: bool
+    name: str | None = None
+    last4: str | None = None
+    previous_secret_expires_at: str | None = None
+    created_at: str | None = None
+    rotated_at: str | None = None
+
+    @classmethod
+    def of(cls, row: WorkspaceSecret | None) -> WorkspaceSecretOut:
+        """Describe a workspace's secret, or that there is none."""
+        return cls(is_set=False) if row is None else cls.model_validate(secret_fields(row))
+
+
+class NewWorkspaceSecret(WorkspaceSecretOut):
+    """The workspace's secret just made. ``secret`` is shown this once."""
+
+    secret: str
+
+    @classmethod
+    def of_new(cls, row: WorkspaceSecret, secret: str) -> NewWorkspaceSecret:
+        """Describe it with the secret."""
+        return cls.model_validate({**secret_fields(row), "secret": secret})
+
+
+class EventKind(BaseModel):
+    """A kind of event, when it is sent, and what arrives."""
+
+    name: str
+    description: str
+    event_type: str = Field(description="What `event_type` says of it: the name that older receivers read.")
+    aliases: list[str] = Field(description="Older names under which it may be subscribed too.")
+    sample: dict[str, Any]
+
+
 class ReplayIn(Body):
     """Which events to send again: `event_id`, or all from `from` to `to` (now, when left out)."""
 
@@ -229,11 +338,25 @@ def webhook_fields(webhook: Webhook) -> dict[str, object]:
         "agent_ids": webhook.agent_ids,
         "retry_count": webhook.retry_count,
         "timeout_ms": webhook.timeout_ms,
+        "uses_workspace_secret": not webhook.secret_sealed,
+        "previous_secret_expires_at": _iso(webhook.previous_secret_expires_at),
         "last_delivery_at": _iso(webhook.last_delivery_at),
         "last_status_code": webhook.last_status_code,
         "created_at": created,
         "createdAt": created,
         "updated_at": iso(webhook.updated_at),
+    }
+
+
+def secret_fields(row: WorkspaceSecret) -> dict[str, object]:
+    """Return the fields of ``WorkspaceSecretOut``."""
+    return {
+        "is_set": True,
+        "name": row.name,
+        "last4": row.last4,
+        "previous_secret_expires_at": _iso(row.previous_expires_at),
+        "created_at": iso(row.created_at),
+        "rotated_at": _iso(row.rotated_at),
     }
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.outgoing import Outgoing, OutgoingError
 from dialnexa.kit.secrets import SealBroken, Vault
-from dialnexa.platform.webhooks import wire
-from dialnexa.platform.webhooks.models import Webhook
+from dialnexa.platform.webhooks import signing, wire
+from dialnexa.platform.webhooks.models import Webhook, WorkspaceSecret
 
 _READ = 16_384
 _KEPT = 1000
@@ -44,17 +44,19 @@ class Sender:
         self._vault = vault
         self._clock = clock
 
-    async def send(self, webhook: Webhook, message: Message, *, timeout_s: float) -> Outcome:
-        """Send a message; never raises for what the receiver does."""
-        started = self._clock.monotonic()
+    async def send(
+        self, webhook: Webhook, shared: WorkspaceSecret | None, message: Message, *, timeout_s: float
+    ) -> Outcome:
+        """Send a message; never raises for what the receiver does. ``shared`` is the workspace's secret."""
+        started, now = self._clock.monotonic(), self._clock.now()
         try:
             headers = wire.headers(
                 message.body,
                 name=message.name,
                 event_id=message.event_id,
                 delivery_id=message.delivery_id,
-                secret=self._vault.open(webhook.secret_sealed),
-                now=self._clock.now(),
+                secrets=signing.signers(self._vault, webhook, shared, now),
+                now=now,
             )
             answer = await self._outgoing.send(
                 "POST", webhook.url, headers=headers, body=message.body, timeout_s=timeout_s, answer_limit=_READ

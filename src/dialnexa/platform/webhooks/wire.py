@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -66,33 +66,28 @@ def message(event: Event, name: str, link: Link) -> dict[str, Any]:
 
 def ping_body(event_id: str, workspace_id: str, webhook_id: str, *, livemode: bool, now: datetime) -> bytes:
     """Return the body of a test."""
+    return orjson.dumps(ping(event_id, workspace_id, webhook_id, livemode=livemode, now=now))
+
+
+def ping(event_id: str, workspace_id: str, webhook_id: str, *, livemode: bool, now: datetime) -> dict[str, Any]:
+    """Return what a test says."""
     moment = iso(now)
-    return orjson.dumps(
-        {
-            "id": event_id,
-            "event": "ping",
-            "event_type": "ping",
-            "timestamp": moment,
-            "created_at": moment,
-            "workspace_id": workspace_id,
-            "livemode": livemode,
-            "webhook_id": webhook_id,
-            "payload": {},
-        }
-    )
+    return {
+        "id": event_id,
+        "event": "ping",
+        "event_type": "ping",
+        "timestamp": moment,
+        "created_at": moment,
+        "workspace_id": workspace_id,
+        "livemode": livemode,
+        "webhook_id": webhook_id,
+        "payload": {},
+    }
 
 
-def headers(
-    content: bytes, *, name: str, event_id: str, delivery_id: str, secret: str, now: datetime
-) -> dict[str, str]:
-    """Return the headers of a delivery: what it is, and three signatures of ``content`` for three kinds of readers.
-
-    ``X-DialNexa-Signature`` (and its older twin) signs the body; the V2 one also the time, against replays; the last
-    three are those of the Standard Webhooks specification, whose message id is our event id.
-    """
+def plain_headers(*, name: str, event_id: str, delivery_id: str, now: datetime) -> dict[str, str]:
+    """Return what a delivery says of itself in headers, without its signatures."""
     stamp = str(int(now.timestamp()))
-    plain = f"sha256={_hex(secret, content)}"
-    standard = hmac.digest(_standard_key(secret), f"{event_id}.{stamp}.".encode() + content, hashlib.sha256)
     return {
         "Content-Type": "application/json",
         "User-Agent": "DialNexa-Webhooks/1",
@@ -100,12 +95,29 @@ def headers(
         "X-DialNexa-Delivery": delivery_id,
         "X-DialNexa-Event-Id": event_id,
         "X-DialNexa-Timestamp": stamp,
-        "X-DialNexa-Signature": plain,
-        "x-nexa-signature": plain,
-        "X-DialNexa-Signature-V2": f"t={stamp},v1={_hex(secret, f'{stamp}.'.encode() + content)}",
         "webhook-id": event_id,
         "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{base64.b64encode(standard).decode()}",
+    }
+
+
+def headers(
+    content: bytes, *, name: str, event_id: str, delivery_id: str, secrets: Sequence[str], now: datetime
+) -> dict[str, str]:
+    """Return the headers of a delivery: what it is, and three signatures of ``content`` for three kinds of readers.
+
+    ``X-DialNexa-Signature`` (and its older twin) signs the body; the V2 one also the time, against replays; the last
+    three are those of the Standard Webhooks specification, whose message id is our event id. The first of ``secrets``
+    counts; those before it sign too where a header has room for several signatures.
+    """
+    stamp = str(int(now.timestamp()))
+    plain = f"sha256={_hex(secrets[0], content)}"
+    timed, signed = f"{stamp}.".encode() + content, f"{event_id}.{stamp}.".encode() + content
+    return {
+        **plain_headers(name=name, event_id=event_id, delivery_id=delivery_id, now=now),
+        "X-DialNexa-Signature": plain,
+        "x-nexa-signature": plain,
+        "X-DialNexa-Signature-V2": ",".join([f"t={stamp}", *(f"v1={_hex(secret, timed)}" for secret in secrets)]),
+        "webhook-signature": " ".join(f"v1,{_standard(secret, signed)}" for secret in secrets),
     }
 
 
@@ -172,6 +184,10 @@ def _p1_transcript(turns: list[dict[str, Any]]) -> str:
 
 def _hex(secret: str, content: bytes) -> str:
     return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+
+
+def _standard(secret: str, content: bytes) -> str:
+    return base64.b64encode(hmac.digest(_standard_key(secret), content, hashlib.sha256)).decode()
 
 
 def _standard_key(secret: str) -> bytes:
