@@ -23,8 +23,8 @@ from dialnexa.kit.clock import Clock, SystemClock
 from dialnexa.kit.outgoing import Allowance, Outgoing
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.speech.embedded import flite
+from dialnexa.platform.agents import portable_routes, version_routes
 from dialnexa.platform.agents import routes as agents
-from dialnexa.platform.agents import version_routes
 from dialnexa.platform.agents.folders import routes as folders
 from dialnexa.platform.calls import admission, links
 from dialnexa.platform.calls import routes as calls
@@ -145,7 +145,7 @@ def _routes() -> APIRouter:
     """
     api, served = APIRouter(), APIRouter()
     nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.workspace, keys.router)
-    of_agents = (version_routes.router, folders.router)
+    of_agents = (version_routes.router, portable_routes.router, folders.router)
     for router in (*nouns, *of_agents, audit_log.router, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     served.include_router(api, prefix="/v1")

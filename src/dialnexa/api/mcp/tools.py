@@ -37,6 +37,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "list_agent_versions: GET /v1/agents/{agent_id}/versions",
         "get_agent_version: GET /v1/agents/{agent_id}/versions/{number}",
         "compare_agent_versions: GET /v1/agents/{agent_id}/versions/compare",
+        "get_agent_export: GET /v1/agents/{agent_id}/export",
+        "import_agent: POST /v1/agents/import",
         "restore_agent_version: POST /v1/agents/{agent_id}/versions/{number}/restore destructive",
     ),
     "calls": (

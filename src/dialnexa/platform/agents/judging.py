@@ -29,14 +29,18 @@ class Judge:
         Only those are judged, so that an old draft can be mended field by field. ``spelling`` translates flat names
         into the caller's.
         """
+        if mistakes := self.mistakes(body, spelling):
+            raise BadRequest(mistakes)
+
+    def mistakes(self, body: AgentConfig, spelling: Mapping[str, str] | None = None) -> list[str]:
+        """Return a sentence for each thing that cannot work among the fields that were sent."""
         sent, spell = body.model_fields_set, spelling or {}
         mistakes = self.catalogue.mistakes(body.model_dump(include=sent), spell)
         if "agent_functions" in sent:
             mistakes += self._urls(spell.get("agent_functions", "agent_functions"), body.agent_functions)
         if "flow" in sent:
             mistakes += self.flow_mistakes(body.flow, spell.get("flow", "flow"))
-        if mistakes:
-            raise BadRequest(mistakes)
+        return mistakes
 
     def cautions(self, config: AgentConfig) -> list[Caution]:
         """Return what to know about settings that calls here do not, or not quite, carry out."""
