@@ -247,3 +247,22 @@ async def test_the_engine_is_quiet(url: str, capfd: pytest.CaptureFixture[str]) 
         pass
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("dbos").level == logging.WARNING
+
+
+async def test_chores_wait_for_whoever_does_them_and_survive_a_dead_worker(any_url: str) -> None:
+    first, second, calls = Crew(), Crew(), Crew()
+    first.go_on.clear()
+    async with Database.open(any_url) as database, EngineClient.open(any_url) as client:
+        async with database.write() as session:
+            for _ in range(2):
+                await client.enqueue_chore_in_transaction(session, "documents", "doc_1")
+        async with Engine.open(
+            any_url, executor_id="d1", capacity=5, run_call=calls.run, chores={"documents": first.run}
+        ):
+            await first.until(1)
+        async with Engine.open(
+            any_url, executor_id="d2", capacity=5, run_call=calls.run, chores={"documents": second.run}
+        ) as own:
+            assert await own.adopt_strays({"d2"}) == ["documents:doc_1"]
+            await second.until(1)
+    assert (first.ran, second.ran, calls.ran) == (["doc_1"], ["doc_1"], [])

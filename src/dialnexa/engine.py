@@ -7,6 +7,8 @@ most* once is the fence of ``platform.calls`` (a conditional UPDATE), which make
 What is left to do with a recording waits in a queue of the folder it lies in: ``finish_recording(call_id)``. Workers
 that share the folder share the queue; those of other machines could not reach the file.
 
+Whatever else must be done sooner or later is a *chore*, in a queue of its kind: reading ``documents``, for one.
+
 DBOS keeps its tables in the application's own database, so a call's row and its place in the queue commit together.
 It lives in threads of its own: a workflow hands its call over to the worker's event loop and waits there, so nothing of
 DBOS ever runs on the loop that keeps the 20 ms clock.
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +54,8 @@ _SCHEMA_VERSION = "1"
 _POLL_S = 0.1
 """How often a worker looks into the queue; half of it is what a call waits on average before it is dialled."""
 _RECORDING_POLL_S = 1.0
+_CHORE_POLL_S = 0.5
+_CHORES_AT_ONCE = 2
 _RECORDINGS_AT_ONCE = 2
 """So that one store that does not answer, or one long file, holds up nothing else."""
 _TRIES = 3
@@ -92,6 +96,15 @@ class EngineClient:
         }
         await self._enqueue(session, options, call_id)
 
+    async def enqueue_chore_in_transaction(self, session: AsyncSession, chore: str, subject_id: str) -> None:
+        """Queue work of some kind for a subject as part of the session's transaction; asking twice is asking once."""
+        options: EnqueueOptions = {
+            "workflow_name": chore,
+            "queue_name": chore,
+            "workflow_id": f"{chore}:{subject_id}",
+        }
+        await self._enqueue(session, options, subject_id)
+
     async def _enqueue(self, session: AsyncSession, options: EnqueueOptions, call_id: str) -> None:
         def enqueue(sync: Session) -> None:
             self._client.enqueue_in_transaction(sync, options, call_id)
@@ -103,12 +116,18 @@ class Engine:
     """A worker's share of the queue: takes calls while it has room and runs each on the worker's own event loop."""
 
     def __init__(
-        self, dbos: DBOS, loop: asyncio.AbstractEventLoop, run_call: RunCall, recordings: RecordingWork | None
+        self,
+        dbos: DBOS,
+        loop: asyncio.AbstractEventLoop,
+        run_call: RunCall,
+        recordings: RecordingWork | None,
+        chores: Mapping[str, RunCall],
     ) -> None:
         self._dbos = dbos
         self._loop = loop
         self._run_call = run_call
         self._recordings = recordings
+        self._chores = chores
         self._running: set[asyncio.Task[Any]] = set()
 
     @classmethod
@@ -121,10 +140,12 @@ class Engine:
         capacity: int,
         run_call: RunCall,
         recordings: RecordingWork | None = None,
+        chores: Mapping[str, RunCall] | None = None,
     ) -> AsyncGenerator[Engine]:
         """Take calls from the queue until left; ``run_call`` is awaited on the loop that opened the engine.
 
-        ``recordings``: which of them to finish besides; none by default.
+        ``recordings``: which of them to finish besides; none by default. ``chores``: further kinds of work that this
+        process does, each by the name it is queued under; it must bear to be done again.
 
         ``executor_id`` must be unique per process (never reuse a dead process's: the take-over sweep tells processes
         apart by it). ``capacity`` caps the calls of one worker; the queue knows one value, so workers that share a
@@ -133,11 +154,11 @@ class Engine:
         engine = await asyncio.to_thread(_sync_engine, url)
         try:
             dbos = await asyncio.to_thread(_build, engine, executor_id)
-            self = cls(dbos, asyncio.get_running_loop(), run_call, recordings)
+            self = cls(dbos, asyncio.get_running_loop(), run_call, recordings, chores or {})
             self._register()
             try:
                 # Launched off the loop on purpose: DBOS would otherwise adopt ours and run its own work on it.
-                await asyncio.to_thread(_launch, capacity, recordings.queue if recordings else "")
+                await asyncio.to_thread(_launch, capacity, recordings.queue if recordings else "", tuple(self._chores))
                 yield self
             finally:
                 await self._close()
@@ -172,6 +193,8 @@ class Engine:
             # On DBOS's loop: wait here while the call runs on the worker's.
             await self._elsewhere(self._run_call, call_id)
 
+        for chore, work in self._chores.items():
+            self._register_chore(chore, work)
         recordings = self._recordings
         if recordings is None:
             return
@@ -179,6 +202,11 @@ class Engine:
         @DBOS.workflow(name=_RECORDING_WORKFLOW, max_recovery_attempts=None)
         async def _finish(call_id: str) -> None:  # pyright: ignore[reportUnusedFunction]  # DBOS calls it by name
             await self._elsewhere(recordings.finish, call_id)
+
+    def _register_chore(self, chore: str, work: RunCall) -> None:
+        @DBOS.workflow(name=chore, max_recovery_attempts=None)
+        async def _do(subject_id: str) -> None:  # pyright: ignore[reportUnusedFunction]  # DBOS calls it by name
+            await self._elsewhere(work, subject_id)
 
     async def _elsewhere(self, work: RunCall, call_id: str) -> None:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._on_our_loop(work, call_id), self._loop))
@@ -241,9 +269,13 @@ def _build(engine: sa.Engine, executor_id: str) -> DBOS:
     return DBOS(config=config)
 
 
-def _launch(capacity: int, recordings_queue: str) -> None:
-    DBOS.listen_queues([_QUEUE, recordings_queue] if recordings_queue else [_QUEUE])
+def _launch(capacity: int, recordings_queue: str, chores: tuple[str, ...]) -> None:
+    DBOS.listen_queues([name for name in (_QUEUE, recordings_queue, *chores) if name])
     DBOS.launch()
+    for chore in chores:
+        DBOS.register_queue(
+            chore, worker_concurrency=_CHORES_AT_ONCE, polling_interval_sec=_CHORE_POLL_S, on_conflict="always_update"
+        )
     if recordings_queue:
         DBOS.register_queue(
             recordings_queue,

@@ -26,6 +26,7 @@ class Walked:
     body: Any
     scope: str
     """What a restricted key needs for it, as the document says; empty where a key is not the only way in."""
+    uploads: bool = False
 
     def __str__(self) -> str:
         return f"{self.verb.upper()} {self.path}"
@@ -50,6 +51,8 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "webhook_id": neighbour.webhook_id,
         "folder_id": neighbour.folder_id,
         "delivery_id": neighbour.delivery_id,
+        "kb_id": neighbour.kb_id,
+        "document_id": neighbour.document_id,
     }
 
 
@@ -63,7 +66,8 @@ def routes(world: World, *, guarded: bool = True) -> Iterator[Walked]:
             unknown = [name for name in _names(path) if name not in ids]
             assert not unknown, f"teach foreign_ids about {unknown} of {path}"
             scope = "".join(operation["security"][0]["HTTPBearer"]) if guarded else ""
-            yield Walked(verb, path.format(**ids), _body(world, operation), scope)
+            uploads = "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
+            yield Walked(verb, path.format(**ids), _body(world, operation), scope, uploads)
 
 
 def _names(path: str) -> list[str]:
@@ -95,6 +99,8 @@ def _example(schema: dict[str, Any], known: dict[str, Any]) -> Any:
 
 async def _send(world: World, key: str | None, walked: Walked) -> Any:
     async with world.as_(key) as http:
+        if walked.uploads:
+            return await http.request(walked.verb, walked.path, files={"file": ("a.txt", b"We open at nine.")})
         return await http.request(walked.verb, walked.path, json=walked.body)
 
 
@@ -183,7 +189,8 @@ async def _everything_of_the_neighbour(world: World) -> list[Any]:
     for route in routes(world):
         if route.verb == "get" and "api-keys" not in route.path:
             answer = await _send(world, world.neighbour.key, route)
-            seen.append((str(route), answer.status_code, _steady(answer.json())))
+            said = answer.json() if answer.headers["content-type"].startswith("application/json") else answer.text
+            seen.append((str(route), answer.status_code, _steady(said)))
     return seen
 
 

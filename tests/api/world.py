@@ -23,6 +23,9 @@ from dialnexa.platform.agents.folders import service as folders
 from dialnexa.platform.calls import placing, rejections
 from dialnexa.platform.calls.request import CallIn
 from dialnexa.platform.database import Database
+from dialnexa.platform.knowledge import service as knowledge
+from dialnexa.platform.knowledge.schemas import KnowledgeBaseIn
+from dialnexa.platform.knowledge.service import Upload
 from dialnexa.platform.migrations import migrate
 from dialnexa.platform.numbers import service as numbers
 from dialnexa.platform.numbers.service import TrunkRequest
@@ -80,6 +83,8 @@ class Neighbour:
     refused_id: str
     folder_id: str
     delivery_id: str
+    kb_id: str
+    document_id: str
 
 
 @dataclass
@@ -177,6 +182,9 @@ async def _neighbour(database: Database) -> Neighbour:
             session, rejection, from_number="+1", to_number=number.e164, source="203.0.113.9", now=NOON
         )
         folder = await folders.create(session, who, "Theirs", now=NOON)
+        base = await knowledge.create(session, who, KnowledgeBaseIn(name="Next door"), now=NOON)
+        file = Upload("secret.txt", b"Their vault opens at noon.")
+        document = await knowledge.add(session, RememberingQueue(), who, base.id, file, "txt", now=NOON)
         return Neighbour(
             new.secret,
             made.agent.id,
@@ -189,6 +197,8 @@ async def _neighbour(database: Database) -> Neighbour:
             refused_id,
             folder.id,
             dead.id,
+            base.id,
+            document.id,
         )
 
 

@@ -17,7 +17,7 @@ from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents.models import Agent
 from dialnexa.platform.database import Database, Moment
 from dialnexa.platform.migrations import downgrade, migrate, sync_url
-from dialnexa.platform.migrations.tables import METADATA
+from dialnexa.platform.migrations.tables import METADATA, described
 from dialnexa.platform.tenancy import repository, service
 from dialnexa.platform.tenancy.bootstrap import bootstrap, read_home
 from dialnexa.platform.tenancy.principal import Principal
@@ -30,7 +30,9 @@ def test_migrations_make_exactly_the_tables_of_the_models(blank_url: str) -> Non
     migrate(blank_url)
     engine = create_engine(sync_url(blank_url))
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), METADATA)
+        differences = compare_metadata(
+            MigrationContext.configure(connection, opts={"include_name": described}), METADATA
+        )
     engine.dispose()
     assert differences == []
 

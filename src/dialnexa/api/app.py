@@ -33,6 +33,8 @@ from dialnexa.platform.calls.placing import Queue
 from dialnexa.platform.catalogue import routes as catalogue_routes
 from dialnexa.platform.catalogue.service import Catalogue
 from dialnexa.platform.database import Database
+from dialnexa.platform.knowledge import routes as knowledge
+from dialnexa.platform.knowledge.extraction import Extractor
 from dialnexa.platform.numbers import routes as numbers
 from dialnexa.platform.oauth import service as oauth
 from dialnexa.platform.tenancy import audit_routes as audit_log
@@ -108,6 +110,7 @@ def assemble(
     app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic)
     app.state.count_active = _count_active
     app.state.outgoing = outgoing or Outgoing()
+    app.state.extractor = Extractor()
     app.state.sender = Sender(app.state.outgoing, vault, clock)
     app.state.recording_link = partial(_recording_link, public_url, vault, clock)
     app.state.metrics = Metrics()
@@ -146,7 +149,8 @@ def _routes() -> APIRouter:
     api, served = APIRouter(), APIRouter()
     nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.workspace, keys.router)
     of_agents = (version_routes.router, portable_routes.router, folders.router)
-    for router in (*nouns, *of_agents, audit_log.router, catalogue_routes.router, webhooks.router):
+    of_knowledge = (knowledge.router,)
+    for router in (*nouns, *of_agents, *of_knowledge, audit_log.router, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     served.include_router(api, prefix="/v1")
     served.include_router(api, include_in_schema=False)

@@ -71,6 +71,13 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     return error_response(400, sentences(details))
 
 
+_UNREADABLE_FORM = "The form could not be read; send it as multipart/form-data with the file in a field named file."
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("multipart/")
+
+
 async def _framework(request: Request, error: Exception) -> JSONResponse:
     """Answer what the framework itself refuses: unknown paths, wrong methods, unreadable bodies."""
     known = cast(HTTPException, error)
@@ -79,6 +86,6 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
     message = {
         404: f"Cannot {request.method} {request.url.path}. The reference of all routes is at /docs",
         405: f"{request.method} is not allowed on {request.url.path}",
-        400: "The body could not be read; send JSON in UTF-8.",
+        400: _UNREADABLE_FORM if _is_form(request) else "The body could not be read; send JSON in UTF-8.",
     }.get(known.status_code, str(known.detail))
     return error_response(known.status_code, message, headers=known.headers)

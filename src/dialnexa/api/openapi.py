@@ -33,7 +33,7 @@ _ERRORS = {
     "404": "No such object in this workspace.",
     "409": "A limit or the object's state forbids it now, or the Idempotency-Key belongs to another request.",
     "413": "The body is too large.",
-    "415": "The body is not JSON.",
+    "415": "The body is not of the type this route reads.",
     "422": "Well formed, but it makes no sense in the present state of things.",
     "429": "Too many requests; wait as long as `Retry-After` says.",
     "500": "Our fault; `id` names it in the logs.",

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Query, Request, Response, Security, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -67,6 +67,8 @@ __all__ = [
 
 MAX_BODY = 1_000_000
 """Bytes of a JSON body."""
+MAX_UPLOAD = 10 * 1024 * 1024 + 64 * 1024
+"""Bytes of an upload: a file of 10 MB, and what is said about it."""
 MAX_DEPTH = 64
 """Levels of a JSON body; what writes it into the database and into answers goes down one call per level."""
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
@@ -204,20 +206,22 @@ def _too_many() -> TooManyRequests:
 # --- reading requests ------------------------------------------------------------------------------------------------
 
 
-class _JsonRequest(Request):
+class _BoundedRequest(Request):
     """A request whose body is bounded and whose JSON is strict (no NaN, no lone surrogates)."""
+
+    most = MAX_BODY
 
     async def body(self) -> bytes:
         """Read the whole body; raise ``PayloadTooLarge`` past the limit, without reading on."""
         if not hasattr(self, "_body"):
             announced = self.headers.get("content-length", "")
-            if announced.isdecimal() and int(announced) > MAX_BODY:
-                raise _too_large()
+            if announced.isdecimal() and int(announced) > self.most:
+                raise _too_large(self.most)
             chunks, size = list[bytes](), 0
             async for chunk in self.stream():
                 size += len(chunk)
-                if size > MAX_BODY:
-                    raise _too_large()
+                if size > self.most:
+                    raise _too_large(self.most)
                 chunks.append(chunk)
             self._body = b"".join(chunks)
         return self._body
@@ -246,13 +250,25 @@ def _inside(parsed: object) -> Iterable[object]:
     return cast(list[object], parsed) if isinstance(parsed, list) else ()
 
 
-def _too_large() -> PayloadTooLarge:
-    return PayloadTooLarge(f"The body is larger than {MAX_BODY:,} bytes; send less, or use an upload route.")
+class _UploadRequest(_BoundedRequest):
+    """A request that brings a file."""
+
+    most = MAX_UPLOAD
+
+
+def _too_large(most: int) -> PayloadTooLarge:
+    mend = "send less, or use an upload route" if most == MAX_BODY else "split the file"
+    return PayloadTooLarge(f"The body is larger than {most:,} bytes; {mend}.")
 
 
 def _check_content_type(request: Request, body: bytes) -> None:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and given != "application/json" and not given.endswith("+json"):
+    if isinstance(request, _UploadRequest):
+        if given != "multipart/form-data":
+            raise UnsupportedMediaType(
+                f"Send the file as a form: Content-Type: multipart/form-data instead of {given or 'none'}."
+            )
+    elif body and given != "application/json" and not given.endswith("+json"):
         raise UnsupportedMediaType(
             f"The body must be JSON: send Content-Type: application/json instead of {given or 'none'}."
         )
@@ -260,7 +276,8 @@ def _check_content_type(request: Request, body: bytes) -> None:
 
 def _refuse_nul(request: Request, body: bytes) -> None:
     """PostgreSQL stores no NUL character, so it must not get any further, on SQLite neither."""
-    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"] or rb"\u0000" in body:
+    in_json = rb"\u0000" in body and not isinstance(request, _UploadRequest)
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"] or in_json:
         raise BadRequest("The request contains the character U+0000, which cannot be stored; remove it.")
 
 
@@ -274,9 +291,10 @@ class Route(APIRoute):
         """Wrap FastAPI's own handler."""
         handle = super().get_route_handler()
         guard = next(_guards(self.dependant), None)
+        reads = _UploadRequest if _takes_files(self) else _BoundedRequest
 
         async def guarded(plain: Request) -> Response:
-            request = _JsonRequest(plain.scope, plain.receive)
+            request = reads(plain.scope, plain.receive)
             ignored: dict[str, None] = {}
             token = ignored_fields.set(ignored)
             try:
@@ -297,7 +315,11 @@ class Router(APIRouter):
         super().__init__(tags=list(tags), route_class=Route)
 
 
-async def _answer(request: _JsonRequest, guard: Guard | None, handle: Handle) -> Response:
+def _takes_files(route: APIRoute) -> bool:
+    return route.body_field is not None and isinstance(route.body_field.field_info, params.Form)
+
+
+async def _answer(request: _BoundedRequest, guard: Guard | None, handle: Handle) -> Response:
     principal = await guard(request) if guard else None
     body = await request.body() if request.method in _WRITES else b""
     _refuse_nul(request, body)
@@ -311,7 +333,7 @@ async def _answer(request: _JsonRequest, guard: Guard | None, handle: Handle) ->
         raise BadRequest(f"Idempotency-Key must be {MAX_KEY_LENGTH} characters or fewer (received {len(key)}).")
     idempotency: Idempotency = request.app.state.idempotency
     path = request.url.path.removeprefix("/v1")
-    fingerprint = f"{request.method} {path}?{request.url.query}\n{body.hex()}"
+    fingerprint = f"{request.method} {path}?{request.url.query}\n{_without_boundary(request, body).hex()}"
     async with idempotency.attempt(principal.account_id, key, fingerprint) as attempt:
         if attempt.replay is not None:
             return Response(
@@ -355,6 +377,12 @@ def _deed(request: Request, who: Principal) -> audit.Deed:
         user_agent=request.headers.get("user-agent", ""),
         request_id=getattr(request.state, "request_id", ""),
     )
+
+
+def _without_boundary(request: Request, body: bytes) -> bytes:
+    """Return what a body says: the boundary of a form is another one each time it is sent."""
+    _, marked, boundary = request.headers.get("content-type", "").partition("boundary=")
+    return body.replace(boundary.strip('"').encode(), b"") if marked and boundary else body
 
 
 def _guards(dependant: Dependant) -> Iterator[Guard]:

@@ -26,8 +26,12 @@ from dialnexa.live.speech.services import SpeechServices
 from dialnexa.platform.calls import nodes, service
 from dialnexa.platform.calls.records import NodeLease
 from dialnexa.platform.database import Database
+from dialnexa.platform.knowledge.extraction import Extractor
+from dialnexa.platform.knowledge.reading import Reader
+from dialnexa.platform.knowledge.service import READING
 from dialnexa.settings import Settings
 from dialnexa.worker.directory import Directory
+from dialnexa.worker.documents import Documents
 from dialnexa.worker.finishing import Finishing, Wishes
 from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.parts import Parts
@@ -78,6 +82,7 @@ class Worker:
             stack.push_async_callback(reception.close)
             await _register(parts, settings)
             stack.push_async_callback(_give_up_lease, parts)
+            documents = Documents(Reader(parts.database, Extractor(), parts.clock.now), parts.clock)
             engine = await stack.enter_async_context(
                 Engine.open(
                     settings.resolved_database_url,
@@ -85,6 +90,7 @@ class Worker:
                     capacity=settings.capacity,
                     run_call=holder.dial,
                     recordings=RecordingWork(parts.finishing.queue, parts.finishing.finish),
+                    chores={READING: documents.read},
                 )
             )
             keeper = Registrations(

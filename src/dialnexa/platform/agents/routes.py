@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.agents import service
+from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.folders import service as folders
 from dialnexa.platform.agents.judging import Judge
 from dialnexa.platform.agents.nested import FLAT_TO_NESTED
@@ -31,6 +32,7 @@ from dialnexa.platform.agents.schemas import (
 )
 from dialnexa.platform.agents.service import AgentState
 from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, listing
+from dialnexa.platform.knowledge import service as knowledge
 from dialnexa.platform.numbers import repository as number_rows
 from dialnexa.platform.numbers import service as numbers
 from dialnexa.platform.tenancy.schemas import Done
@@ -206,10 +208,17 @@ def _read(model: type[M], flat: Mapping[str, object]) -> M:
         raise BadRequest(sentences(error.errors(), FLAT_TO_NESTED)) from error
 
 
+async def _refuse_unknown_knowledge(session: AsyncSession, who: Principal, sent: AgentConfig) -> None:
+    missing = await knowledge.missing(session, who.workspace_id, sent.knowledge_base_ids)
+    if missing:
+        raise BadRequest([f"knowledge_base_ids names knowledge bases that do not exist: {', '.join(missing)}"])
+
+
 async def _create(
     session: AsyncSession, who: Principal, draft: AgentDraft | NestedDraft, now: Now, judge: Judge, *, publish: bool
 ) -> AgentState:
     await folders.check(session, who.workspace_id, draft.folder_id)
+    await _refuse_unknown_knowledge(session, who, draft)
     state = await service.create(session, who, draft, now=now, folder_id=draft.folder_id or None)
     return await _publish(session, who, state.agent.id, None, draft, now, judge) if publish else state
 
@@ -217,6 +226,7 @@ async def _create(
 async def _change(
     session: AsyncSession, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
 ) -> AgentState:
+    await _refuse_unknown_knowledge(session, who, patch)
     if "folder_id" in patch.model_fields_set:
         await folders.move_agent(session, who.workspace_id, agent_id, patch.folder_id, now=now)
     if patch.update_deployment and await _is_published(session, who, agent_id, patch.version_number):

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Connection, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
 from dialnexa.platform.database import UtcDateTime
-from dialnexa.platform.migrations.tables import METADATA
+from dialnexa.platform.migrations.tables import METADATA, described
 
 _LOCK = 7261033
 """Advisory lock of migrations on PostgreSQL: an arbitrary number, the same in every process."""
@@ -29,7 +29,13 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     # SQLite cannot alter most of a table in place; batch mode rebuilds it.
-    context.configure(connection=connection, target_metadata=METADATA, render_as_batch=True, render_item=_render)
+    context.configure(
+        connection=connection,
+        target_metadata=METADATA,
+        render_as_batch=True,
+        render_item=_render,
+        include_name=described,
+    )
     context.run_migrations()
 
 

@@ -34,6 +34,7 @@ _OWN_RECORD = frozenset(
         *("calls", "slots", "call_events", "transcripts", "recordings", "call_ladders", "refused_calls"),
         *("events", "event_stream", "webhook_deliveries", "idempotent_requests"),
         *("audit_log", "rate_buckets", "limit_peaks"),
+        *("knowledge_files", "knowledge_chunks"),
     }
 )
 """Tables that are a record themselves, or may hold what was said: their rows are not described."""

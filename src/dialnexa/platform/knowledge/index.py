@@ -1,0 +1,145 @@
+"""The full text index over passages: FTS5 in SQLite, a GIN index in PostgreSQL, the same answers from both.
+
+Both hold the terms that ``words`` makes and only say where these stand; how well a passage answers is worked out by
+``ranking``, so a score means the same everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import column, func, select, table, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dialnexa.platform.knowledge import ranking, words
+from dialnexa.platform.knowledge.models import Chunk, Document
+from dialnexa.platform.knowledge.ranking import Candidate, Ranked
+
+_MOST_CANDIDATES = 100
+_ENOUGH = 300
+"""Passages that the rarest terms of a question may bring; more common ones then need not look for others."""
+FULL_TEXT = "knowledge_index"
+"""The table in SQLite, the index in PostgreSQL; a migration makes them."""
+_FTS5 = table(FULL_TEXT, column("rowid"), column("rank"))
+_VECTOR = "array_to_tsvector(string_to_array(knowledge_chunks.terms, ' '))"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that answers, and where it comes from."""
+
+    chunk_id: str
+    knowledge_base_id: str
+    document_id: str
+    title: str
+    page: int
+    score: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for: a question, in these knowledge bases of one workspace, all in one language."""
+
+    workspace_id: str
+    base_ids: Sequence[str]
+    question: str
+    language: str = "en"
+    limit: int = 5
+    min_score: float = 0.0
+
+
+async def search(session: AsyncSession, wanted: Wanted) -> list[Hit]:
+    """Return the passages that answer best, best first."""
+    terms = words.question_terms(wanted.question, wanted.language)
+    if not terms or not wanted.base_ids:
+        return []
+    passages, found_in = await _counts(session, wanted, terms)
+    telling = _telling(terms, found_in)
+    if not telling:
+        return []
+    candidates = await _candidates(session, wanted, telling)
+    weighed = ranking.weights(terms, found_in, passages)
+    # Off the event loop: a hundred passages are more than a millisecond's work.
+    ranked = await asyncio.to_thread(ranking.rank, weighed, candidates)
+    good = [one for one in ranked if one.score >= wanted.min_score]
+    return await _hits(session, good[: wanted.limit])
+
+
+async def _counts(session: AsyncSession, wanted: Wanted, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
+    """Return how many passages there are, and in how many of them each term stands."""
+    counted = [_findable(select(func.count()), wanted).scalar_subquery()]
+    names = dict[str, str]()
+    for number, term in enumerate(terms):
+        names[f"term_{number}"] = _query(session, [term])
+        counted.append(_matching(session, select(func.count()), wanted, f"term_{number}").scalar_subquery())
+    row = (await session.execute(select(*counted), names)).one()
+    return int(row[0]), {term: int(row[number + 1]) for number, term in enumerate(terms)}
+
+
+def _telling(terms: Sequence[str], found_in: Mapping[str, int]) -> list[str]:
+    """Return the rarest terms that occur at all, as many as bring enough passages."""
+    kept, brought = list[str](), 0
+    for term in sorted((term for term in terms if found_in[term]), key=lambda term: found_in[term]):
+        if kept and brought + found_in[term] > _ENOUGH:
+            break
+        kept.append(term)
+        brought += found_in[term]
+    return kept
+
+
+async def _candidates(session: AsyncSession, wanted: Wanted, terms: Sequence[str]) -> list[Candidate]:
+    query = _matching(session, select(Chunk.number, Chunk.terms), wanted, "terms")
+    order = f"{FULL_TEXT}.rank" if _is_sqlite(session) else f"ts_rank({_VECTOR}, CAST(:terms AS tsquery)) DESC"
+    query = query.order_by(text(order)).limit(_MOST_CANDIDATES)
+    rows = (await session.execute(query, {"terms": _query(session, terms)})).mappings()
+    return [Candidate(int(row["number"]), str(row["terms"])) for row in rows]
+
+
+async def _hits(session: AsyncSession, ranked: Sequence[Ranked]) -> list[Hit]:
+    query = (
+        select(Chunk, Document.title)
+        .join(Document, Document.id == Chunk.document_id)
+        .where(Chunk.number.in_([one.number for one in ranked]))
+    )
+    found = {chunk.number: (chunk, title) for chunk, title in (await session.execute(query))}
+    return [_hit(*found[one.number], one.score) for one in ranked if one.number in found]
+
+
+def _hit(chunk: Chunk, title: str, score: float) -> Hit:
+    return Hit(chunk.id, chunk.knowledge_base_id, chunk.document_id, title, chunk.page, score, chunk.text)
+
+
+def _findable(query: Any, wanted: Wanted) -> Any:
+    """Narrow a query down to passages that may be found."""
+    return (
+        query.select_from(Chunk)
+        .join(Document, Document.id == Chunk.document_id)
+        .where(
+            Chunk.workspace_id == wanted.workspace_id,
+            Chunk.knowledge_base_id.in_(wanted.base_ids),
+            Document.status == "ready",
+            Document.deleted_at.is_(None),
+        )
+    )
+
+
+def _matching(session: AsyncSession, query: Any, wanted: Wanted, name: str) -> Any:
+    """Narrow a query down to passages in which one of the terms stands that the parameter ``name`` holds."""
+    if _is_sqlite(session):
+        joined = _findable(query, wanted).join(_FTS5, _FTS5.c.rowid == Chunk.number)
+        return joined.where(text(f"{FULL_TEXT} MATCH :{name}"))
+    return _findable(query, wanted).where(text(f"{_VECTOR} @@ CAST(:{name} AS tsquery)"))
+
+
+def _query(session: AsyncSession, terms: Sequence[str]) -> str:
+    """Ask for any of these terms. They are letters and digits only, so quoting them is enough."""
+    quote, either = ('"', " OR ") if _is_sqlite(session) else ("'", " | ")
+    return either.join(f"{quote}{term}{quote}" for term in terms)
+
+
+def _is_sqlite(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
