@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from dialnexa.live.plan import CallLimits, Encryption, Happening, SipRoute, Tran
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
 from dialnexa.live.sip.errors import CallRejected
+from tests.e2e.sip_stage import SDP, ask, endpoint, receive, send, sipp
 from tests.e2e.test_sip_line import Ear, Stage
 
 pytestmark = pytest.mark.e2e
@@ -149,3 +151,75 @@ async def test_an_attended_transfer_takes_the_place_of_the_other_call(stage: Sta
             assert (await asked).status == 200
             assert (await asyncio.wait_for(other.ended(), 5)).by is EndedBy.FAR
             assert not caller._end.done()
+
+
+OURS = "tag=([^;]*)"
+
+
+def other(method: str, cseq: int, more: str) -> str:
+    """What the third party says: a call of its own, by SIPp's count still the same story."""
+    text = ask(method, cseq, more=more, to="" if method == "INVITE" else ";tag=[$3]")
+    return text.replace("Call-ID: ", "Call-ID: third///").replace(";tag=near", ";tag=third")
+
+
+THREE_PARTIES = (
+    # The first calls the agent …
+    send(ask("INVITE", 1, more=SDP, to=""), 'retrans="500"')
+    + receive('response="100"', options='optional="true"')
+    + receive('response="180"')
+    + receive('response="200"', f'<ereg regexp="{OURS}" search_in="hdr" header="To:" assign_to="1,2"/>')
+    + send(ask("ACK", 1, to=";tag=[$2]"))
+    + '<pause milliseconds="300"/>'
+    # … and has the third take its place, as a REFER with Replaces between these two would have it.
+    + send(other("INVITE", 1, f"Replaces: [call_id];to-tag=[$2];from-tag=near[call_number]\n{SDP}"), 'retrans="500"')
+    + receive('response="100"', options='optional="true"')
+    + receive('response="200"', f'<ereg regexp="{OURS}" search_in="hdr" header="To:" assign_to="4,3"/>')
+    + '<Reference variables="1,4"/>'
+    + send(other("ACK", 1, "Content-Length: 0\n\n"))
+    + receive('request="BYE"', '<ereg regexp="near" search_in="hdr" header="To:" check_it="true" assign_to="5"/>')
+    + '<Reference variables="5"/>'
+    + send(
+        "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n"
+    )
+    + '<pause milliseconds="300"/>'
+    + send(other("BYE", 2, "Content-Length: 0\n\n"), 'retrans="500"')
+    + receive('response="200"')
+)
+
+
+async def test_who_comes_to_replace_the_far_end_goes_on_in_its_place(tmp_path: Path) -> None:
+    told: list[Happening] = []
+    coming: asyncio.Queue[IncomingCall] = asyncio.Queue()
+    trunk = SipRoute(HOST, 5060, trunk_id="trunk_1", accept_transfers=True)
+
+    def on_invite(incoming: IncomingCall) -> None:
+        if incoming.replaces is None:
+            coming.put_nowait(incoming)
+        elif incoming.replaces.on_replace is None or not incoming.replaces.on_replace(incoming, {"trunk_1"}):
+            incoming.reject(603)
+
+    async with (
+        endpoint(on_invite) as ours,
+        MediaEngine.open(clock=SystemClock(), vad=False) as media,
+        sipp(tmp_path, f"{HOST}:{ours.address[1]}", scenario=THREE_PARTIES) as (_, finish),
+    ):
+        line = SipLine.answering(
+            await coming.get(),
+            ours,
+            media,
+            PortRange(46100, 46199),
+            CallLimits(),
+            tmp_path / "call.wav",
+            onward=trunk,
+            tell=told.append,
+        )
+        async with line:
+            await line.connect(lambda _: None)
+            end = await line.ended()
+        await finish.well()
+    assert end.by is EndedBy.FAR
+    assert states(told) == ["initiated", "completed"]
+    recording = line.recording()
+    assert recording and recording.duration_ms >= 500
+    invites = [each for each in line.ladder().messages if each.text.startswith("INVITE")]
+    assert len(invites) == 2

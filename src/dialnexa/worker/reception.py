@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.kit.phone import from_sip_user
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall
+from dialnexa.live.sip.messages.fields import readable
 from dialnexa.platform.calls import rejections, service
 from dialnexa.platform.calls.admission import Refused
 from dialnexa.platform.calls.records import ClaimedCall, InboundCall, Ladder
@@ -20,6 +21,7 @@ from dialnexa.worker.translate import ladder as as_ladder
 log = structlog.get_logger(__name__)
 
 _BUSY_FOR_S = 5
+_MOST_DETOURS, _LONGEST = 10, 255
 
 
 class Reception:
@@ -94,6 +96,7 @@ class Reception:
                         trunk_id=match.trunk_id,
                         agent_id=match.agent_id,
                         agent_version_id=match.agent_version_id,
+                        diverted_from=_detours(incoming),
                     ),
                     parts.node_id,
                     now=now,
@@ -153,6 +156,11 @@ class Reception:
         ladder.follow(incoming.call_id)
         ladder.close()
         return as_ladder(ladder.read())
+
+
+def _detours(incoming: IncomingCall) -> tuple[str, ...]:
+    """Return the numbers that forwarded the call, as far as the trunk tells."""
+    return tuple(_as_number(readable(each.user))[:_LONGEST] for each in incoming.diversions[:_MOST_DETOURS])
 
 
 def _as_number(user: str) -> str:

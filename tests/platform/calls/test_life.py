@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -238,6 +239,15 @@ class TestInbound:
         assert (await house.call(claimed.call_id)).state == "ringing"
         assert await house.answered(claimed.call_id)
         assert len(await house.slots()) == 4
+
+    async def test_the_timeline_tells_by_which_numbers_a_caller_came(self, house: House) -> None:
+        await house.node()
+        caller = replace(self.caller(house), diverted_from=("+14155550111", "reception"))
+        async with house.database.write() as session:
+            claimed = await service.admit_inbound(session, caller, NODE, now=house.now)
+            assert isinstance(claimed, ClaimedCall)
+            timeline = await repository.timeline(session, claimed.call_id)
+        assert timeline[0].detail["diverted_from"] == ["+14155550111", "reception"]
 
     async def test_a_full_workspace_refuses_and_keeps_nothing(self, house: House) -> None:
         await house.node()

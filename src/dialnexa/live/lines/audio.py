@@ -261,9 +261,9 @@ class AudioMove:
         """Return what somebody else is offered."""
         return self._audio.offer_with(self._keys)
 
-    def answer(self, offer: SessionDescription) -> SessionDescription:
+    def answer(self, offer: SessionDescription, previous: SessionDescription | None = None) -> SessionDescription:
         """Return the answer to somebody else's offer. Raises ``SdpError``."""
-        return self._audio.answer_with(self._keys, offer)
+        return self._audio.answer_with(self._keys, offer, previous)
 
     def hear_early(self, remote: SessionDescription, listener: LineListener) -> None:
         """Leave ringing tones unheard: until the answer the audio is the far end's."""

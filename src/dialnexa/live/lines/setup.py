@@ -25,6 +25,10 @@ class Offering(Protocol):
         """Return what we offer."""
         ...
 
+    def answer(self, offer: SessionDescription, previous: SessionDescription | None = None) -> SessionDescription:
+        """Return our answer to an offer before the call is up. Raises ``SdpError``."""
+        ...
+
     def hear_early(self, remote: SessionDescription, listener: LineListener) -> None:
         """Let somebody listen before the answer."""
         ...
@@ -115,6 +119,7 @@ class Dialling:
                 path=route.path,
                 hide_caller=route.hide_caller,
                 identity_header=route.identity_header,
+                answer=audio.answer,
             )
         except ValueError as error:
             words = f"The settings of the trunk cannot be followed: {error}."

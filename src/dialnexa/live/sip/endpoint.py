@@ -13,6 +13,7 @@ import structlog
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.alarm import Alarm
+from dialnexa.live.sip.calls.early import Answering
 from dialnexa.live.sip.calls.incoming import IncomingCall
 from dialnexa.live.sip.calls.invitation import Caller
 from dialnexa.live.sip.calls.negotiation import refuse_sdp
@@ -274,6 +275,7 @@ class SipEndpoint:
         path: tuple[str, ...] = (),
         hide_caller: bool = False,
         identity_header: str = "P-Asserted-Identity",
+        answer: Answering | None = None,
     ) -> OutgoingCall:
         """Prepare a call to the user ``to`` (``+1650…``) at a host; ``answered`` makes it.
 
@@ -282,12 +284,13 @@ class SipEndpoint:
         (``host[:port]``) is where requests go first. ``account`` stands in From instead of ``from_user``, which then is
         asserted (RFC 3325); ``from_domain`` is the host of both. ``contact`` is the URI of a phone that registered and
         was seen at ``host`` and ``port``, over ``path``: it is called by that name. ``hide_caller`` asks the trunk to
-        keep the caller id from whom it calls; ``identity_header`` is where it goes when From does not show it. Raises
-        ``ValueError`` for a transport the endpoint was not opened with, and for a header an INVITE cannot carry.
+        keep the caller id from whom it calls; ``identity_header`` carries it when From does not show it. ``answer``
+        answers an offer before the call is up; without it only one in clear is taken. Raises ``ValueError`` for a
+        transport the endpoint was not opened with, and for a header an INVITE cannot carry.
         """
         destination = Destination(host, port, self._known(transport), proxy, contact, path)
         caller = Caller(from_user, account, from_domain, hide_caller, identity_header)
-        return OutgoingCall(self._stack, to, caller, destination, offer, credentials, headers)
+        return OutgoingCall(self._stack, to, caller, destination, offer, credentials, headers, answer)
 
     def register(
         self,

@@ -140,6 +140,8 @@ class InboundCall:
     agent_id: str
     agent_version_id: str
     from_label: str | None = None
+    diverted_from: tuple[str, ...] = ()
+    """The numbers that forwarded the call, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,8 @@ async def admit_inbound(
         started_at=now,
     )
     await repository.add(session, call)
-    await repository.append(session, call_id, [TimelineEntry(now, "call_started", {"node": node_id})])
+    detour: dict[str, Any] = {"diverted_from": list(inbound.diverted_from)} if inbound.diverted_from else {}
+    await repository.append(session, call_id, [TimelineEntry(now, "call_started", {"node": node_id, **detour})])
     await tell(session, call, "call.initiated", now)
     return await _claimed(session, call_id)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from tests.live.sip.wire import OFFER, SDP, Peer, Wire, request
@@ -12,7 +13,8 @@ from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.calls.attempt import MAX_FORKS
 from dialnexa.live.sip.endpoint import CallCancelled, CallRejected, Dialog, IncomingCall, Progress, SipEndpoint
 from dialnexa.live.sip.messages.message import Request, Response
-from dialnexa.live.sip.messages.sdp import make_answer, parse_sdp
+from dialnexa.live.sip.messages.sdes import fresh
+from dialnexa.live.sip.messages.sdp import SessionDescription, make_answer, parse_sdp
 
 US = ("10.0.0.1", 5060)
 
@@ -35,9 +37,10 @@ class Caller:
         self.endpoint = self.wire.endpoint("10.0.0.1")
         self.peer = self.wire.peer("10.0.0.9")
 
-    async def dial(self) -> None:
+    async def dial(self, **options: Any) -> None:
+        login = Credentials("a", "b")
         call = self.endpoint.dial(
-            "+1", from_user="+2", host="10.0.0.9", port=5060, offer=OFFER, credentials=Credentials("a", "b")
+            "+1", from_user="+2", host="10.0.0.9", port=5060, offer=OFFER, credentials=login, **options
         )
         self.dialling = asyncio.ensure_future(call.answered(self.heard.append))
         await self.wire.settle()
@@ -172,6 +175,29 @@ class TestUpdateInAnEarlyDialog:
         dialog = await caller.wire.until(caller.dialling)
         assert dialog.remote_sdp.port == 33000, "the last agreement counts, whatever the 200 repeats"
         assert dialog.local_sdp.version == OFFER.version + 1
+
+    async def test_with_keys_is_answered_by_who_has_keys(self) -> None:
+        """A far end that turns to SRTP before it answers."""
+        caller, key = Caller(), fresh("AES_CM_128_HMAC_SHA1_80")
+
+        def answer(offer: SessionDescription, previous: SessionDescription) -> SessionDescription:
+            crypto = replace(key, tag=offer.cryptos[0].tag)
+            return make_answer(offer, previous.address, previous.port, previous=previous, crypto=crypto)
+
+        await caller.dial(answer=answer)
+        await caller.say_reliably(1, sdp=body(31000))
+        theirs = f"a={fresh('AES_CM_128_HMAC_SHA1_80').encode()}\r\n".encode()
+        sealed = body(33000).replace(b"RTP/AVP", b"RTP/SAVP") + theirs
+        answered = await caller.ask("UPDATE", 1, sdp=sealed)
+        assert answered.status == 200
+        assert parse_sdp(answered.body).cryptos[0].key == key.key
+        await caller.say(200)
+        dialog = await caller.wire.until(caller.dialling)
+        assert (dialog.local_sdp.profile, dialog.remote_sdp.profile) == ("RTP/SAVP", "RTP/SAVP")
+
+    async def test_with_keys_is_refused_where_nobody_has_any(self, caller: Caller) -> None:
+        await caller.say_reliably(1, sdp=body(31000))
+        assert (await caller.ask("UPDATE", 1, sdp=body(33000).replace(b"RTP/AVP", b"RTP/SAVP"))).status == 488
 
     async def test_is_too_early_while_our_offer_is_open(self, caller: Caller) -> None:
         await caller.say(183, sdp=body())

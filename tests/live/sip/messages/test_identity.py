@@ -28,6 +28,27 @@ def test_detours_are_told_latest_first_and_broken_ones_left_out() -> None:
     assert found == [("+15550002", "user-busy", 2), ("+15550003", "no-answer", 1)]
 
 
+@pytest.mark.parametrize(
+    ("history", "detours"),
+    [
+        (
+            "<sip:+15550002@trunk?Reason=SIP%3Bcause%3D486>;index=1, <sip:+15550003@trunk;cause=486>;index=1.1, "
+            "<sip:+15550100@us;cause=302>;index=1.1.1",
+            [("+15550003", "unconditional"), ("+15550002", "user-busy")],
+        ),
+        ("<sip:+15550100@proxy>;index=1, <sip:+15550100@us>;index=1.1", []),
+        ("<sip:+15550002@trunk>;index=1, <tel:+15550100>;index=1.1", [("+15550002", "unknown")]),
+        ("<sip:+15550100@us>;index=1", []),
+        ("<nonsense, <sip:+15550100@us>;index=1", []),
+    ],
+)
+def test_history_tells_of_detours_where_diversion_does_not(history: str, detours: list[tuple[str, str]]) -> None:
+    headers = Headers([("History-Info", history)])
+    assert [(each.user, each.reason) for each in diversions(headers)] == detours
+    both = Headers([("History-Info", history), ("Diversion", "<sip:+15550009@trunk>")])
+    assert [each.user for each in diversions(both)] == ["+15550009"]
+
+
 def test_what_is_to_be_hidden() -> None:
     assert privacy(HEADERS) == {"id", "user"}
     assert privacy(Headers([("Privacy", "none")])) == privacy(Headers()) == frozenset()
@@ -38,6 +59,7 @@ class TestCaller:
         ("extra", "user"),
         [
             ("", "+16505550199"),
+            ("P-Asserted-Identity: <tel:+15550004>\n", "+15550004"),
             ("P-Asserted-Identity: <sip:+15550001@trunk>\n", "+15550001"),
             ("P-Asserted-Identity: <sip:trunk>, <tel:+15550002>\n", "+15550002"),
             ("P-Asserted-Identity: <sip:+15550001@trunk>\nPrivacy: id\n", "+16505550199"),

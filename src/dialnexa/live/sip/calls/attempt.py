@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dialnexa.live.sip.calls.early import EarlyDialog
+from dialnexa.live.sip.calls.early import Answering, EarlyDialog
 from dialnexa.live.sip.calls.negotiation import answer_in, early_answer
 from dialnexa.live.sip.calls.session import Dialog
 from dialnexa.live.sip.dialogs.dialog import DialogState
@@ -47,14 +47,22 @@ class Attempt:
     """An INVITE under way. It looks after itself once abandoned: what still comes back is cancelled or hung up."""
 
     def __init__(
-        self, stack: Stack, invite: Request, target: Hop, offer: SessionDescription, login: Login, owner: Owner
+        self,
+        stack: Stack,
+        invite: Request,
+        target: Hop,
+        offer: SessionDescription,
+        login: Login,
+        owner: Owner,
+        answer: Answering | None = None,
     ) -> None:
-        """Send the INVITE."""
+        """Send the INVITE. ``answer`` as for ``EarlyDialog``."""
         self.target = target
         self._stack = stack
         self._offer = offer
         self._login = login
         self._owner = owner
+        self._answering = answer
         self._abandoned = False
         self._cancel_sent = False
         self._early: dict[str, EarlyDialog] = {}
@@ -111,7 +119,7 @@ class Attempt:
                 self._owner.on_progress(Progress(183, reason_phrase(183), sdp, tag))
 
             self._early[tag] = EarlyDialog(
-                self._stack, self.request, response, self.target, self._offer, self._login, moved
+                self._stack, self.request, response, self.target, self._offer, self._login, moved, self._answering
             )
         return self._early.get(tag)
 

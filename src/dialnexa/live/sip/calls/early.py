@@ -15,6 +15,9 @@ from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
 from dialnexa.live.sip.transactions.layer import Exchange
 from dialnexa.live.sip.transactions.transaction import Failure
 
+Answering = Callable[[SessionDescription, SessionDescription], SessionDescription]
+"""Answers an offer, given what we said last; may raise ``SdpError``."""
+
 
 class EarlyDialog:
     """One early dialog, on the caller's side; in the table of dialogs until its fork answers, or never will."""
@@ -28,8 +31,12 @@ class EarlyDialog:
         offer: SessionDescription,
         login: Login,
         on_media: Callable[[SessionDescription], None],
+        answer: Answering | None = None,
     ) -> None:
-        """Begin with the first provisional that has a tag. ``on_media``: an UPDATE moved the early media."""
+        """Begin with the first provisional that has a tag. ``on_media``: an UPDATE moved the early media.
+
+        ``answer`` answers an offer in an UPDATE; without it one in clear gets the address and codecs we offered.
+        """
         self.state = DialogState.of_caller(invite, response)
         self.local = offer
         """Our description: the offer, or our answer to an offer in an UPDATE."""
@@ -44,6 +51,7 @@ class EarlyDialog:
         self._peer = peer
         self._login = login
         self._on_media = on_media
+        self._answer = answer or _answer_alike
         self._order = Order()
         stack.dialogs[self.state.id] = self
 
@@ -120,8 +128,7 @@ class EarlyDialog:
         if request.body:
             try:
                 offer = parse_sdp(request.body)
-                ours = self.local
-                self.local = make_answer(offer, ours.address, ours.port, codecs=ours.codecs, previous=ours)
+                self.local = self._answer(offer, self.local)
             except SdpError as error:
                 refuse_sdp(self._stack, exchange, error)
                 return
@@ -135,3 +142,7 @@ class EarlyDialog:
 
     def receive_ack(self, ack: Request) -> None:
         """Drop an ACK: nothing of ours waits for one."""
+
+
+def _answer_alike(offer: SessionDescription, ours: SessionDescription) -> SessionDescription:
+    return make_answer(offer, ours.address, ours.port, codecs=ours.codecs, previous=ours)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.calls.attempt import Attempt
+from dialnexa.live.sip.calls.early import Answering
 from dialnexa.live.sip.calls.invitation import Caller, Invitation
 from dialnexa.live.sip.calls.session import Dialog
 from dialnexa.live.sip.dialogs.session_timer import wanted_minimum
@@ -41,8 +42,12 @@ class OutgoingCall:
         offer: SessionDescription,
         credentials: Credentials | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        answer: Answering | None = None,
     ) -> None:
-        """Prepare it. Raises ``ValueError`` for a header that an INVITE cannot carry."""
+        """Prepare it. Raises ``ValueError`` for a header that an INVITE cannot carry.
+
+        ``answer`` as for ``EarlyDialog``.
+        """
         self._stack = stack
         self._destination = destination
         self._invitation = Invitation.make(
@@ -50,6 +55,7 @@ class OutgoingCall:
         )
         self.call_id = self._invitation.call_id
         self._offer = offer
+        self._answering = answer
         self._login = Login(credentials)
         self._session_s = stack.session_s
         self._cseq = self._challenges = 0
@@ -96,7 +102,7 @@ class OutgoingCall:
         invite = self._invitation.write(
             self._stack, target.transport, self._cseq, self._offer, self._session_s, self._login
         )
-        attempt = self._attempt = Attempt(self._stack, invite, target, self._offer, self._login, self)
+        attempt = self._attempt = Attempt(self._stack, invite, target, self._offer, self._login, self, self._answering)
         self._watch = self._targets.watch(attempt.inquiry, lambda: self._on_silence(attempt))
 
     def _on_silence(self, attempt: Attempt) -> None:

@@ -1,15 +1,24 @@
 """Who a call is really from, and by which detours it came: what trunks say beside From.
 
-P-Asserted-Identity (RFC 3325), Remote-Party-ID, Privacy (RFC 3323), Diversion (RFC 5806). All of it is a peer's word:
-worth as much as the peer is trusted. What cannot be read is left out, for a broken courtesy must not cost a call.
+P-Asserted-Identity (RFC 3325), Remote-Party-ID, Privacy (RFC 3323), Diversion (RFC 5806), History-Info (RFC 7044). All
+of it is a peer's word: worth as much as the peer is trusted. What cannot be read is left out, for a broken courtesy
+must not cost a call.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from urllib.parse import unquote
 
-from dialnexa.live.sip.messages.fields import FieldError, NameAddr, split_list, unquote_string
+from dialnexa.live.sip.messages.fields import FieldError, NameAddr, Uri, split_list, unquote_string
 from dialnexa.live.sip.messages.message import Headers, Request
+
+_SIP_CAUSE = re.compile(r"reason=sip\s*;\s*cause=(\d{3})", re.IGNORECASE)
+_REASONS = {"302": "unconditional", "408": "no-answer", "480": "deflection", "486": "user-busy", "487": "deflection",
+            "503": "unavailable", "404": "unavailable"}  # fmt: skip
+"""What Diversion would say (RFC 7544 §2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +68,40 @@ def _remote_parties(headers: Headers) -> list[NameAddr]:
 
 
 def diversions(headers: Headers) -> list[Diversion]:
-    """Return the detours of a call, the latest first."""
+    """Return the detours of a call, the latest first: by Diversion, else by History-Info."""
     found: list[Diversion] = []
     for address in _addresses(headers, "Diversion"):
         reason = unquote_string(address.params.get("reason") or "unknown").lower()
         counter = address.params.get("counter") or ""
         found.append(Diversion(address, reason, int(counter) if counter.isdecimal() and len(counter) < 4 else 1))
-    return found
+    return found or _history(headers)
+
+
+def _history(headers: Headers) -> list[Diversion]:
+    """Return whom a call was for before it was for us, the latest first.
+
+    Its entries come in order, the last one is us; a proxy that only passed the call on repeats whom it is for.
+    """
+    uris = [uri for address in _addresses(headers, "History-Info") if (uri := _uri(address))]
+    found: list[Diversion] = []
+    for earlier, later in pairwise(uris):
+        if earlier.user and earlier.user != later.user:
+            plain = replace(earlier, headers="")
+            found.append(Diversion(NameAddr(str(plain)), _REASONS.get(_cause(earlier, later), "unknown")))
+    return found[::-1]
+
+
+def _cause(earlier: Uri, later: Uri) -> str:
+    """Return the status that sent a call on: in the Reason of whom it left, or with whom it went to (RFC 4458)."""
+    reason = _SIP_CAUSE.search(unquote(earlier.headers))
+    return reason[1] if reason else later.params.get("cause") or ""
+
+
+def _uri(address: NameAddr) -> Uri | None:
+    try:
+        return Uri.parse(address.uri)
+    except FieldError:
+        return None
 
 
 def privacy(headers: Headers) -> frozenset[str]:
