@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 
 import pytest
 
@@ -12,6 +13,8 @@ from dialnexa.cli.benchmark.dialler import Dialler, stamped_socket
 from dialnexa.cli.benchmark.figures import GOALS, Measurement, Run
 from dialnexa.cli.benchmark.hearing import Heard
 from dialnexa.cli.benchmark.overload import OverloadRun
+from dialnexa.cli.benchmark.placing import GOALS as PLACING_GOALS
+from dialnexa.cli.benchmark.placing import PlacingRun
 from dialnexa.cli.benchmark.rate import RateRun
 from dialnexa.cli.benchmark.soak import SoakRun
 from dialnexa.live.rtp.packet import header
@@ -171,3 +174,19 @@ async def test_a_goodbye_that_was_lost_is_said_again():
             assert isinstance(bye, Request)
             far.sendto(bye.reply(200).encode(), source)
             await leaving
+
+
+def test_what_placing_costs_is_told_per_call_and_per_core_and_a_refusal_is_no_acceptance():
+    run = PlacingRun("sqlite", 4, 2.0, [0.010] * 99 + [0.200], Counter({201: 99, 409: 1}), 0.25, 0.5)
+    facts = run.facts()
+    rates = (facts["calls_per_second"], facts["cpu_ms_per_call"], facts["calls_per_second_of_one_core"])
+    assert rates == (50, 2.5, 400)
+        50,
+        2.5,
+        400,
+    )
+    assert (facts["not_accepted"], facts["answers"]) == (1, {"201": 99, "409": 1})
+    assert [goal.name for goal in PLACING_GOALS if goal.met(facts) is False][:2] == [
+        "calls not accepted",
+        "CPU of the api process per call, ms (500 a second)",
+    ]

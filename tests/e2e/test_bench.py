@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from dialnexa.cli.benchmark import overload, rate, soak
+from dialnexa.cli.benchmark import overload, placing, rate, soak
 from tests.e2e.installation import COMMAND
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
@@ -58,3 +58,10 @@ async def test_running_calls_are_watched_while_others_come() -> None:
     assert facts["pacing_before_ms"]
     assert facts["pacing_during_ms"]
     assert facts["left_over"] == NOTHING
+
+
+async def test_every_call_that_is_placed_is_accepted_and_its_cost_told() -> None:
+    facts = (await placing.run("", 4, 1.0)).facts()
+    assert facts["answers"] == {"201": facts["calls"]}
+    assert isinstance(cost := facts["cpu_ms_per_call"], float)
+    assert cost > 0

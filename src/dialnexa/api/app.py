@@ -58,7 +58,7 @@ log = structlog.get_logger(__name__)
 async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
     """Open what the API needs and yield the application; leaving closes everything. The database must be migrated."""
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database.open(settings.resolved_database_url))
+        database = await stack.enter_async_context(Database.open(settings.resolved_database_url, prompt=True))
         engine = await stack.enter_async_context(EngineClient.open(settings.resolved_database_url))
         app = assemble(
             database,

@@ -11,6 +11,7 @@ import uvloop
 from dialnexa.cli.benchmark import capacity as capacity_mode
 from dialnexa.cli.benchmark import figures
 from dialnexa.cli.benchmark import overload as overload_mode
+from dialnexa.cli.benchmark import placing as placing_mode
 from dialnexa.cli.benchmark import rate as rate_mode
 from dialnexa.cli.benchmark import soak as soak_mode
 from dialnexa.cli.benchmark.report import RESULTS, Manner, Result
@@ -30,6 +31,8 @@ _PER_CORE = (
 )
 _STAMPED = "Answers are stamped by the kernel as they arrive, so the load's own lateness is in no figure."
 
+_PLACED = "The api process has a core of its own; nobody carries the calls out, their slots are given back meanwhile."
+
 Calls = Annotated[int, typer.Option(min=1, help="How many calls.")]
 Seconds = Annotated[float, typer.Option(min=1, help="How long to measure.")]
 Rate = Annotated[float, typer.Option(min=0.1, help="New calls per second.")]
@@ -46,6 +49,7 @@ def everything(context: typer.Context, as_json: Json = False, save: Save = False
         capacity(as_json=as_json, save=save)
         rate(as_json=as_json, save=save)
         overload(as_json=as_json, save=save)
+        place(as_json=as_json, save=save)
         soak(calls=2000, as_json=as_json, save=save)
 
 
@@ -107,6 +111,23 @@ def soak(
     """Make thousands of short calls and print what is left of them."""
     found = uvloop.run(soak_mode.run(calls, per_second, hold))
     Manner(as_json, save).tell(Result(f"soak {calls} calls", [found.facts()], soak_mode.GOALS))
+
+
+@app.command()
+def place(
+    connections: Annotated[int, typer.Option(min=1, help="Connections that post at the same time.")] = 16,
+    seconds: Seconds = 15.0,
+    database_url: Annotated[
+        str, typer.Option(help="An empty PostgreSQL database; SQLite in a fresh folder if not given.")
+    ] = "",
+    as_json: Json = False,
+    save: Save = False,
+) -> None:
+    """Place calls over HTTP as fast as one api process takes them and print what each costs."""
+    found = uvloop.run(placing_mode.run(database_url, connections, seconds))
+    Manner(as_json, save).tell(
+        Result(f"place calls {found.database}", [found.facts()], placing_mode.GOALS, note=_PLACED)
+    )
 
 
 @app.command()

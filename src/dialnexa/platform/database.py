@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Table, event
@@ -93,9 +94,12 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str) -> AsyncGenerator[Database]:
-        """Open the database at an SQLAlchemy URL (``sqlite:///…`` or ``postgresql://…``) and close it on leaving."""
-        database = cls(create_async_engine(async_url(url), **_options(url)))
+    async def open(cls, url: str, *, prompt: bool = False) -> AsyncGenerator[Database]:
+        """Open the database at an SQLAlchemy URL (``sqlite:///…`` or ``postgresql://…``) and close it on leaving.
+
+        ``prompt``: SQLite's statements may run on the event loop itself (see ``sqlite``).
+        """
+        database = cls(create_async_engine(async_url(url), **_options(url, prompt=prompt)))
         if database.is_sqlite:
             event.listen(database.engine.sync_engine, "connect", prepare_sqlite)
         try:
@@ -140,7 +144,8 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _options(url: str) -> dict[str, Any]:
+def _options(url: str, *, prompt: bool) -> dict[str, Any]:
     if make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": 15, "async_creator_fn": sqlite.connect}, "hide_parameters": True}
+        creator = partial(sqlite.connect, prompt=prompt)
+        return {"connect_args": {"timeout": 15, "async_creator_fn": creator}, "hide_parameters": True}
     return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "hide_parameters": True}
