@@ -181,10 +181,6 @@ def test_what_placing_costs_is_told_per_call_and_per_core_and_a_refusal_is_no_ac
     facts = run.facts()
     rates = (facts["calls_per_second"], facts["cpu_ms_per_call"], facts["calls_per_second_of_one_core"])
     assert rates == (50, 2.5, 400)
-        50,
-        2.5,
-        400,
-    )
     assert (facts["not_accepted"], facts["answers"]) == (1, {"201": 99, "409": 1})
     assert [goal.name for goal in PLACING_GOALS if goal.met(facts) is False][:2] == [
         "calls not accepted",
