@@ -85,6 +85,15 @@ class Settings(BaseSettings):
     rate_limit_address_per_minute: int = Field(
         default=600, ge=0, description="Requests without a valid key from one address; 0: no limit."
     )
+    kyc: Literal["off", "regulated", "all"] = Field(
+        default="off",
+        description="Whether workspaces must be verified before they rent numbers or call out: never, for numbers of "
+        "regulated countries, or always. `dialnexa workspace kyc` decides.",
+    )
+    kyc_countries: str = Field(
+        default="IN,DE,ES,FR,IT",
+        description="Comma list of ISO codes: the regulated countries. US toll-free numbers count as regulated too.",
+    )
     no_audio_seconds: float = Field(default=30.0, description="An answered call without any packet this long is dead.")
     drain_seconds: float = Field(default=30.0, description="How long live calls may go on after SIGTERM.")
     outgoing_allow: str = Field(

@@ -48,6 +48,8 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "llm_id": "llm_none",
         "transcriber_id": "trs_none",
         "voice_id": "voice_none",
+        "country_iso": "zz_none",
+        "group_id": "zz_none",
         "webhook_id": neighbour.webhook_id,
         "folder_id": neighbour.folder_id,
         "delivery_id": neighbour.delivery_id,

@@ -32,6 +32,7 @@ from dialnexa.platform.numbers.service import TrunkRequest
 from dialnexa.platform.numbers.trunks import Termination
 from dialnexa.platform.tenancy import repository, service
 from dialnexa.platform.tenancy.bootstrap import Home, bootstrap
+from dialnexa.platform.tenancy.kyc import KycPolicy
 from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimits
 from dialnexa.platform.tenancy.service import KeyRequest
@@ -225,21 +226,34 @@ def dead_letter(webhook: Webhook, call_id: str) -> Delivery:
 
 @asynccontextmanager
 async def open_world(
-    furnished: Furnished, folder: Path, *, rate_limits: RateLimits = UNLIMITED
+    furnished: Furnished, folder: Path, *, rate_limits: RateLimits = UNLIMITED, verification: KycPolicy | None = None
 ) -> AsyncGenerator[World]:
     """Serve the API on a copy of the furnished file."""
     path = folder / "dialnexa.db"
     shutil.copy(furnished.path, path)
     async with (
         Database.open(f"sqlite:///{path}") as database,
-        serve(database, furnished.home, furnished.neighbour, folder, rate_limits=rate_limits) as world,
+        serve(
+            database,
+            furnished.home,
+            furnished.neighbour,
+            folder,
+            rate_limits=rate_limits,
+            verification=verification,
+        ) as world,
     ):
         yield world
 
 
 @asynccontextmanager
 async def serve(
-    database: Database, home: Home, neighbour: Neighbour, folder: Path, *, rate_limits: RateLimits = UNLIMITED
+    database: Database,
+    home: Home,
+    neighbour: Neighbour,
+    folder: Path,
+    *,
+    rate_limits: RateLimits = UNLIMITED,
+    verification: KycPolicy | None = None,
 ) -> AsyncGenerator[World]:
     """Serve the API on an open database."""
     clock, queue = HandClock(), RememberingQueue()
@@ -251,6 +265,7 @@ async def serve(
         public_url="http://dialnexa.test",
         clock=clock,
         rate_limits=rate_limits,
+        verification=verification,
     )
     async with client(app, home.keys.secret_key) as http:
         yield World(app, database, clock, home, neighbour, queue, http)

@@ -37,11 +37,10 @@ from dialnexa.platform.knowledge import routes as knowledge
 from dialnexa.platform.knowledge.extraction import Extractor
 from dialnexa.platform.numbers import routes as numbers
 from dialnexa.platform.oauth import service as oauth
-from dialnexa.platform.tenancy import audit_routes as audit_log
-from dialnexa.platform.tenancy import key_routes as keys
 from dialnexa.platform.tenancy import routes as tenancy
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import Idempotency
+from dialnexa.platform.tenancy.kyc import KycPolicy
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimiter, RateLimits
 from dialnexa.platform.tenancy.service import scope_of
 from dialnexa.platform.webhooks import routes as webhooks
@@ -67,6 +66,7 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             recordings=settings.recordings,
             public_url=settings.public_url,
             rate_limits=_rate_limits(settings),
+            verification=KycPolicy.parse(settings.kyc, settings.kyc_countries),
             catalogue=_catalogue(settings),
             outgoing=Outgoing(Allowance.parse(settings.outgoing_allow)),
         )
@@ -91,6 +91,7 @@ def assemble(
     public_url: str = "",
     clock: Clock | None = None,
     rate_limits: RateLimits | None = None,
+    verification: KycPolicy | None = None,
     catalogue: Catalogue | None = None,
     outgoing: Outgoing | None = None,
 ) -> FastAPI:
@@ -108,6 +109,7 @@ def assemble(
     app.state.authenticator = Authenticator(database, clock.now)
     app.state.idempotency = Idempotency(database, vault, clock.now)
     app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic)
+    app.state.kyc = verification or KycPolicy()
     app.state.count_active = _count_active
     app.state.outgoing = outgoing or Outgoing()
     app.state.extractor = Extractor()
@@ -147,10 +149,10 @@ def _routes() -> APIRouter:
     Made once per process: FastAPI takes a quarter of a second to work them out, and no application changes them.
     """
     api, served = APIRouter(), APIRouter()
-    nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.workspace, keys.router)
+    nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.router)
     of_agents = (version_routes.router, portable_routes.router, folders.router)
     of_knowledge = (knowledge.router,)
-    for router in (*nouns, *of_agents, *of_knowledge, audit_log.router, catalogue_routes.router, webhooks.router):
+    for router in (*nouns, *of_agents, *of_knowledge, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     served.include_router(api, prefix="/v1")
     served.include_router(api, include_in_schema=False)

@@ -18,8 +18,7 @@ from dialnexa.live.sip.endpoint import IncomingCall
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
 from dialnexa.platform.numbers import bindings
-from dialnexa.platform.numbers.service import route_for
-from dialnexa.platform.tenancy import telephony
+from dialnexa.platform.numbers.service import outbound_rules_of_call, route_for
 from dialnexa.worker.functions import HttpFunctions
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import is_away
@@ -138,7 +137,7 @@ class CallHolder:
         route = await self._route(call)
         recording = settings.recordings / f"{call.call_id}.wav"
         async with self._parts.database.read() as session:
-            rules = await telephony.rules(session, call.workspace_id)
+            rules = await outbound_rules_of_call(session, call.workspace_id, call.phone_number_id)
         no_audio_s = settings.no_audio_seconds
         try:
             return build_plan(call, route, recording, models=models, no_audio_s=no_audio_s, rules=rules)

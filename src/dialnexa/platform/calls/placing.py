@@ -25,10 +25,13 @@ from dialnexa.platform.calls.request import CallIn
 from dialnexa.platform.calls.service import tell
 from dialnexa.platform.calls.states import CallState
 from dialnexa.platform.numbers.models import PhoneNumber
-from dialnexa.platform.numbers.service import resolve_caller_id
-from dialnexa.platform.tenancy import audit
+from dialnexa.platform.numbers.service import outbound_rules, resolve_caller_id
+from dialnexa.platform.tenancy import audit, kyc
+from dialnexa.platform.tenancy.kyc import KycPolicy
 from dialnexa.platform.tenancy.principal import Principal
-from dialnexa.platform.tenancy.telephony import destination_allowed
+
+NO_KYC = KycPolicy()
+"""What applies where nobody says otherwise: the workspace need not be verified."""
 
 
 class Queue(Protocol):
@@ -48,7 +51,14 @@ class Placed:
 
 
 async def place(
-    session: AsyncSession, principal: Principal, body: CallIn, *, queue: Queue, now: datetime, origin: str = "api"
+    session: AsyncSession,
+    principal: Principal,
+    body: CallIn,
+    *,
+    queue: Queue,
+    now: datetime,
+    origin: str = "api",
+    policy: KycPolicy = NO_KYC,
 ) -> Placed:
     """Accept a call, or raise what is wrong with it; a refused one leaves no row. Must run in ``Database.write()``."""
     version = await resolve_for_call(
@@ -62,7 +72,8 @@ async def place(
         session, principal.workspace_id, body.caller_id, version.version_id, livemode=principal.livemode
     )
     if principal.livemode:  # a test call never leaves the machine
-        await destination_allowed(session, principal.workspace_id, body.destination)
+        (await outbound_rules(session, principal.workspace_id, number)).require(body.destination)
+        await kyc.require(session, policy, principal.workspace_id, number.e164, body.destination)
     trunk_id = _trunk(principal, number)
     call = _call(principal, body, version, number, now)
     call.trunk_id, call.origin = trunk_id, origin

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.http import Db, Listing, Meta, Now, Pages, Principal, Requires, Router, listing
-from dialnexa.platform.numbers import repository, service, trunk_routes, trunk_service
+from dialnexa.platform.numbers import repository, service, telephony_routes, trunk_routes, trunk_service
 from dialnexa.platform.numbers.models import PhoneNumber
 from dialnexa.platform.numbers.schemas import NumberOut, NumberPatch, NumbersPage
 from dialnexa.platform.tenancy.schemas import Done
@@ -67,6 +67,8 @@ router = APIRouter()
 for part in (trunk_routes.router, _routes):  # trunks first: their path would read as a number's id
     router.include_router(part, prefix="/organization-phone-numbers")
     router.include_router(part, prefix="/phone-numbers", include_in_schema=False)
+for part in (telephony_routes.config, telephony_routes.rules):
+    router.include_router(part)
 
 
 async def _apply(session: AsyncSession, number: PhoneNumber, body: NumberPatch) -> None:

@@ -20,7 +20,9 @@ from dialnexa.platform.numbers import bindings, repository
 from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
 from dialnexa.platform.numbers.trunk_settings import TrunkSettings
 from dialnexa.platform.numbers.trunks import Termination
+from dialnexa.platform.tenancy import telephony
 from dialnexa.platform.tenancy.principal import Principal
+from dialnexa.platform.tenancy.telephony import TelephonyRules
 
 SIP_TRUNK = "SIP trunk"
 """The provider of numbers brought along."""
@@ -123,6 +125,27 @@ async def resolve_caller_id(
         if choice:
             return choice[0]
     raise BadRequest("from_phone_number is required")
+
+
+async def outbound_rules(session: AsyncSession, workspace_id: str, number: PhoneNumber | None) -> TelephonyRules:
+    """Return where calls from this number may go; without a number, as over a trunk of the workspace's own."""
+    rules = await telephony.rules(session, workspace_id)
+    return rules if number is None else rules.over(own_trunk=number.provider == SIP_TRUNK, caller=number.e164)
+
+
+async def carrier_rules(session: AsyncSession, workspace_id: str) -> TelephonyRules:
+    """Return where calls from the workspace's rented numbers may go: what Telephony Config shows."""
+    rules = await telephony.rules(session, workspace_id)
+    for number in await repository.active(session, workspace_id):
+        if number.provider != SIP_TRUNK:
+            rules = rules.over(own_trunk=False, caller=number.e164)
+    return rules
+
+
+async def outbound_rules_of_call(session: AsyncSession, workspace_id: str, number_id: str | None) -> TelephonyRules:
+    """Return where a call of this number may be handed on to: a transfer is a call out like any other."""
+    number = await repository.number(session, workspace_id, number_id) if number_id else None
+    return await outbound_rules(session, workspace_id, number)
 
 
 async def route_for(session: AsyncSession, vault: Vault, workspace_id: str, trunk_id: str) -> TrunkRoute | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import BigInteger, Float, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Float, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -164,8 +165,7 @@ class KycCase(Base):
 
     workspace_id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str]
-    state: Mapped[str]
-    """``pending``, ``verified`` or ``rejected``."""
+    state: Mapped[Literal["pending", "verified", "rejected"]] = mapped_column(String(255))
     details: Mapped[dict[str, object]] = mapped_column(default=dict)
     reason: Mapped[str] = mapped_column(Text, default="")
     """What the operator said to it."""

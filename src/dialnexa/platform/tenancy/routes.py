@@ -1,17 +1,16 @@
-"""Limits and telephony rules over HTTP (contract B.11, B.12)."""
+"""The workspace over HTTP: its limits (contract B.12)."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.http import Db, Principal, Requires, Router
-from dialnexa.platform.tenancy import service, telephony
-from dialnexa.platform.tenancy.schemas import LimitsIn, LimitsOut, TelephonyIn, TelephonyOut
-from dialnexa.platform.tenancy.telephony import TelephonyRules
+from dialnexa.platform.tenancy import audit_routes, key_routes, kyc_routes, service
+from dialnexa.platform.tenancy.schemas import LimitsIn, LimitsOut
 
 workspace = Router(tags=["Workspace"])
 
@@ -47,27 +46,6 @@ async def set_limits(body: LimitsIn, who: Writer, database: Db, active: Active) 
         return LimitsOut.of(limit, await active(session, who.workspace_id))
 
 
-@workspace.get("/telephony-config", summary="Get telephony rules")
-async def get_telephony(who: Reader, database: Db) -> TelephonyOut:
-    """Return where the workspace may call."""
-    async with database.read() as session:
-        return _telephony(await telephony.rules(session, who.workspace_id))
-
-
-@workspace.patch("/telephony-config", summary="Set telephony rules")
-async def set_telephony(body: TelephonyIn, who: Writer, database: Db) -> TelephonyOut:
-    """Set where the workspace may call. Premium numbers are closed until `allow_premium` opens them."""
-    who.may_change(live=True, what="where a workspace may call")
-    async with database.write() as session:
-        await telephony.hold(session, who.workspace_id)
-        known = await telephony.rules(session, who.workspace_id)
-        wanted = TelephonyRules(
-            known.blocked_prefixes if body.blocked_prefixes is None else tuple(body.blocked_prefixes),
-            known.allow_premium if body.allow_premium is None else body.allow_premium,
-        )
-        await telephony.set_rules(session, who.workspace_id, wanted)
-    return _telephony(wanted)
-
-
-def _telephony(rules: TelephonyRules) -> TelephonyOut:
-    return TelephonyOut(blocked_prefixes=list(rules.blocked_prefixes), allow_premium=rules.allow_premium)
+router = APIRouter()
+for part in (workspace, key_routes.router, kyc_routes.router, audit_routes.router):
+    router.include_router(part)

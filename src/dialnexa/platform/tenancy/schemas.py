@@ -195,23 +195,6 @@ class LimitsOut(BaseModel):
         )
 
 
-Prefix = Annotated[str, Field(pattern=r"^\+[1-9]\d{0,14}$")]
-
-
-class TelephonyIn(Body):
-    """Changes to where a workspace may call; fields left out stay as they are."""
-
-    blocked_prefixes: Annotated[list[Prefix], Field(max_length=1000)] | None = None
-    allow_premium: bool | None = None
-
-
-class TelephonyOut(BaseModel):
-    """Where a workspace may call."""
-
-    blocked_prefixes: list[str]
-    allow_premium: bool
-
-
 class Done(BaseModel):
     """Something was taken away."""
 

@@ -12,6 +12,7 @@ RESOURCES = {
     "calls": "Calls, call logs, recordings and SIP ladders; to write them is to place and end calls.",
     "events": "The stream of events.",
     "knowledge": "Knowledge bases, their documents, and what they answer.",
+    "kyc": "What the workspace told about itself to be verified.",
     "numbers": "Phone numbers, SIP trunks, what numbers cost; to write them is to buy and give up numbers.",
     "webhooks": "Webhooks, their deliveries and replays.",
     "workspace": "The workspace: name, limits, where it may call, its wallet.",
