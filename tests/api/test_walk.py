@@ -92,7 +92,7 @@ def _example(schema: dict[str, Any], known: dict[str, Any]) -> Any:
         return schema["enum"][0]
     if schema.get("type") == "object":
         wanted = schema.get("required", [])
-        return {name: _example(part, known) for name, part in schema["properties"].items() if name in wanted}
+        return {name: _example(part, known) for name, part in schema.get("properties", {}).items() if name in wanted}
     special = {"phonenumber": "+12025550134", "terminationuri": "sip.example.com"}
     simple = {"string": "x" * 16, "integer": 1, "number": 1, "boolean": True, "array": [], "null": None}
     name = schema.get("title", "").replace(" ", "").lower()
