@@ -243,6 +243,15 @@ export interface components {
             /** @default false */
             sensitive_delete?: boolean;
         };
+        /** @description Where something the agent knew comes from. */
+        CitationOut: {
+            knowledge_base_id: string;
+            document_id: string;
+            title: string;
+            page: number;
+            chunk_id: string;
+            score: number;
+        };
         /** @description What went wrong, and how to mend it. Some errors carry further keys. */
         Error: {
             /** @example 400 */
@@ -349,6 +358,8 @@ export interface components {
             latency?: {
                 [key: string]: number;
             };
+            /** @description The passages of knowledge bases an agent turn rests on. */
+            citations?: components["schemas"]["CitationOut"][];
         };
         /** @description When and how often to try again. Waits are uniform. */
         dialnexa__platform__calls__request__RetryIn: {

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from dialnexa.kit.clock import Clock
 from dialnexa.live.conversation.conversation import Conversation, ConversationResult
 from dialnexa.live.conversation.functions import FunctionRunner
+from dialnexa.live.conversation.knowledge import Library
 from dialnexa.live.line import EndedBy, Line, LineEnd, NotConnected
 from dialnexa.live.media.quality import complaints
 from dialnexa.live.plan import (
@@ -97,6 +98,14 @@ class _Signalling:
         return ladder
 
 
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What the agent may reach beyond the call."""
+
+    functions: FunctionRunner | None
+    library: Library | None
+
+
 async def hold_call(
     plan: CallPlan,
     line: Line,
@@ -106,6 +115,7 @@ async def hold_call(
     clock: Clock,
     control: CallControl,
     functions: FunctionRunner | None = None,
+    library: Library | None = None,
 ) -> CallOutcome:
     """Dial (or answer), let the agent talk, hang up, and say how it went.
 
@@ -121,7 +131,7 @@ async def hold_call(
 
     signalling = _Signalling(line, report)
     async with line:
-        end = await _live(plan, line, speech, report, control, functions, answered, signalling)
+        end = await _live(plan, line, speech, report, control, _Outside(functions, library), answered, signalling)
     ladder = signalling.tell("end")
     recording, quality = line.recording(), line.quality()
     if recording is not None and recording.lost:
@@ -150,13 +160,13 @@ async def _live(
     speech: Providers,
     report: _Reporter,
     control: CallControl,
-    functions: FunctionRunner | None,
+    outside: _Outside,
     answered: Callable[[], None],
     signalling: _Signalling,
 ) -> _End:
     """Connect, talk and hang up; an agent whose parts do not exist disturbs nobody."""
     try:
-        conversation = Conversation(plan, line, speech, report, functions=functions)
+        conversation = Conversation(plan, line, speech, report, functions=outside.functions, library=outside.library)
     except (SpeechError, ValueError) as error:  # ValueError: a graph that cannot be run
         return _End(Ending.FAILED, EndReason.ERROR, detail=f"The agent cannot talk: {error}")
     if refused := await _connect(line, report, control):

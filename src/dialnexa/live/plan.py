@@ -209,6 +209,16 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Which knowledge bases the agent may look things up in, and how much of them a turn may carry."""
+
+    base_ids: tuple[str, ...] = ()
+    max_chunks: int = 5
+    min_score: float = 0.5
+    """From 0 to 1: how much of a question a passage must speak of."""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentPlan:
     """One published version, with every variable already rendered."""
 
@@ -224,6 +234,7 @@ class AgentPlan:
     turns: TurnTaking = field(default_factory=TurnTaking)
     voicemail: VoicemailHandling = field(default_factory=VoicemailHandling)
     functions: tuple[FunctionSpec, ...] = ()
+    knowledge: Knowledge = field(default_factory=Knowledge)
     flow: Mapping[str, object] | None = None
     """The conversation graph (C.12) as JSON, for flow agents."""
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -271,6 +282,31 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Citation:
+    """Where something that the agent knew in a turn comes from."""
+
+    knowledge_base_id: str
+    document_id: str
+    title: str
+    page: int
+    chunk_id: str
+    score: float
+    """From 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage(Citation):
+    """A piece of a document, found for what the caller said."""
+
+    text: str
+
+    @property
+    def citation(self) -> Citation:
+        """Where it comes from, without what it says."""
+        return Citation(self.knowledge_base_id, self.document_id, self.title, self.page, self.chunk_id, self.score)
+
+
+@dataclass(frozen=True, slots=True)
 class TurnSpoken:
     """One side said something. Times are ms since the answer, the same as positions in the recording."""
 
@@ -287,6 +323,8 @@ class TurnSpoken:
     engine: str = ""
     latency: Mapping[str, int] = field(default_factory=dict[str, int])
     """The waterfall of an agent turn: stage → ms since the caller stopped (endpoint, stt_final, llm_first_token, …)."""
+    citations: tuple[Citation, ...] = ()
+    """For the agent: the passages it had for this turn."""
 
 
 @dataclass(frozen=True, slots=True)

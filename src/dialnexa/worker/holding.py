@@ -20,6 +20,7 @@ from dialnexa.platform.calls.records import ClaimedCall, Result
 from dialnexa.platform.numbers import bindings
 from dialnexa.platform.numbers.service import outbound_rules_of_call, route_for
 from dialnexa.worker.functions import HttpFunctions
+from dialnexa.worker.knowledge import library
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import is_away
 from dialnexa.worker.phones import to_phone
@@ -127,6 +128,7 @@ class CallHolder:
             clock=parts.clock,
             control=control,
             functions=HttpFunctions(parts.outgoing, built.plan.agent.variables),
+            library=library(parts.database, call.workspace_id, built.plan.agent.knowledge),
         )
         await parts.scribe.flush()
         return as_result(outcome, parts.settings.recordings, built.unresolved)

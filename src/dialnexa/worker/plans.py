@@ -14,6 +14,7 @@ from dialnexa.live.plan import (
     CallLimits,
     CallPlan,
     FunctionSpec,
+    Knowledge,
     Model,
     Opening,
     SipRoute,
@@ -125,6 +126,7 @@ def _agent(call: ClaimedCall, config: AgentConfig, render: _Renderer, models: Mo
             message=render(config.voicemail_message),
         ),
         functions=tuple(_function(function, render) for function in config.agent_functions),
+        knowledge=Knowledge(tuple(config.knowledge_base_ids), config.kb_max_chunks, config.kb_min_score),
         flow=config.flow if config.agent_type == "Conversational_Flow_Agent" else None,
         variables=render.everything(),
     )

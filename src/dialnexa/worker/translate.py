@@ -52,6 +52,7 @@ def _turn(turn: TurnSpoken) -> Turn:
         intended=turn.intended,
         confidence=turn.confidence,
         latency=dict(turn.latency),
+        citations=[asdict(one) for one in turn.citations],
     )
 
 

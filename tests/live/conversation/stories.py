@@ -11,6 +11,7 @@ from tests.live.fakes import FakeLine, FakeSpeech, Scripted, settle
 
 from dialnexa.live.conversation.conversation import Conversation, ConversationResult
 from dialnexa.live.conversation.functions import FunctionRunner
+from dialnexa.live.conversation.knowledge import Library
 from dialnexa.live.plan import (
     AgentPlan,
     CallPlan,
@@ -106,12 +107,15 @@ async def story(
     heard: Iterable[str | Final | None] = (),
     replies: Iterable[Scripted] = (),
     functions: FunctionRunner | None = None,
+    library: Library | None = None,
     continuous: bool = False,
 ) -> AsyncGenerator[Story]:
     line = FakeLine()
     told = Story(line, FakeSpeech.scripted(line.clock, heard=heard, replies=replies))
     told.speech.ears.capabilities = SttCapabilities(continuous=continuous)
-    told.conversation = Conversation(call or plan(), line, told.speech, told.happenings.append, functions=functions)
+    told.conversation = Conversation(
+        call or plan(), line, told.speech, told.happenings.append, functions=functions, library=library
+    )
     told.task = asyncio.create_task(told.conversation.run())
     await settle()
     try:

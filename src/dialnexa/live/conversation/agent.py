@@ -18,10 +18,12 @@ from dialnexa.live.conversation.events import (
     ToolStarted,
 )
 from dialnexa.live.conversation.functions import FunctionResult, Functions
+from dialnexa.live.conversation.knowledge import Library, consult, instructed
 from dialnexa.live.conversation.ledger import INAUDIBLE, AgentTurn, Ledger
 from dialnexa.live.conversation.mouth import Mouth
 from dialnexa.live.plan import AgentPlan, Happening, ToolCalled
 from dialnexa.live.speech.ports import (
+    Cites,
     Expect,
     Expectation,
     Finished,
@@ -65,6 +67,7 @@ class Agent:
         expect: Callable[[Expectation], None],
         now: Callable[[], int],
         spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
+        library: Library | None = None,
     ) -> None:
         self._llm = llm
         self._functions = functions
@@ -75,6 +78,7 @@ class Agent:
         self._expect = expect
         self._now = now
         self._spawn = spawn
+        self._library = library
         self._task: asyncio.Task[None] | None = None
         self._tool: asyncio.Task[FunctionResult] | None = None
         self._tool_expired = False
@@ -119,6 +123,8 @@ class Agent:
 
     async def _reply(self, number: int, turn: AgentTurn) -> None:
         try:
+            if self._library is not None:
+                await self._consult(self._library, turn)
             for _ in range(_ROUNDS):
                 calls = await self._round(number, turn)
                 if not calls or await self._use(number, turn, calls):
@@ -129,12 +135,18 @@ class Agent:
         self._tell(ReplyFinished(self._now(), number))
         self._mouth.finish(number)
 
+    async def _consult(self, library: Library, turn: AgentTurn) -> None:
+        """Look up what the caller said; a guided engine says itself what it made use of."""
+        turn.passages = ()
+        turn.passages = await consult(library, self._ledger.messages())
+        turn.citations = () if self._guided else tuple(one.citation for one in turn.passages)
+
     async def _round(self, number: int, turn: AgentTurn) -> list[ToolCall]:
         """Ask once: speak what comes, return the functions the model wants."""
         sentences = Sentences()
         calls: list[ToolCall] = []
         begun = False
-        async with _closing(self._llm.stream(self._messages(), self._functions.tools)) as events:
+        async with _closing(self._llm.stream(self._messages(turn), self._functions.tools)) as events:
             async for event in events:
                 if not begun:
                     begun = True
@@ -147,6 +159,8 @@ class Agent:
                         calls.append(event)
                     case Expect():
                         self._expect(event.expectation)
+                    case Cites():
+                        turn.citations = (*turn.citations, event.citation)
                     case Finished():
                         break
         self._speak(number, [sentences.rest()])
@@ -195,8 +209,9 @@ class Agent:
         finally:
             self._tool = None
 
-    def _messages(self) -> list[Message]:
-        return [self._system, *self._ledger.messages(inaudible="" if self._guided else INAUDIBLE)]
+    def _messages(self, turn: AgentTurn | None = None) -> list[Message]:
+        passages = () if turn is None or self._guided else turn.passages
+        return [instructed(self._system, passages), *self._ledger.messages(inaudible="" if self._guided else INAUDIBLE)]
 
 
 @asynccontextmanager

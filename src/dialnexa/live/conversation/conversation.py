@@ -51,6 +51,7 @@ from dialnexa.live.conversation.events import (
     VoiceStarted,
 )
 from dialnexa.live.conversation.functions import FunctionRunner, Functions
+from dialnexa.live.conversation.knowledge import Library
 from dialnexa.live.conversation.ledger import AgentTurn, Ledger
 from dialnexa.live.conversation.machine import TurnMachine
 from dialnexa.live.conversation.mouth import Mouth
@@ -100,6 +101,7 @@ class Conversation:
         emit: Callable[[Happening], None],
         *,
         functions: FunctionRunner | None = None,
+        library: Library | None = None,
     ) -> None:
         agent = plan.agent
         self._line = line
@@ -144,6 +146,7 @@ class Conversation:
             expect=weakly(self._expect),
             now=now,
             spawn=spawn,
+            library=library,
         )
         self._turn: AgentTurn | None = None
         self._now = 0
@@ -370,9 +373,10 @@ async def converse(
     emit: Callable[[Happening], None],
     *,
     functions: FunctionRunner | None = None,
+    library: Library | None = None,
 ) -> ConversationResult:
     """Talk over a connected line until the conversation ends itself; cancel it when the line goes down.
 
     Use ``Conversation`` directly where the result is needed after cancellation.
     """
-    return await Conversation(plan, line, speech, emit, functions=functions).run()
+    return await Conversation(plan, line, speech, emit, functions=functions, library=library).run()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from dialnexa.live.plan import TurnSpoken
+from dialnexa.live.plan import Citation, Passage, TurnSpoken
 from dialnexa.live.speech.ports import Message, ToolCall
 
 _SAMPLES_PER_CHARACTER = 550
@@ -86,6 +86,10 @@ class AgentTurn:
         """Set once the turn is over and something of it was heard."""
         self.asked_ms = asked_ms
         """When the model was asked; its place in the dialogue."""
+        self.passages: tuple[Passage, ...] = ()
+        """What was found for the caller's turn that this one answers."""
+        self.citations: tuple[Citation, ...] = ()
+        """Those of them that the turn rests on."""
         self._speech_end_ms = speech_end_ms
         self._tools: list[_ToolUse] = []
         self._heard: int | None = None
@@ -143,6 +147,7 @@ class AgentTurn:
                 intended=self.intended if text != self.intended.rstrip() else "",
                 interrupted=cut,
                 latency=dict(self.latency),
+                citations=self.citations,
             )
         return self.spoken
 
@@ -229,6 +234,8 @@ class Ledger:
         joinable = False
         for entry in self._entries:
             if isinstance(entry, AgentTurn):
+                if entry.passages and messages and messages[-1].role == "user":
+                    messages[-1] = replace(messages[-1], passages=messages[-1].passages + entry.passages)
                 said = entry.messages()
                 messages += said
                 joinable = joinable and not said

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from dialnexa.live.line import Samples
-from dialnexa.live.plan import AgentPlan, Transcriber, Voice
+from dialnexa.live.plan import AgentPlan, Citation, Passage, Transcriber, Voice
 
 
 class SpeechError(Exception):
@@ -168,6 +168,8 @@ class Message:
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    passages: tuple[Passage, ...] = ()
+    """Of a user turn: what the knowledge bases say to it. Guided engines read it here; models in their instructions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,13 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
+class Cites:
+    """The reply says what a passage says; only guided engines know and tell this."""
+
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The reply is complete."""
 
@@ -202,7 +211,7 @@ class Finished:
     completion_tokens: int = 0
 
 
-LlmEvent = TextDelta | ToolCall | Expect | Finished
+LlmEvent = TextDelta | ToolCall | Expect | Cites | Finished
 
 
 class Llm(Protocol):

@@ -58,6 +58,8 @@ class Turn:
     confidence: float | None = None
     latency: Mapping[str, int] = field(default_factory=dict[str, int])
     """The waterfall of an agent turn: stage → ms since the caller stopped."""
+    citations: Sequence[Mapping[str, object]] = ()
+    """The passages of knowledge bases that an agent turn rests on; the fields of ``schemas.CitationOut``."""
 
 
 @dataclass(frozen=True, slots=True)

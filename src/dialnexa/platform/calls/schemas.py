@@ -59,6 +59,17 @@ class CallCreated(BaseModel):
         )
 
 
+class CitationOut(BaseModel):
+    """Where something the agent knew comes from."""
+
+    knowledge_base_id: str
+    document_id: str
+    title: str
+    page: int
+    chunk_id: str
+    score: float
+
+
 class TurnOut(BaseModel):
     """One turn of the transcript; ``start`` and ``end`` in seconds since the answer, as in the recording."""
 
@@ -71,6 +82,9 @@ class TurnOut(BaseModel):
     confidence: float | None = None
     latency: dict[str, int] = Field(
         default_factory=dict, description="Stage → ms since the caller stopped, for agent turns."
+    )
+    citations: list[CitationOut] = Field(
+        default_factory=list["CitationOut"], description="The passages of knowledge bases an agent turn rests on."
     )
 
     @classmethod
@@ -85,6 +99,7 @@ class TurnOut(BaseModel):
             intended=turn.intended,
             confidence=turn.confidence,
             latency=dict(turn.latency),
+            citations=[CitationOut.model_validate(one) for one in turn.citations],
         )
 
     @classmethod
@@ -99,6 +114,7 @@ class TurnOut(BaseModel):
             intended=detail.get("intended", ""),
             confidence=detail.get("confidence"),
             latency=detail.get("latency") or {},
+            citations=detail.get("citations") or [],
         )
 
 

@@ -340,6 +340,7 @@ def _turn(said: TurnOut) -> Turn:
         intended=said.intended,
         confidence=said.confidence,
         latency=said.latency,
+        citations=[one.model_dump() for one in said.citations],
     )
 
 

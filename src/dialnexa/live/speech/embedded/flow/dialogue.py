@@ -6,10 +6,11 @@ It holds no more than the events imply: replaying the same events gives the same
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dialnexa.live.speech.embedded.flow import anytime, hearing, machines, match, results
+from dialnexa.live.plan import Citation, Passage
+from dialnexa.live.speech.embedded.flow import anytime, hearing, machines, match, reading, results
 from dialnexa.live.speech.embedded.flow.graph import Edge, Graph, Node
 from dialnexa.live.speech.embedded.flow.memory import Memory
 from dialnexa.live.speech.embedded.flow.slots import Answer, keypad, understand
@@ -25,6 +26,7 @@ _MOST_HOPS = 32
 _SORRY = ("Sorry, I did not get that.", "I am sorry, I still did not understand.", "Sorry, once more.")
 _GIVE_UP = "I am sorry, I am having trouble understanding you. Please try again later. Goodbye."
 _FAREWELL = "Goodbye."
+_WHAT_ELSE = "What else can I do for you?"
 _FUNCTIONS = {"transfer": "call_transfer", "sms": "sms"}
 
 
@@ -53,6 +55,8 @@ class Reply:
 
     text: str = ""
     wish: Wish | None = None
+    cites: Citation | None = None
+    """Where the words come from, if out of a knowledge base."""
 
     def sentences(self) -> list[str]:
         """Return the text sentence by sentence; joined they are the text."""
@@ -77,6 +81,8 @@ class Dialogue:
         self._waiting = False
         self._said: list[str] = []
         self._wish: Wish | None = None
+        self._passages: Sequence[Passage] = ()
+        self._cites: Citation | None = None
 
     # --- what happens ---
 
@@ -105,8 +111,12 @@ class Dialogue:
         edges = self._graph.edges_from(self._node)
         return hearing.expectation(self._node, edges, self._listeners, self._memory, words)
 
-    def hear(self, text: str) -> Reply:
-        """Take one user turn: words, keys (``DTMF: 1``), nothing understood (empty), or ``SILENCE``."""
+    def hear(self, text: str, passages: Sequence[Passage] = ()) -> Reply:
+        """Take one user turn: words, keys (``DTMF: 1``), nothing understood (empty), or ``SILENCE``.
+
+        ``passages`` are what knowledge bases say to it, best first.
+        """
+        self._passages = passages
         if self._ended:
             self._end(_FAREWELL)
         elif text.strip().lower() == SILENCE:
@@ -146,6 +156,8 @@ class Dialogue:
         elif unheard and self._message(self._node):
             # The person spoke before hearing the opening, so that is the answer to whatever was said.
             self._say(self._message(self._node))
+        elif reading.asks(text) and not self._answers_here(text) and self._looked_up(text):
+            return
         elif self._pending is not None:
             self._confirmed(text, self._pending)
         else:
@@ -184,6 +196,24 @@ class Dialogue:
             self._say(self._question() if self._pending is not None else self._message(self._node))
         elif node.intent != "wait":
             self._say(self._question())
+
+    def _answers_here(self, text: str) -> bool:
+        """Tell whether a question of the caller is what this node waits for; anything is free text, so that is none."""
+        free = self._node.expects is None or self._node.expects.kind == "free_text"
+        read = None if free and self._pending is None else self._understood(text)
+        return read is not None or self._ways.worded(self._node, text) is not None
+
+    def _looked_up(self, text: str) -> bool:
+        """Answer from the knowledge base and come back to our own question; return whether there was an answer."""
+        found = reading.answer(text, self._passages)
+        if found is None:
+            return False
+        words, passage = found
+        question = self._question()
+        self._say(words)
+        self._say(question if question.endswith("?") else _WHAT_ELSE)
+        self._cites = passage.citation
+        return True
 
     def _understood(self, text: str) -> Answer | None:
         """Read the turn as an answer to the current question."""
@@ -234,7 +264,7 @@ class Dialogue:
             self._enter(way.target, said="" if keypad(text) else text)
         elif answer is not None and not self._ways.exist(node):
             self._end(_FAREWELL)
-        else:
+        elif not self._looked_up(text):
             self._missed()
 
     def _missed(self) -> None:
@@ -359,9 +389,9 @@ class Dialogue:
 
     def _reply(self) -> Reply:
         """Hand out what was said since the last reply."""
-        text, wish = " ".join(self._said), self._wish
-        self._said, self._wish = [], None
-        return Reply(text, wish)
+        text, wish, cites = " ".join(self._said), self._wish, self._cites
+        self._said, self._wish, self._cites = [], None, None
+        return Reply(text, wish, cites)
 
 
 def _sentences(text: str) -> list[str]:

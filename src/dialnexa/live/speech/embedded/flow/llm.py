@@ -6,20 +6,21 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dialnexa.live.plan import AgentPlan
+from dialnexa.live.plan import AgentPlan, Passage
 from dialnexa.live.speech.embedded.flow import graph as graphs
 from dialnexa.live.speech.embedded.flow import prompt_agent
 from dialnexa.live.speech.embedded.flow.dialogue import SILENCE, Dialogue, Reply, Setting
 from dialnexa.live.speech.embedded.flow.graph import Graph
 from dialnexa.live.speech.embedded.flow.slots import Answer, keypad
-from dialnexa.live.speech.ports import Expect, Finished, LlmEvent, Message, TextDelta, Tool, ToolCall
+from dialnexa.live.speech.ports import Cites, Expect, Finished, LlmEvent, Message, TextDelta, Tool, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """One user turn."""
+    """One user turn, and what knowledge bases say to it."""
 
     text: str
+    passages: tuple[Passage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class FlowLlm:
         expectation = dialogue.expectation()
         if expectation is not None:
             yield Expect(expectation)
+        if reply.cites is not None:
+            yield Cites(reply.cites)
         for sentence in reply.sentences():
             yield TextDelta(sentence)
         if reply.wish is not None:
@@ -79,8 +82,8 @@ class FlowLlm:
                 case _Spoke():
                     dialogue.opened()
                     reply = Reply()
-                case _Heard(text):
-                    reply = dialogue.hear(text)
+                case _Heard(text, passages):
+                    reply = dialogue.hear(text, passages)
                 case _Returned(result):
                     reply = dialogue.returned(result)
         return dialogue, reply
@@ -109,9 +112,10 @@ def _events(messages: Sequence[Message]) -> list[_Event]:
             case "user":
                 before = events[-1] if events else None
                 if isinstance(before, _Heard):
-                    events[-1] = _Heard(_together(before.text, message.content))
+                    found = before.passages + message.passages
+                    events[-1] = _Heard(_together(before.text, message.content), found)
                 else:
-                    events.append(_Heard(message.content))
+                    events.append(_Heard(message.content, message.passages))
             case "assistant":
                 if message.content.strip():
                     events.append(_Spoke())
