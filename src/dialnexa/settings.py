@@ -101,6 +101,20 @@ class Settings(BaseSettings):
         description="Comma list of hosts and networks that webhooks and functions may reach beyond public https, "
         "with plain http too, such as hooks.internal, *.corp.example, 10.0.0.0/8.",
     )
+    retention_recordings_days: int = Field(
+        default=0, ge=0, description="Days after which recordings are removed; 0 keeps them for ever, here and below."
+    )
+    retention_transcripts_days: int = Field(
+        default=0, ge=0, description="Days after which what was said is removed: transcripts, summaries, analysis."
+    )
+    retention_events_days: int = Field(default=90, ge=0, description="Days after which events are removed.")
+    retention_deliveries_days: int = Field(
+        default=30, ge=0, description="Days after which the log of webhook deliveries is removed, dead letters too."
+    )
+    retention_ladders_days: int = Field(
+        default=90, ge=0, description="Days after which SIP messages and refused calls are removed."
+    )
+    retention_audit_days: int = Field(default=0, ge=0, description="Days after which the audit log is removed.")
     llm_base_url: str = Field(default="", description="OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1.")
     llm_api_key: str = Field(default="", repr=False)
     llm_model: str = Field(default="", description="Model for agents that name none; empty: builtin/flow.")

@@ -37,6 +37,9 @@ from dialnexa.platform.knowledge import routes as knowledge
 from dialnexa.platform.knowledge.extraction import Extractor
 from dialnexa.platform.numbers import routes as numbers
 from dialnexa.platform.oauth import service as oauth
+from dialnexa.platform.retention import routes as retention_routes
+from dialnexa.platform.retention.rules import KINDS, Defaults
+from dialnexa.platform.retention.sweep import Sweep
 from dialnexa.platform.tenancy import routes as tenancy
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import Idempotency
@@ -69,17 +72,20 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             verification=KycPolicy.parse(settings.kyc, settings.kyc_countries),
             catalogue=_catalogue(settings),
             outgoing=Outgoing(Allowance.parse(settings.outgoing_allow)),
+            retention=Defaults({kind: getattr(settings, f"retention_{kind}_days") for kind in KINDS}),
         )
         stack.push_async_callback(app.state.outgoing.aclose)
         pump = Pump(database, app.state.sender, app.state.clock, app.state.recording_link)
         tidying = asyncio.create_task(_tidy(app.state.idempotency, database, app.state.clock))
         pumping = asyncio.create_task(pump.run())
+        sweep = Sweep(database, app.state.clock, settings.recordings, app.state.retention, app.state.metrics.removed)
+        sweeping = asyncio.create_task(sweep.run())
         try:
             yield app
         finally:
-            tidying.cancel()
-            pumping.cancel()
-            await asyncio.gather(tidying, pumping, return_exceptions=True)
+            for task in (tidying, pumping, sweeping):
+                task.cancel()
+            await asyncio.gather(tidying, pumping, sweeping, return_exceptions=True)
 
 
 def assemble(
@@ -94,6 +100,7 @@ def assemble(
     verification: KycPolicy | None = None,
     catalogue: Catalogue | None = None,
     outgoing: Outgoing | None = None,
+    retention: Defaults | None = None,
 ) -> FastAPI:
     """Return the application over an open database; the tests' way in."""
     clock = clock or SystemClock()
@@ -113,6 +120,7 @@ def assemble(
     app.state.count_active = _count_active
     app.state.outgoing = outgoing or Outgoing()
     app.state.extractor = Extractor()
+    app.state.retention = retention or Defaults()
     app.state.sender = Sender(app.state.outgoing, vault, clock)
     app.state.recording_link = partial(_recording_link, public_url, vault, clock)
     app.state.metrics = Metrics()
@@ -154,6 +162,7 @@ def _routes() -> APIRouter:
     of_knowledge = (knowledge.router,)
     for router in (*nouns, *of_agents, *of_knowledge, catalogue_routes.router, webhooks.router):
         api.include_router(router)
+    api.include_router(retention_routes.router)
     served.include_router(api, prefix="/v1")
     served.include_router(api, include_in_schema=False)
     return served

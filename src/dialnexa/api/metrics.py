@@ -24,6 +24,14 @@ class Metrics:
             "dialnexa_http_request_seconds", "Time to answer.", labels[:2], registry=self.registry, buckets=_BUCKETS
         )
 
+        self._removed = Counter(
+            "dialnexa_retention_removed", "Things removed because they were too old.", ("kind",), registry=self.registry
+        )
+
+    def removed(self, kind: str, count: int) -> None:
+        """Count what retention removed."""
+        self._removed.labels(kind).inc(count)
+
     def observe(self, scope: Scope, status: int | None, seconds: float) -> None:
         """Count one request under its route's pattern, never under its path: ids would make endless series."""
         route = getattr(scope.get("route"), "path", "unknown")

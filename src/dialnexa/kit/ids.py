@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from datetime import datetime
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BITS = 80
@@ -32,7 +33,15 @@ def ulid() -> str:
 
     Source: the ULID specification, monotonic variant.
     """
-    number = _numbers.next()
+    return _written(_numbers.next())
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """Return what sorts before every id of that prefix born at a moment or later, and after all born earlier."""
+    return f"{prefix}_{_written(max(0, round(moment.timestamp() * 1000)) << _RANDOM_BITS)}"
+
+
+def _written(number: int) -> str:
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 

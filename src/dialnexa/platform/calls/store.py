@@ -61,6 +61,15 @@ class RecordingStore:
         except _FAILURES as error:
             raise StoreError(_words(error)) from error
 
+    async def remove(self, key: str) -> None:
+        """Remove what lies under a key; nothing there is fine too. Raises ``StoreError``."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return
+        except _FAILURES as error:
+            raise StoreError(_words(error)) from error
+
     async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from ``start`` up to ``end``. Raises ``StoreError``, at the latest while it is read."""
         try:

@@ -10,10 +10,11 @@ from dialnexa.platform.database import Base
 from dialnexa.platform.knowledge import models as knowledge
 from dialnexa.platform.numbers import models as numbers
 from dialnexa.platform.oauth import models as oauth
+from dialnexa.platform.retention import models as retention
 from dialnexa.platform.tenancy import models as tenancy
 from dialnexa.platform.webhooks import models as webhooks
 
-NOUNS = (tenancy, agents, folders, numbers, calls, webhooks, oauth, knowledge, calendars)
+NOUNS = (tenancy, agents, folders, numbers, calls, webhooks, oauth, knowledge, calendars, retention)
 METADATA = Base.metadata
 
 FULL_TEXT = "knowledge_index"

@@ -1,0 +1,1 @@
+"""Retention: how long what calls leave behind is kept, and the sweep that removes it."""
