@@ -91,7 +91,7 @@ async def test_what_is_missing_here_is_replaced_and_told(world: World) -> None:
     made = (await world.http.post("/v1/agents/import", json=file)).json()
     assert made["notes"] == notes
     assert (made["agent"]["voice_id"], made["agent"]["llm_id"]) == ("builtin/auto", None)
-    assert made["agent"]["fallback_voices"] == [{"voice_id": "builtin/flite/rms"}]
+    assert [voice["voice_id"] for voice in made["agent"]["fallback_voices"]] == ["builtin/flite/rms"]
 
 
 async def test_all_problems_of_a_file_are_told_and_nothing_is_made(world: World) -> None:

@@ -37,12 +37,14 @@ from dialnexa.live.speech.ports import (
     LlmEvent,
     Message,
     Partial,
+    PhraseLookedUp,
     Speech,
     SpeechError,
     Spoken,
     SttCapabilities,
     TextDelta,
     Tool,
+    TtsEvent,
     Word,
 )
 
@@ -447,7 +449,7 @@ class FakeTtsStream:
     def __init__(self, tts: FakeTts) -> None:
         self._tts = tts
         self._text = ""
-        self._events: asyncio.Queue[tuple[int, Speech | Word | Spoken | SpeechError]] = asyncio.Queue()
+        self._events: asyncio.Queue[tuple[int, TtsEvent | SpeechError]] = asyncio.Queue()
         self._era = 0
 
     def push(self, text: str) -> None:
@@ -466,7 +468,7 @@ class FakeTtsStream:
         self._text = ""
         self._era += 1
 
-    async def events(self) -> AsyncIterator[Speech | Word | Spoken]:
+    async def events(self) -> AsyncIterator[TtsEvent]:
         while True:
             era, event = await self._events.get()
             if isinstance(event, SpeechError):
@@ -479,6 +481,8 @@ class FakeTtsStream:
         if self._tts.failures:
             self._events.put_nowait((era, self._tts.failures.popleft()))
             return
+        for looked in self._tts.looked_up:
+            self._events.put_nowait((era, looked))
         for start, end in _words(text) if self._tts.marks else ():
             self._events.put_nowait((era, Word(start, end, start * SAMPLES_PER_CHARACTER)))
         value = 1000 + len(self._tts.said)
@@ -505,6 +509,8 @@ class FakeTts:
         self.marks = marks
         self.mute = False
         """Swallow everything: no audio, no ``Spoken``."""
+        self.looked_up: list[PhraseLookedUp] = []
+        """What it says of its cache with each stretch."""
         self.said: list[str] = []
         self.failures: deque[SpeechError] = deque()
         self.refuses: SpeechError | None = None

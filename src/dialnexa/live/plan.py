@@ -138,6 +138,12 @@ class Voice:
     speed: float = 1.0
     pitch: float = 0.0
     volume: float = 1.0
+    fallbacks: tuple[str, ...] = ()
+    """Voices that speak when this one fails, in this order."""
+    pronunciations: tuple[tuple[str, str], ...] = ()
+    """Written → as it is to be read, such as ``("Nguyen", "win")``; whole words, in any case."""
+    cached: bool = True
+    """Whether phrases said before may be played again instead of being spoken anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,8 @@ class Transcriber:
     id: str = "builtin/pocketsphinx"
     language: str = "en"
     keyterms: tuple[str, ...] = ()
+    formatted: bool = False
+    """Whether what was understood is written as sentences: capitals and a full stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,9 @@ class Model:
     api_key: str = field(default="", repr=False)
     temperature: float = 0.1
     max_tokens: int = 400
+    fallback: Model | None = None
+    """Answers instead when this one fails, or says nothing for ``fallback_delay_s``."""
+    fallback_delay_s: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +186,10 @@ class TurnTaking:
 
     allow_interruptions: bool = True
     responsiveness: float = 0.5
+    eagerness: float = 1.0
+    """1 answers as soon as the caller seems to be done; less leaves them more time to go on."""
+    careful: bool = False
+    """Whether the words of a turn matter more than the speed of the answer."""
     interruption_sensitivity: float = 0.5
     reminder_interval_s: float = 9.0
     reminder_count: int = 1
@@ -420,6 +435,20 @@ class TransferMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioCacheUsed:
+    """How often the voice could play a phrase it had spoken before; told once, at the end."""
+
+    kind: ClassVar[str] = "audio_cache"
+    status: Literal["enabled", "disabled"]
+    lookups: int = 0
+    hits: int = 0
+    misses: int = 0
+    new_entries: int = 0
+    hit_rate: float = 0.0
+    """Hits among the lookups, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something went wrong that the call survived: a lost recording, a late model, a dead recogniser."""
 
@@ -448,6 +477,7 @@ Happening = (
     | SilenceReminder
     | VoicemailDetected
     | TransferMoved
+    | AudioCacheUsed
     | Trouble
     | Signalled
 )

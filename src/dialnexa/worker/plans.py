@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -25,7 +26,7 @@ from dialnexa.live.plan import (
 )
 from dialnexa.live.speech.embedded.flow import graph
 from dialnexa.platform.agents import transfer
-from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.agents.config import LONGEST_KEYTERM, MOST_KEYTERMS, AgentConfig
 from dialnexa.platform.agents.functions import AgentFunction
 from dialnexa.platform.calls.records import ClaimedCall
 from dialnexa.platform.catalogue.service import language_code
@@ -33,6 +34,7 @@ from dialnexa.platform.tenancy.telephony import TelephonyRules
 
 EMBEDDED_MODEL = "builtin/flow"
 EMBEDDED_TRANSCRIBER = "builtin/pocketsphinx"
+_NOT_SPOKEN = re.compile(r"[^\w\s'’-]|_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,13 @@ def build_plan(
 
 
 def _agent(call: ClaimedCall, config: AgentConfig, render: _Renderer, models: ModelDefaults) -> AgentPlan:
-    prompt = "\n\n".join(text for text in (config.system_prompt_text, render(config.prompt_text)) if text)
     return AgentPlan(
         agent_id=call.agent_id,
         version_id=call.agent_version_id,
         name=call.agent_title,
-        prompt=prompt,
+        prompt=_prompt(config, render),
         opening=_opening(call, config, render),
-        voice=Voice(config.voice_id, config.voice_speed, config.voice_pitch, config.voice_volume),
+        voice=_voice(config),
         transcriber=_transcriber(config, render),
         model=_model(config, models),
         turns=_turn_taking(config),
@@ -132,6 +133,24 @@ def _agent(call: ClaimedCall, config: AgentConfig, render: _Renderer, models: Mo
     )
 
 
+def _prompt(config: AgentConfig, render: _Renderer) -> str:
+    """Everything the model is told, in the contract's order (C.4); who a flow agent is comes before its nodes."""
+    texts = (config.system_prompt_text, config.agent_identity, config.agent_background, config.prompt_text)
+    return "\n\n".join(text for text in (texts[0], *(render(text or "") for text in texts[1:])) if text)
+
+
+def _voice(config: AgentConfig) -> Voice:
+    return Voice(
+        config.voice_id,
+        config.voice_speed,
+        config.voice_pitch,
+        config.voice_volume,
+        fallbacks=tuple(voice.voice_id for voice in config.fallback_voices),
+        pronunciations=tuple((each.word, each.pronunciation) for each in config.pronunciations),
+        cached=config.audio_cache_enabled,
+    )
+
+
 def _opening(call: ClaimedCall, config: AgentConfig, render: _Renderer) -> Opening:
     """Who dials in hears the inbound greeting when the agent has one (C.13): nobody called *them*."""
     greeting = config.welcome_message
@@ -143,9 +162,17 @@ def _opening(call: ClaimedCall, config: AgentConfig, render: _Renderer) -> Openi
 def _transcriber(config: AgentConfig, render: _Renderer) -> Transcriber:
     terms = [term.strip() for term in config.boosted_keywords.split(",") if term.strip()]
     if config.boost_dynamic_variables:
-        terms += [value for value in render.everything().values() if value and len(value) < 50]
+        terms += _key_terms(render.everything().values())
     ears, language = config.transcriber_id or EMBEDDED_TRANSCRIBER, language_code(config.language_id)
-    return Transcriber(ears, language, tuple(dict.fromkeys(terms)))
+    return Transcriber(
+        ears, language, tuple(dict.fromkeys(terms))[:MOST_KEYTERMS], formatted=config.transcript_formatting
+    )
+
+
+def _key_terms(values: Iterable[str]) -> list[str]:
+    """Return what of a call's variables may be said by the caller: plain words, nothing long and nothing nested."""
+    plain = (" ".join(_NOT_SPOKEN.sub(" ", value).split()) for value in values if not value.startswith(("{", "[")))
+    return [term for term in plain if 0 < len(term) <= LONGEST_KEYTERM]
 
 
 def _model(config: AgentConfig, models: ModelDefaults) -> Model:
@@ -153,13 +180,29 @@ def _model(config: AgentConfig, models: ModelDefaults) -> Model:
     wanted = config.llm_id or models.model or EMBEDDED_MODEL
     if config.agent_type == "Conversational_Flow_Agent" or wanted == EMBEDDED_MODEL or not models.base_url:
         return Model(EMBEDDED_MODEL, temperature=config.llm_temperature)
-    return Model(wanted, models.base_url, models.api_key, config.llm_temperature)
+    second = config.llm_fallback_model if config.fallback_llm_enabled else None
+    return Model(
+        wanted,
+        models.base_url,
+        models.api_key,
+        config.llm_temperature,
+        fallback=_fallback(second, config, models) if second and second != wanted else None,
+        fallback_delay_s=(config.llm_fallback_delay_ms or 0) / 1000,
+    )
+
+
+def _fallback(model_id: str, config: AgentConfig, models: ModelDefaults) -> Model:
+    if model_id == EMBEDDED_MODEL:
+        return Model(EMBEDDED_MODEL)
+    return Model(model_id, models.base_url, models.api_key, config.llm_temperature)
 
 
 def _turn_taking(config: AgentConfig) -> TurnTaking:
     return TurnTaking(
         allow_interruptions=config.allow_interruptions,
         responsiveness=config.responsiveness,
+        eagerness=config.response_eagerness,
+        careful=config.transcription_mode == "optimize_for_accuracy",
         interruption_sensitivity=config.interruption_sensitivity,
         reminder_interval_s=config.reminder_message_interval,
         reminder_count=config.reminder_message_frequency,

@@ -241,6 +241,14 @@ def test_responsiveness_and_sensitivity_set_the_times() -> None:
     assert (eager.commit_ms, eager.commit_matched_ms, eager.interrupt_ms, eager.interrupt_words) == (250, 200, 350, 1)
 
 
+def test_less_eagerness_and_more_care_leave_the_caller_more_time() -> None:
+    usual = TurnSettings.of(plan(turns=TurnTaking()))
+    patient = TurnSettings.of(plan(turns=TurnTaking(eagerness=0.5)))
+    careful = TurnSettings.of(plan(turns=TurnTaking(careful=True)))
+    assert (usual.commit_ms, patient.commit_ms, careful.commit_ms) == (375, 675, 525)
+    assert (patient.commit_matched_ms, careful.commit_matched_ms) == (500, 350)
+
+
 def test_two_words_interrupt_before_the_voice_has_lasted() -> None:
     machine = TurnMachine(TurnSettings(opening_text="Hello, this is Mia."))
     machine.handle(Began(0))

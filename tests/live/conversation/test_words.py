@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from dialnexa.live.conversation.voicemail import Verdict, judge_text
-from dialnexa.live.conversation.words import is_backchannel, is_greeting, looks_unfinished, phrases, real_words
+from dialnexa.live.conversation.words import (
+    as_sentences,
+    is_backchannel,
+    is_greeting,
+    looks_unfinished,
+    phrases,
+    real_words,
+)
 
 
 @pytest.mark.parametrize("text", ["mhm", "Uh-huh.", "yeah", "Okay, okay.", "I see", "uh huh right", "got it"])
@@ -69,3 +76,22 @@ def test_words_give_machines_away(text: str, verdict: Verdict | None) -> None:
 
 def test_a_person_who_says_he_is_not_available_is_no_machine_once_a_dialogue_began() -> None:
     assert judge_text("He is not available, can I take a note?", sure_only=True) is None
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("yes that works", "Yes that works."),
+        ("i'm fine and i think i'll come", "I'm fine and I think I'll come."),
+        ("what time is it", "What time is it?"),
+        ("is it open", "Is it open?"),
+        ("Yes, that works!", "Yes, that works!"),
+        ("well,", "Well."),
+        ("who", "Who."),
+        ("", ""),
+        ("DTMF: 12", "DTMF: 12"),
+        ("[inaudible]", "[inaudible]"),
+    ],
+)
+def test_what_was_heard_is_written_as_people_would(heard: str, written: str) -> None:
+    assert as_sentences(heard) == written

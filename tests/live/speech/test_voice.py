@@ -17,7 +17,7 @@ from dialnexa.live.speech.embedded.grammar import grammar_for
 from dialnexa.live.speech.embedded.phrases import PhraseCache
 from dialnexa.live.speech.embedded.synthesis import Sentence, Style, Synthesis, for_telephone
 from dialnexa.live.speech.embedded.voice import EmbeddedMouth, EmbeddedTts, engine_for
-from dialnexa.live.speech.ports import Expectation, Speech, SpeechError, Spoken, Word
+from dialnexa.live.speech.ports import Expectation, PhraseLookedUp, Speech, SpeechError, Spoken, TtsEvent, Word
 from tests.live.speech.recordings import telephone
 
 TEXT = "Hello Dr. Smith, see you on June 3rd at 2 PM. Call +14155550100, please!"
@@ -45,7 +45,7 @@ def thread() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-async def until_spoken(events: AsyncIterator[Speech | Word | Spoken]) -> list[Speech | Word | Spoken]:
+async def until_spoken(events: AsyncIterator[TtsEvent]) -> list[TtsEvent]:
     """Return everything up to and with the next ``Spoken``."""
     heard = [await anext(events)]
     while not isinstance(heard[-1], Spoken):
@@ -92,18 +92,45 @@ async def test_positions_start_anew_after_each_stretch() -> None:
 
 async def test_what_was_said_before_is_not_synthesised_again(thread: ThreadPoolExecutor) -> None:
     engine = FakeEngine()
-    mouth = EmbeddedMouth(EmbeddedTts(thread), engine, Style())
+    mouth = EmbeddedMouth(EmbeddedTts(thread), engine, Voice())
+    looked = list[PhraseLookedUp]()
     for _ in range(2):
         mouth.push("Good morning.")
         mouth.flush()
-        assert isinstance((await until_spoken(mouth.events()))[-2], Speech)
+        heard = await until_spoken(mouth.events())
+        looked += [event for event in heard if isinstance(event, PhraseLookedUp)]
+        assert isinstance(heard[-2], Speech)
     assert engine.said == ["Good morning."]
+    assert looked == [PhraseLookedUp(hit=False, kept=True), PhraseLookedUp(hit=True)]
+    mouth.close()
+
+
+async def test_an_agent_without_a_cache_is_spoken_anew_each_time(thread: ThreadPoolExecutor) -> None:
+    engine, voices = FakeEngine(), EmbeddedTts(thread)
+    mouth = EmbeddedMouth(voices, engine, Voice(cached=False))
+    for _ in range(2):
+        mouth.push("Good morning.")
+        mouth.flush()
+        assert not [event for event in await until_spoken(mouth.events()) if isinstance(event, PhraseLookedUp)]
+    mouth.close()
+    assert engine.said == ["Good morning.", "Good morning."]
+    assert voices.known(engine, Style(), "Good morning.") is None
+
+
+async def test_own_pronunciations_are_read_and_the_written_word_is_marked(thread: ThreadPoolExecutor) -> None:
+    engine = FakeEngine()
+    mouth = EmbeddedMouth(EmbeddedTts(thread), engine, Voice(pronunciations=(("Nguyen", "win"),)))
+    mouth.push("Nguyen is here.")
+    mouth.flush()
+    heard = await until_spoken(mouth.events())
+    assert engine.said == ["win is here."]
+    assert [event for event in heard if isinstance(event, Word)] == [Word(0, 6, 0)]
     mouth.close()
 
 
 async def test_cancelling_forgets_audio_words_and_the_end(thread: ThreadPoolExecutor) -> None:
     engine = FakeEngine()
-    mouth = EmbeddedMouth(EmbeddedTts(thread), engine, Style())
+    mouth = EmbeddedMouth(EmbeddedTts(thread), engine, Voice())
     mouth.push("One is said. Two is said. Three is")
     mouth.flush()
     await asyncio.sleep(0)
@@ -119,7 +146,7 @@ async def test_cancelling_forgets_audio_words_and_the_end(thread: ThreadPoolExec
 
 
 async def test_a_text_without_words_is_spoken_at_once(thread: ThreadPoolExecutor) -> None:
-    mouth = EmbeddedMouth(EmbeddedTts(thread), FakeEngine(), Style())
+    mouth = EmbeddedMouth(EmbeddedTts(thread), FakeEngine(), Voice())
     mouth.push(" ")
     mouth.flush()
     assert await until_spoken(mouth.events()) == [Spoken()]
@@ -127,7 +154,7 @@ async def test_a_text_without_words_is_spoken_at_once(thread: ThreadPoolExecutor
 
 
 async def test_a_voice_that_fails_says_so(thread: ThreadPoolExecutor) -> None:
-    mouth = EmbeddedMouth(EmbeddedTts(thread), FakeEngine(), Style())
+    mouth = EmbeddedMouth(EmbeddedTts(thread), FakeEngine(), Voice())
     mouth.push("broken")
     mouth.flush()
     with pytest.raises(SpeechError, match="fake voice failed"):

@@ -21,7 +21,7 @@ from dialnexa.live.conversation.functions import FunctionResult, Functions
 from dialnexa.live.conversation.knowledge import Library, consult, instructed
 from dialnexa.live.conversation.ledger import INAUDIBLE, AgentTurn, Ledger
 from dialnexa.live.conversation.mouth import Mouth
-from dialnexa.live.plan import AgentPlan, Happening, ToolCalled
+from dialnexa.live.plan import AgentPlan, Happening, ToolCalled, Trouble
 from dialnexa.live.speech.ports import (
     Cites,
     Expect,
@@ -31,6 +31,7 @@ from dialnexa.live.speech.ports import (
     LlmEvent,
     Message,
     SpeechError,
+    SteppedIn,
     TextDelta,
     ToolCall,
 )
@@ -161,6 +162,8 @@ class Agent:
                         self._expect(event.expectation)
                     case Cites():
                         turn.citations = (*turn.citations, event.citation)
+                    case SteppedIn():
+                        self._emit(Trouble("llm", event.why))
                     case Finished():
                         break
         self._speak(number, [sentences.rest()])

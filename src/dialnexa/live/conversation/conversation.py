@@ -59,6 +59,7 @@ from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.transfer import CallTransfer
 from dialnexa.live.conversation.voice import VoiceDetector, VoiceSettings
 from dialnexa.live.conversation.voicemail import GREETING
+from dialnexa.live.conversation.words import as_sentences
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, Samples
 from dialnexa.live.media.tones import BeepDetector
 from dialnexa.live.plan import (
@@ -106,6 +107,7 @@ class Conversation:
         agent = plan.agent
         self._line = line
         self._emit = emit
+        self._formatted = agent.transcriber.formatted
         self._ledger = Ledger()
         self._machine = TurnMachine(TurnSettings.of(plan))
         self._voice = VoiceDetector(VoiceSettings(lasting_ms=self._machine.settings.interrupt_ms))
@@ -185,6 +187,8 @@ class Conversation:
         """Settle what was said last, and stop everything."""
         self._tell(LineEnded(self._now))
         self._over.set()
+        if (use := self._mouth.cache_use()) is not None:
+            self._emit(use)
         for task in self._tasks:
             task.cancel()
 
@@ -313,7 +317,8 @@ class Conversation:
             self._ledger.inaudible(action.end_ms)
             return
         aside = isinstance(action, NoteAside)
-        spoken = TurnSpoken("user", action.text, action.start_ms, action.end_ms)
+        text = as_sentences(action.text) if self._formatted else action.text
+        spoken = TurnSpoken("user", text, action.start_ms, action.end_ms)
         if isinstance(action, CommitTurn):
             spoken = replace(spoken, confidence=action.confidence, engine=action.engine)
         self._ledger.caller(spoken, aside=aside)

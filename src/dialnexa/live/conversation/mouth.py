@@ -16,8 +16,8 @@ from dialnexa.live.conversation.events import (
 )
 from dialnexa.live.conversation.ledger import AgentTurn, Stretch
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, Samples, Utterance
-from dialnexa.live.plan import TurnSpoken, Voice
-from dialnexa.live.speech.ports import Speech, SpeechError, Spoken, Tts, TtsStream, Word
+from dialnexa.live.plan import AudioCacheUsed, TurnSpoken, Voice
+from dialnexa.live.speech.ports import PhraseLookedUp, Speech, SpeechError, Spoken, Tts, TtsEvent, TtsStream, Word
 
 _PER_MS = SAMPLE_RATE // 1000
 
@@ -55,6 +55,7 @@ class Mouth:
         self._played = 0
         self._end = 0
         self._waiting: list[asyncio.Future[None]] = []
+        self._looked_up: list[PhraseLookedUp] = []
 
     # --- for the conversation -----------------------------------------------------------------------------------------
 
@@ -89,6 +90,15 @@ class Mouth:
         if reply == self._reply and self._turn is not None and not self._complete:
             self._complete = True
             self._maybe_done()
+
+    def cache_use(self) -> AudioCacheUsed | None:
+        """Return how the voice's cache was used; ``None`` for a voice that has none."""
+        if not self._voice.cached:
+            return AudioCacheUsed("disabled")
+        lookups = len(self._looked_up)
+        hits = sum(each.hit for each in self._looked_up)
+        new = sum(each.kept for each in self._looked_up)
+        return AudioCacheUsed("enabled", lookups, hits, lookups - hits, new, hits / lookups) if lookups else None
 
     def hold(self) -> None:
         """Let nothing of the turn out until ``release``."""
@@ -229,7 +239,10 @@ class Mouth:
         """Close a stretch whose audio broke off, and return the words it still owes."""
         return self._turn.split(stretch) if self._turn is not None else None
 
-    def _take(self, event: Speech | Word | Spoken) -> None:
+    def _take(self, event: TtsEvent) -> None:
+        if isinstance(event, PhraseLookedUp):
+            self._looked_up.append(event)
+            return
         if not self._owed or self._turn is None:
             return
         stretch = self._owed[0]

@@ -8,6 +8,11 @@ from typing import Literal
 from dialnexa.live.conversation.words import Phrases, looks_unfinished, phrases
 from dialnexa.live.plan import CallPlan
 
+_PATIENT_MS = 600
+"""What the least eager agent waits longer than the most eager one."""
+_CAREFUL_MS = 150
+"""What an agent that wants the words right waits longer for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
@@ -97,7 +102,8 @@ class TurnSettings:
         """Derive the settings from a call's plan (contract C.2.2); voicemail is looked for on outbound calls only."""
         agent = plan.agent
         turns = agent.turns
-        commit = round(500 - 250 * _unit(turns.responsiveness))
+        commit = round(500 - 250 * _unit(turns.responsiveness) + _PATIENT_MS * (1 - _unit(turns.eagerness)))
+        commit += _CAREFUL_MS if turns.careful else 0
         sensitivity = _unit(turns.interruption_sensitivity)
         return cls(
             opening_mode=agent.opening.mode,

@@ -52,6 +52,27 @@ def looks_unfinished(text: str) -> bool:
     return bool(spoken) and spoken[-1] in _UNFINISHED
 
 
+_FIRST_PERSON = re.compile(r"\bi(?=\b|['’](?:m|ve|ll|d)\b)")
+_QUESTION = re.compile(
+    r"(?:who|what|when|where|why|how|which|whose|is|are|am|was|were|do|does|did|can|could|will|would|should|may|have|has)"
+    r"\s+\S",
+    re.IGNORECASE,
+)
+
+
+def as_sentences(text: str) -> str:
+    """Return what a recogniser without punctuation understood as people would write it; sentences stay as they are."""
+    plain = " ".join(text.split())
+    if not plain or plain.startswith(("DTMF:", "[")):
+        return text
+    if plain == plain.lower():
+        plain = _FIRST_PERSON.sub("I", plain)
+    plain = plain[0].upper() + plain[1:]
+    if plain[-1] in ".!?…":
+        return plain
+    return f"{plain.rstrip(',;:')}{'?' if _QUESTION.match(plain) else '.'}"
+
+
 _GREETING = frozenset(
     {"hello", "hi", "hey", "good", "morning", "afternoon", "evening", "this", "is", "speaking", "yes", "there"}
     | {"how", "can", "may", "i", "help", "you"}

@@ -120,6 +120,18 @@ class Spoken:
     """All audio of the text pushed before the last ``flush`` has been yielded."""
 
 
+@dataclass(frozen=True, slots=True)
+class PhraseLookedUp:
+    """The voice looked for a phrase among those it had spoken before."""
+
+    hit: bool
+    kept: bool = False
+    """Whether it is there from now on."""
+
+
+TtsEvent = Speech | Word | Spoken | PhraseLookedUp
+
+
 class TtsStream(Protocol):
     """Mouth of one call."""
 
@@ -135,7 +147,7 @@ class TtsStream(Protocol):
         """Forget all text and audio not yielded yet; nothing of it is yielded later, nor its ``Spoken``."""
         ...
 
-    def events(self) -> AsyncIterator[Speech | Word | Spoken]:
+    def events(self) -> AsyncIterator[TtsEvent]:
         """Yield audio and word marks until the stream is closed; raises ``SpeechError``."""
         ...
 
@@ -211,7 +223,14 @@ class Finished:
     completion_tokens: int = 0
 
 
-LlmEvent = TextDelta | ToolCall | Expect | Cites | Finished
+@dataclass(frozen=True, slots=True)
+class SteppedIn:
+    """Another model answers from here on, for the agent's own did not."""
+
+    why: str
+
+
+LlmEvent = TextDelta | ToolCall | Expect | Cites | Finished | SteppedIn
 
 
 class Llm(Protocol):

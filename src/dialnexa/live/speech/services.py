@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 
@@ -11,6 +12,7 @@ from dialnexa.live.plan import AgentPlan, Transcriber, Voice
 from dialnexa.live.speech.embedded.flow.llm import FlowLlm
 from dialnexa.live.speech.embedded.recogniser import PocketsphinxStt
 from dialnexa.live.speech.embedded.voice import PREFIX, EmbeddedTts
+from dialnexa.live.speech.fallback import FallbackLlm, FallbackTts
 from dialnexa.live.speech.openai_chat import OpenAiChat
 from dialnexa.live.speech.ports import Llm, SpeechError, Stt, Tts
 
@@ -46,6 +48,12 @@ class SpeechServices:
 
     def tts(self, voice: Voice) -> Tts:
         """Return the engine of the voice an agent names; a voice that is not installed is refused by its ``open``."""
+        if not voice.fallbacks:
+            return self._engine(voice)
+        voices = [replace(voice, id=each, fallbacks=()) for each in (voice.id, *voice.fallbacks)]
+        return FallbackTts([(self._engine(each), each) for each in voices])
+
+    def _engine(self, voice: Voice) -> Tts:
         if not voice.id.startswith(PREFIX):
             raise SpeechError(
                 f"There is no voice {voice.id!r}. Use builtin/auto, builtin/flite/slt, builtin/flite/rms or"
@@ -55,6 +63,10 @@ class SpeechServices:
 
     def llm(self, agent: AgentPlan) -> Llm:
         """Return the mind of one call: the flow engine, or any OpenAI-compatible endpoint."""
+        if (second := agent.model.fallback) is not None:
+            first = replace(agent, model=replace(agent.model, fallback=None))
+            other = replace(agent, model=second)
+            return FallbackLlm(self.llm(first), self.llm(other), agent.model.fallback_delay_s)
         if agent.model.id == _FLOW:
             return FlowLlm(agent)
         if not agent.model.base_url:

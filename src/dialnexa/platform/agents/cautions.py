@@ -46,6 +46,16 @@ def _prompt(config: AgentConfig, catalogue: Catalogue) -> str | None:
     )
 
 
+def _fallback_llm(config: AgentConfig, catalogue: Catalogue) -> str | None:
+    if not config.fallback_llm_enabled:
+        return None
+    if not config.llm_fallback_model:
+        return "No model is named in llm_fallback_model, so none steps in. GET /v1/llms/fallback lists them."
+    if _embedded(config, catalogue):
+        return "builtin/flow answers at once and from this machine; no other model steps in for it."
+    return None
+
+
 def _voice_speed(config: AgentConfig, _: Catalogue) -> str | None:
     slowest, fastest = _VOICE_SPEEDS
     if slowest <= config.voice_speed <= fastest:
@@ -95,6 +105,7 @@ _CAUTIONS: tuple[tuple[str, Says], ...] = (
             "Whether prompts are cached is up to the language model's server; it is not told.",
         ),
     ),
+    ("fallback_llm_enabled", _fallback_llm),
     ("voice_speed", _voice_speed),
     (
         "voice_temperature",

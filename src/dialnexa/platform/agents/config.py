@@ -7,11 +7,20 @@ from typing import Annotated, Literal, cast
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from dialnexa.platform.agents.functions import AgentFunction, Template, clashes
+from dialnexa.platform.agents.speaking import FallbackVoice, Pronunciation
+from dialnexa.platform.agents.transfer import (
+    DESTINATIONS_VARIABLE,
+    MOST_DESTINATIONS,
+    read_destination,
+    split_destinations,
+)
+from dialnexa.platform.catalogue.entries import TRANSCRIBERS
 from dialnexa.platform.wire import Body
 
 AgentType = Literal["Single_Prompt_Agent", "Conversational_Flow_Agent"]
 PipelineType = Literal["Cascaded", "Speech_To_Speech"]
-_KEYTERMS, _KEYTERM_LENGTH, _KEYTERMS_LENGTH = 100, 50, 2000
+MOST_KEYTERMS, LONGEST_KEYTERM = 100, 50
+_KEYTERMS_LENGTH = 2000
 _SILENCE_MARGIN_S = 5
 _S2S_MAX_CALL_S = 3600
 
@@ -64,8 +73,8 @@ class AgentConfig(Body):
     voice_temperature: Annotated[float, Field(ge=0, le=2)] = 1
     voice_volume: Annotated[float, Field(ge=0, le=10)] = 1
     voice_pitch: Annotated[float, Field(ge=-1, le=1)] = 0
-    fallback_voices: list[dict[str, object]] = Field(default_factory=list[dict[str, object]])
-    pronunciations: list[dict[str, object]] = Field(default_factory=list[dict[str, object]])
+    fallback_voices: list[FallbackVoice] = Field(default_factory=list[FallbackVoice], max_length=5)
+    pronunciations: list[Pronunciation] = Field(default_factory=list[Pronunciation], max_length=500)
     # transcriber
     transcriber_id: str | None = None
     transcription_mode: Literal["optimize_for_speed", "optimize_for_accuracy"] = "optimize_for_speed"
@@ -138,12 +147,27 @@ class AgentConfig(Body):
     @classmethod
     def _keyterms(cls, text: str) -> str:
         terms = [term.strip() for term in text.split(",") if term.strip()]
-        if len(terms) > _KEYTERMS or len(text) > _KEYTERMS_LENGTH:
-            raise ValueError(f"must be at most {_KEYTERMS} terms and {_KEYTERMS_LENGTH} characters")
+        if len(terms) > MOST_KEYTERMS or len(text) > _KEYTERMS_LENGTH:
+            raise ValueError(f"must be at most {MOST_KEYTERMS} terms and {_KEYTERMS_LENGTH} characters")
         for term in terms:
-            if len(term) > _KEYTERM_LENGTH or not all(letter.isalnum() or letter == " " for letter in term):
-                raise ValueError(f'has the term "{term}": use letters, digits and spaces, {_KEYTERM_LENGTH} at most')
+            if len(term) > LONGEST_KEYTERM or not all(letter.isalnum() or letter == " " for letter in term):
+                raise ValueError(f'has the term "{term}": use letters, digits and spaces, {LONGEST_KEYTERM} at most')
         return ", ".join(terms)
+
+    @field_validator("default_dynamic_variables")
+    @classmethod
+    def _destinations(cls, variables: dict[str, object]) -> dict[str, object]:
+        """Refuse destinations nobody can call; those that come with a call are judged there."""
+        given = variables.get(DESTINATIONS_VARIABLE)
+        if given is None or given == "":
+            return variables
+        listed = split_destinations(given) if isinstance(given, str) else []
+        if not 1 <= len(listed) <= MOST_DESTINATIONS or not all(read_destination(one) for one in listed):
+            raise ValueError(
+                f"has {DESTINATIONS_VARIABLE}, which must be 1 to {MOST_DESTINATIONS} numbers with | between them, "
+                "such as +14155550100|+14155550101"
+            )
+        return variables
 
     @field_validator("flow")
     @classmethod
@@ -164,7 +188,8 @@ def contradictions(config: AgentConfig) -> list[str]:
         )
     if config.pipeline_type == "Speech_To_Speech" and config.max_call_duration_sec > _S2S_MAX_CALL_S:
         found.append(f"max_call_duration_sec must be at most {_S2S_MAX_CALL_S} for speech-to-speech agents")
-    if config.fallback_stt_enabled and config.stt_fallback_transcriber_id in {None, config.transcriber_id}:
+    ears = config.transcriber_id or TRANSCRIBERS[0].id
+    if config.fallback_stt_enabled and config.stt_fallback_transcriber_id in {None, ears}:
         found.append("stt_fallback_transcriber_id must name a transcriber other than transcriber_id")
     return found + clashes(config.agent_functions)
 

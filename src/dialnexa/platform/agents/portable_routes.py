@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import Query, Response
 from pydantic import BaseModel
@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.agents import portable, service
 from dialnexa.platform.agents.folders import service as folders
+from dialnexa.platform.agents.nested import flatten
 from dialnexa.platform.agents.portable import AgentFile, AgentFileIn, Known
 from dialnexa.platform.agents.routes import Judges, Reader, Writer
 from dialnexa.platform.agents.schemas import AgentOut
 from dialnexa.platform.http import Db, Now, Principal, Router
+from dialnexa.platform.knowledge import service as knowledge
 from dialnexa.platform.webhooks import repository as webhooks
 
 router = Router(tags=["Agents"])
@@ -79,6 +81,10 @@ async def import_agent(
 
 
 async def _known(session: AsyncSession, who: Principal, file: AgentFileIn) -> Known:
-    hook = file.agent.get("webhook_id")
+    settings, _ = flatten(file.agent)
+    hook = settings.get("webhook_id")
     there = isinstance(hook, str) and await webhooks.webhook(session, who, hook) is not None
-    return Known(webhooks=[str(hook)] if there else [])
+    named = settings.get("knowledge_base_ids")
+    bases = [one for one in cast("list[object]", named) if isinstance(one, str)] if isinstance(named, list) else []
+    missing = await knowledge.missing(session, who.workspace_id, bases)
+    return Known([str(hook)] if there else [], [base for base in bases if base not in missing])

@@ -73,7 +73,7 @@ class Catalogue:
     @classmethod
     def of_installation(cls, *, llm_model: str, llm_base_url: str, flite_voices: Collection[str]) -> Catalogue:
         """Describe an installation by its language model settings and the flite voices its machine has."""
-        llms = (FLOW_MODEL,)
+        llms, endpoint = (FLOW_MODEL,), bool(llm_base_url)
         if llm_base_url and llm_model not in {"", FLOW_MODEL.id}:
             configured = LanguageModel(
                 llm_model,
@@ -83,7 +83,12 @@ class Catalogue:
                 description="The language model this installation is set up with.",
             )
             llms = (configured, FLOW_MODEL)
-        return cls(llms=llms, any_llm=bool(llm_base_url and not llm_model), voices=_voices(flite_voices))
+        return cls(
+            llms=llms,
+            any_llm=endpoint and not llm_model,
+            voices=_voices(flite_voices),
+            fallback_llms=llms if endpoint else (),
+        )
 
     # --- looking ------------------------------------------------------------------------------------------------------
 

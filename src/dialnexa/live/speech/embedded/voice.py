@@ -18,10 +18,11 @@ from functools import partial
 from dialnexa.live.plan import Voice
 from dialnexa.live.speech.embedded import flite
 from dialnexa.live.speech.embedded.espeak import DEFAULT_VOICE, Espeak
-from dialnexa.live.speech.embedded.normalise import SpokenPart, join, spoken
+from dialnexa.live.speech.embedded.normalise import SpokenPart, join
 from dialnexa.live.speech.embedded.phrases import PhraseCache
+from dialnexa.live.speech.embedded.respelling import Respelling
 from dialnexa.live.speech.embedded.synthesis import Engine, Sentence, Style, for_telephone
-from dialnexa.live.speech.ports import Speech, SpeechError, Spoken, Word
+from dialnexa.live.speech.ports import PhraseLookedUp, Speech, SpeechError, Spoken, TtsEvent, Word
 from dialnexa.live.speech.queues import Events
 from dialnexa.live.speech.sentences import Sentences
 
@@ -82,7 +83,7 @@ class EmbeddedTts:
     async def open(self, voice: Voice) -> AsyncGenerator[EmbeddedMouth]:
         """Open the mouth of one call; raises ``SpeechError`` when there is no such voice."""
         engine = await asyncio.get_running_loop().run_in_executor(self._thread, engine_for, voice.id)
-        mouth = EmbeddedMouth(self, engine, _style(voice))
+        mouth = EmbeddedMouth(self, engine, voice)
         try:
             yield mouth
         finally:
@@ -92,11 +93,12 @@ class EmbeddedTts:
         """Return a sentence that was spoken before."""
         return self._cache.get((engine.name, style, text))
 
-    async def speak(self, engine: Engine, style: Style, text: str) -> Sentence:
-        """Synthesise a sentence on the voice thread and remember it."""
+    async def speak(self, engine: Engine, style: Style, text: str, *, remember: bool) -> Sentence:
+        """Synthesise a sentence on the voice thread; ``remember`` keeps it for the next time."""
         loop = asyncio.get_running_loop()
         sentence = await loop.run_in_executor(self._thread, _synthesise, engine, style, text)
-        self._cache.put((engine.name, style, text), sentence)
+        if remember:
+            self._cache.put((engine.name, style, text), sentence)
         return sentence
 
 
@@ -117,9 +119,11 @@ def _synthesise(engine: Engine, style: Style, text: str) -> Sentence:
 class EmbeddedMouth:
     """Mouth of one call: speaks sentence by sentence, in order, one at a time."""
 
-    def __init__(self, voices: EmbeddedTts, engine: Engine, style: Style) -> None:
-        self._voices, self._engine, self._style = voices, engine, style
-        self._events: Events[Speech | Word | Spoken] = Events()
+    def __init__(self, voices: EmbeddedTts, engine: Engine, voice: Voice) -> None:
+        self._voices, self._engine, self._style = voices, engine, _style(voice)
+        self._cached = voice.cached
+        self._respelling = Respelling(voice.pronunciations)
+        self._events: Events[TtsEvent] = Events()
         self._todo: deque[_Piece | None] = deque()
         self._work: asyncio.Task[Sentence] | None = None
         self._forget()
@@ -148,7 +152,7 @@ class EmbeddedMouth:
         self._events.clear()
         self._forget()
 
-    def events(self) -> AsyncIterator[Speech | Word | Spoken]:
+    def events(self) -> AsyncIterator[TtsEvent]:
         """Yield the words of each sentence, then its audio; ``Spoken`` after each flush."""
         return self._events
 
@@ -168,7 +172,7 @@ class EmbeddedMouth:
         """Queue a sentence with its place in the stretch."""
         offset = self._text.index(sentence, self._cursor)
         self._cursor = offset + len(sentence)
-        if parts := spoken(sentence):
+        if parts := self._respelling.spoken(sentence):
             text, starts = join(parts)
             self._todo.append(_Piece(text, parts, starts, offset))
 
@@ -179,11 +183,16 @@ class EmbeddedMouth:
             if piece is None:
                 self._events.put(Spoken())
                 self._spoken = 0
-            elif sentence := self._voices.known(self._engine, self._style, piece.text):
+            elif sentence := self._remembered(piece.text):
+                self._events.put(PhraseLookedUp(hit=True))
                 self._say(piece, sentence)
             else:
-                self._work = asyncio.create_task(self._voices.speak(self._engine, self._style, piece.text))
+                speaking = self._voices.speak(self._engine, self._style, piece.text, remember=self._cached)
+                self._work = asyncio.create_task(speaking)
                 self._work.add_done_callback(partial(self._synthesised, piece))
+
+    def _remembered(self, text: str) -> Sentence | None:
+        return self._voices.known(self._engine, self._style, text) if self._cached else None
 
     def _synthesised(self, piece: _Piece, work: asyncio.Task[Sentence]) -> None:
         if work.cancelled() or work is not self._work:
@@ -191,6 +200,9 @@ class EmbeddedMouth:
         self._work = None
         error = work.exception()
         if error is None:
+            if self._cached:
+                kept = self._remembered(piece.text) is not None
+                self._events.put(PhraseLookedUp(hit=False, kept=kept))
             self._say(piece, work.result())
             self._go_on()
         elif isinstance(error, SpeechError):
