@@ -14,7 +14,7 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from dialnexa.cli import line_checks
+from dialnexa.cli import line_checks, store_check
 from dialnexa.cli.finding import Finding
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.cli.running import running_api, running_sip
@@ -55,6 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Return what every check found, in the order a call meets them."""
     checks: tuple[Callable[[Settings], Awaitable[Iterable[Finding]]], ...] = (
         _disk,
+        store_check.recordings,
         _ports,
         line_checks.nat,
         line_checks.audio,

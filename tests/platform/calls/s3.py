@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from html import escape, unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -111,8 +112,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if not (taken := self._take()):
             return
-        key, query, _ = taken
-        if "uploads" in query:
+        key, query, body = taken
+        if "delete" in query:
+            gone = [unescape(found) for found in re.findall(r"<Key>(.*?)</Key>", body.decode())]
+            for each in gone:
+                self.s3.objects.pop(each, None)
+            named = "".join(f"<Deleted><Key>{escape(each)}</Key></Deleted>" for each in gone)
+            self._answer(200, f"<DeleteResult>{named}</DeleteResult>".encode())
+        elif "uploads" in query:
             self.s3.parts[key] = {}
             named = f"<UploadId>{key}</UploadId>".encode()
             self._answer(200, b"<InitiateMultipartUploadResult>" + named + b"</InitiateMultipartUploadResult>")
