@@ -5,9 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dialnexa.live.plan import CallOutcome, Ending, EndReason, HeardAudio, MediaQuality, SentAudio
+from dialnexa.live.plan import (
+    CallEvent,
+    CallOutcome,
+    Ending,
+    EndReason,
+    HeardAudio,
+    MediaQuality,
+    SentAudio,
+    TransferLeg,
+    TransferMoved,
+    TransferState,
+)
 from dialnexa.platform.calls.quality import MediaQualityOut
-from dialnexa.worker.translate import result
+from dialnexa.worker.translate import result, timeline_entry
 
 NOW = datetime(2026, 5, 23, 12, tzinfo=UTC)
 
@@ -32,3 +43,14 @@ def test_the_figures_of_the_audio_are_written_as_the_api_shows_them() -> None:
 def test_a_call_without_audio_has_no_figures() -> None:
     outcome = CallOutcome(Ending.NO_ANSWER, EndReason.USER_DID_NOT_PICK_UP, None, NOW, 0)
     assert result(outcome, Path("/tmp"), ()).media_quality is None
+
+
+def test_a_transfer_that_was_followed_is_told_from_one_of_ours() -> None:
+    """The agent goes on with somebody else: for subscribers the same event, by another method."""
+    legs = (TransferLeg("+16505550123", "bridged"),)
+    moved = TransferMoved("xfer_1", TransferState.COMPLETED, method="followed", legs=legs, detail="Handed on.")
+    entry = timeline_entry(CallEvent(NOW, moved))
+    assert (entry.kind, entry.detail["status"], entry.detail["method"]) == ("transfer", "completed", "followed")
+    assert entry.detail["legs"] == (
+        {"destination": "+16505550123", "status": "bridged", "sip_status": None, "detail": ""},
+    )

@@ -233,7 +233,7 @@ export interface components {
             } | null;
             /** @description How good the audio was, each way; null when none was set up. */
             media_quality?: components["schemas"]["MediaQualityOut"] | null;
-            /** @description The latest transfer: id, status, method, legs and detail (see docs/api.md). */
+            /** @description The latest transfer: id, status, method, legs and detail (see docs/telephony.md). */
             transfer?: {
                 [key: string]: unknown;
             } | null;

@@ -180,7 +180,7 @@ class CallOut(BaseModel):
         default=None, description="How good the audio was, each way; null when none was set up."
     )
     transfer: dict[str, Any] | None = Field(
-        default=None, description="The latest transfer: id, status, method, legs and detail (see docs/api.md)."
+        default=None, description="The latest transfer: id, status, method, legs and detail (see docs/telephony.md)."
     )
     audio_cache: dict[str, Any] | None = None
     sensitive_delete: bool = False
