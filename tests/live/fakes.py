@@ -128,6 +128,9 @@ class FakeUtterance:
         self.was_cut = True
         return self.played
 
+    def trim(self, to: int) -> None:
+        self._audio = self._audio[: max(to, self.played)]
+
     def pause(self) -> None:
         self.paused = True
 

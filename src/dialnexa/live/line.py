@@ -106,6 +106,10 @@ class Utterance(Protocol):
         """Drop what was not played yet and return the samples that were."""
         ...
 
+    def trim(self, to: int) -> None:
+        """Forget the audio after sample ``to``, but none that was played; more may be pushed."""
+        ...
+
     def pause(self) -> None:
         """Hold at the exact sample; silence goes out instead."""
         ...

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
-from tests.live.conversation.stories import END_CALL, plan, story
+from tests.live.conversation.stories import END_CALL, Story, plan, story
 from tests.live.fakes import Stall, VirtualClock
 
 from dialnexa.live.conversation.functions import FunctionError
@@ -21,6 +21,7 @@ from dialnexa.live.plan import (
 from dialnexa.live.speech.ports import SpeechError, TextDelta, ToolCall
 
 FILLER = "One moment, please."
+WAITING = "I am still on it. Thank you for your patience."
 APOLOGY = "I am sorry, I am having a technical problem. Please try again later. Goodbye."
 LOOK_UP = FunctionSpec(
     "look_up", "custom", "Look up an order.", {"type": "object", "properties": {"id": {}}, "required": ["id"]}
@@ -383,3 +384,68 @@ async def test_a_recogniser_that_fails_now_and_then_is_never_given_up() -> None:
             call.line.caller_speaks(1.0)
             await call.agent_is_done()
         assert [text for role, text in call.transcript if role == "user"] == ["One."] * 4
+
+
+async def test_the_caller_of_a_very_slow_function_is_asked_for_patience_now_and_then() -> None:
+    shop = Shop(seconds=28.0)
+    slow = FunctionSpec(
+        "look_up", "custom", "", LOOK_UP.parameters, {"timeout_ms": 60_000, "holding_message": "Let me see."}
+    )
+    replies = [[TextDelta("Sure, I will look. "), ToolCall("c1", "look_up", '{"id": "7"}')], "It has shipped."]
+    async with story(plan(functions=(slow,)), replies=replies, functions=shop) as call:
+        shop.clock = call.line.clock
+        await call.agent_is_done()
+        await call.says("Where is order seven?")
+        await call.line.run_until(lambda: shop.calls != [])
+        longest = await _longest_silence(call, 28)
+        await call.agent_is_done()
+        said = call.speech.mouth.said
+        assert said[1:4] == ["Sure, I will look.", "Let me see.", WAITING]
+        assert said.count(WAITING) == 2
+        assert longest < 10.1
+        assert call.transcript[-1][1].endswith("It has shipped.")
+
+
+async def test_a_filler_stops_at_the_next_word_when_the_answer_comes() -> None:
+    shop = Shop(seconds=1.0)
+    patient = FunctionSpec(
+        "look_up",
+        "custom",
+        "",
+        LOOK_UP.parameters,
+        {"holding_message": "Let me look that up in all of our many shops."},
+    )
+    replies = [[ToolCall("c1", "look_up", '{"id": "7"}')], "It has shipped."]
+    async with story(plan(functions=(patient,)), replies=replies, functions=shop) as call:
+        shop.clock = call.line.clock
+        await call.agent_is_done()
+        await call.says("Where is order seven?")
+        await call.agent_is_done()
+        assert call.transcript[-1] == ("agent", "Let me It has shipped.")
+        assert [m.content for m in call.asked()][-1] == '{"status": "shipped"}'
+
+
+async def test_a_function_that_shall_be_silent_is() -> None:
+    shop = Shop(seconds=5.0)
+    quiet = FunctionSpec("note", "custom", "", config={"speak_during_execution": False, "speak_after_execution": False})
+    replies = [[TextDelta("I have noted that."), ToolCall("c1", "note", "{}")], "What else?"]
+    async with story(plan(functions=(quiet,)), replies=replies, functions=shop) as call:
+        shop.clock = call.line.clock
+        await call.agent_is_done()
+        await call.says("Please note that.")
+        await call.line.run(9)
+        assert call.transcript[-1] == ("agent", "I have noted that.")
+        await call.says("Thank you.")
+        await call.agent_is_done()
+        assert call.transcript[-1] == ("agent", "What else?")
+        assert [m.role for m in call.asked()][-3:] == ["assistant", "tool", "user"]
+
+
+async def _longest_silence(call: Story, seconds: float) -> float:
+    """Run for a while and return the longest time in which the agent said nothing."""
+    longest = silent = 0.0
+    for _ in range(round(seconds / 0.02)):
+        await call.line.run(0.02)
+        silent = 0.0 if call.line.agent_speaks else silent + 0.02
+        longest = max(longest, silent)
+    return longest

@@ -86,6 +86,13 @@ class SayFiller:
 
 
 @dataclass(frozen=True, slots=True)
+class StopFiller:
+    """What was waited for is here: the filler ends with the word it is at."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakReminder:
     """Ask whether the caller is still there."""
 
@@ -192,6 +199,7 @@ Action = (
     | AbandonReply
     | Say
     | SayFiller
+    | StopFiller
     | SpeakReminder
     | HoldAgent
     | ReleaseAgent

@@ -83,6 +83,8 @@ class Agent:
         self._task: asyncio.Task[None] | None = None
         self._tool: asyncio.Task[FunctionResult] | None = None
         self._tool_expired = False
+        self._quiet = False
+        """Whether a function that was just used is one whose result is not spoken of at once."""
         self._guided = plan.model.id.startswith("builtin/")
         system = plan.prompt if self._guided else f"{PLATFORM_RULES}\n\n{plan.prompt}"
         self._system = Message("system", system.strip())
@@ -128,7 +130,8 @@ class Agent:
                 await self._consult(self._library, turn)
             for _ in range(_ROUNDS):
                 calls = await self._round(number, turn)
-                if not calls or await self._use(number, turn, calls):
+                self._quiet = False
+                if not calls or await self._use(number, turn, calls) or self._quiet:
                     break
         except SpeechError as error:
             self._tell(ReplyFailed(self._now(), number, str(error)))
@@ -189,13 +192,16 @@ class Agent:
         limit = self._functions.limit_ms(call.name)
         turn.tool_started(call)
         holding = self._functions.holding_message(call.name)
-        if self._functions.announced(call.name):
+        announced = self._functions.announced(call.name)
+        if announced:
             self._speak(number, [holding])
-            holding = ""
-        self._tell(ToolStarted(started, number, call.name, limit, holding))
+        silent = self._functions.silent(call.name) or (announced and bool(holding))
+        waiting = "" if announced else holding
+        self._tell(ToolStarted(started, number, call.name, limit, waiting, silent=silent, once=announced))
         result = await self._result(call, limit)
         took = self._now() - started
         turn.tool_finished(call, result.text)
+        self._quiet |= not self._functions.speaks_after(call.name)
         self._emit(ToolCalled(call.name, call.arguments, result.text, result.ok, took))
         self._tell(ToolFinished(self._now(), number, call.name))
         return result

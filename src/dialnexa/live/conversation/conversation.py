@@ -36,6 +36,7 @@ from dialnexa.live.conversation.actions import (
     SayFiller,
     SpeakReminder,
     StartReply,
+    StopFiller,
 )
 from dialnexa.live.conversation.agent import Agent
 from dialnexa.live.conversation.ears import Ears
@@ -290,6 +291,8 @@ class Conversation:
                 self._record(action)
             case StartReply() | RetryReply() | AbandonReply() | CancelTool():
                 self._think(action)
+            case StopFiller():
+                self._mouth.stop_filler(action.reply)
             case Say() | SayFiller() | SpeakReminder():
                 self._say(action)
             case HoldAgent():

@@ -154,13 +154,19 @@ class ReplyFailed:
 
 @dataclass(frozen=True, slots=True)
 class ToolStarted:
-    """The agent uses a function, which may take ``limit_ms``; ``filler`` is said when it takes noticeably long."""
+    """The agent uses a function, which may take ``limit_ms``; ``filler`` is said when it takes noticeably long.
+
+    ``silent``: nothing is, because whoever set it up wants it so. ``once``: it is not repeated, for others may be
+    talking by then.
+    """
 
     at: int
     reply: int
     name: str
     limit_ms: int
     filler: str = ""
+    silent: bool = False
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,10 +96,17 @@ class AgentFloor(Timers):
         self._await_audio(reply)
 
     def _tool_started(self, reply: Reply, event: ToolStarted) -> None:
-        reply.tool = event
+        reply.tool, reply.tool_fillers = event, 0
         self._disarm(Timer.FIRST_TOKEN, Timer.STALL)
-        self._arm(Timer.TOOL_FILLER, self.settings.tool_filler_ms)
+        self._await_patience(reply, event)
         self._arm(Timer.TOOL_LIMIT, event.limit_ms)
+
+    def _await_patience(self, reply: Reply, tool: ToolStarted) -> None:
+        """Nobody speaks while a function runs: ask the caller to wait in a moment, and again after a long while."""
+        if tool.silent or (tool.once and reply.tool_fillers):
+            return
+        settings = self.settings
+        self._arm(Timer.TOOL_FILLER, settings.tool_filler_again_ms if reply.tool_fillers else settings.tool_filler_ms)
 
     def _playout_started(self, reply: Reply) -> None:
         reply.began_at = self._now
@@ -170,11 +177,18 @@ class AgentFloor(Timers):
         self._say("apology", self.settings.phrases.apology, interruptible=False)
 
     def _tool_filler_due(self) -> None:
+        """A function takes long: nobody is left in silence, and nobody is told to wait all the time."""
         reply = self._reply
-        if reply is not None and reply.tool is not None and not reply.audible:
-            self._fill(reply, reply.tool.filler or self.settings.phrases.filler)
+        if reply is None or reply.tool is None or reply.audible:
+            return
+        phrases = self.settings.phrases
+        text = phrases.still_waiting if reply.tool_fillers else reply.tool.filler or phrases.filler
+        reply.tool_fillers += 1
+        self._out.append(SayFiller(reply.number, text))
+        self._await_audio(reply)
 
     def _tool_limit_due(self) -> None:
+        self._disarm(Timer.TOOL_FILLER)
         if self._reply is not None:
             self._out.append(CancelTool(self._reply.number))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 import structlog
 
+from dialnexa.live.conversation.arguments import BadArguments, read
 from dialnexa.live.plan import DigitsPressed, FunctionSpec, Happening, Trouble
 from dialnexa.live.speech.ports import Tool, ToolCall
 
@@ -107,6 +108,14 @@ class Functions:
         message = self._config(name, "holding_message")
         return message if isinstance(message, str) else ""
 
+    def silent(self, name: str) -> bool:
+        """Tell whether nothing may be said while it runs (``speak_during_execution: false``)."""
+        return self._config(name, "speak_during_execution") is False
+
+    def speaks_after(self, name: str) -> bool:
+        """Tell whether the model goes on speaking once it has the result (``speak_after_execution``)."""
+        return self._config(name, "speak_after_execution") is not False
+
     def ends_call(self, name: str) -> bool:
         """Tell whether this function hangs up."""
         return self._kind(name) == "end_call"
@@ -127,9 +136,8 @@ class Functions:
         if spec is None:
             return _failed(f"There is no function {call.name}.")
         try:
-            arguments = _arguments(spec, call.arguments)
-            return await self._run(spec, arguments)
-        except FunctionError as error:
+            return await self._run(spec, read(spec.name, call.arguments, spec.parameters))
+        except (FunctionError, BadArguments) as error:
             _log.info("function failed", function=spec.name, reason=str(error))
             return _failed(str(error))
         except Exception as error:  # noqa: BLE001
@@ -156,23 +164,6 @@ class Functions:
         self._press(digits)
         self._emit(DigitsPressed("agent", digits))
         return FunctionResult(f"Pressed {digits}.", ok=True)
-
-
-def _arguments(spec: FunctionSpec, text: str) -> Mapping[str, object]:
-    """Read the JSON the model wrote; what it got wrong is told to it in words it can act on."""
-    try:
-        parsed: object = json.loads(text or "{}")
-    except ValueError:
-        raise FunctionError(f"The arguments of {spec.name} are not valid JSON. Call it again.") from None
-    if not isinstance(parsed, dict):
-        raise FunctionError(f"The arguments of {spec.name} must be a JSON object. Call it again.")
-    arguments = cast("dict[str, object]", parsed)
-    required = spec.parameters.get("required")
-    names = cast("list[object]", required) if isinstance(required, list) else []
-    missing = [str(name) for name in names if name not in arguments]
-    if missing:
-        raise FunctionError(f"{spec.name} needs {', '.join(missing)}. Ask the caller, then call it again.")
-    return arguments
 
 
 def _failed(reason: str) -> FunctionResult:

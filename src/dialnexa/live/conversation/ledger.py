@@ -114,6 +114,25 @@ class AgentTurn:
         self.stretches.insert(self.stretches.index(stretch) + 1, fresh)
         return fresh
 
+    def shorten(self, stretch: Stretch, played: int) -> int:
+        """End the last stretch with the word that is being played; return the sample at which its audio ends."""
+        if stretch.start is None:
+            self.stretches.remove(stretch)
+            self.intended = self.intended[: stretch.offset].rstrip()
+            return played
+        into = max(0, played - stretch.start)
+        begun = [mark for mark in stretch.marks if mark[2] < into]
+        following = next((begins for _, _, begins in stretch.marks if begins >= into), None)
+        if following is not None:
+            stretch.text = stretch.text[: begun[-1][1]] if begun else ""
+            stretch.samples = following
+        elif not stretch.marks:
+            stretch.text = stretch.text[: stretch.heard(played)]
+            stretch.samples = min(stretch.samples, into)
+        stretch.complete = True
+        self.intended = self.intended[: stretch.offset] + stretch.text
+        return stretch.start + stretch.samples
+
     def stage(self, name: str, at_ms: int) -> None:
         """Note when a stage of the waterfall was first reached, in ms since the caller's last voiced sample."""
         if self._speech_end_ms is not None:

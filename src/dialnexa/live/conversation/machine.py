@@ -26,6 +26,7 @@ from dialnexa.live.conversation.actions import (
     NoteVoicemail,
     ReleaseAgent,
     StartReply,
+    StopFiller,
 )
 from dialnexa.live.conversation.events import (
     BeepHeard,
@@ -514,7 +515,9 @@ class TurnMachine(AgentFloor):
                 self._playout_started(reply)
             case PlayoutStalled() if reply.playing:
                 reply.stalled = True
-                if Timer.FIRST_TOKEN not in self._timers and reply.tool is None:
+                if reply.tool is not None:
+                    self._await_patience(reply, reply.tool)
+                elif Timer.FIRST_TOKEN not in self._timers:
                     self._arm(Timer.STALL, self.settings.stall_ms)
             case PlayoutResumed() if reply.stalled:
                 reply.stalled = False
@@ -527,6 +530,8 @@ class TurnMachine(AgentFloor):
 
     def _tool_finished(self, reply: Reply) -> None:
         """The model is asked again; what the caller said meanwhile comes first."""
+        if reply.tool_fillers:
+            self._out.append(StopFiller(reply.number))
         reply.tool = None
         reply.begun = False
         self._disarm(Timer.TOOL_FILLER, Timer.TOOL_LIMIT)

@@ -125,6 +125,21 @@ class Mouth:
         if self._utterance is not None:
             self._utterance.finish()
 
+    def stop_filler(self, reply: int) -> None:
+        """End a filler with the word it is at, if it is the last that was said; nothing else is touched."""
+        stretches = self._turn.stretches if self._turn is not None and reply == self._reply else []
+        if not stretches or not stretches[-1].filler or (self._owed and self._owed[0] is not stretches[-1]):
+            return
+        filler = stretches[-1]
+        if self._owed:
+            self._owed.clear()
+            if self._stream is not None:
+                self._stream.cancel()
+        if self._turn is not None:
+            end = self._turn.shorten(filler, self._played)
+            if self._utterance is not None and filler.start is not None:
+                self._utterance.trim(end)
+
     def cut(self) -> TurnSpoken | None:
         """Stop at this sample and return what was heard of the turn."""
         if self._turn is None:

@@ -80,6 +80,9 @@ class TurnSettings:
     first_token_retry_ms: int = 6000
     """What the second request may take before the agent apologises and hangs up."""
     tool_filler_ms: int = 700
+    """Of silence while a function runs, until the caller hears a filler."""
+    tool_filler_again_ms: int = 10_000
+    """Of silence until the next one."""
     audio_ms: int = 4000
     """From text handed to the voice to the first sample on the wire."""
     stall_ms: int = 5000

@@ -71,6 +71,8 @@ class Reply:
     retried: bool = False
     voice_retried: bool = False
     tool: ToolStarted | None = None
+    tool_fillers: int = 0
+    """How often the caller was asked to wait for the present function."""
 
     @property
     def playing(self) -> bool:

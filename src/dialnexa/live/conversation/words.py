@@ -91,12 +91,14 @@ class Phrases:
 
     reminders: tuple[str, ...]
     filler: str
+    still_waiting: str
     apology: str
 
 
 _ENGLISH = Phrases(
     ("Are you still there?", "Hello? Can you hear me?"),
     "One moment, please.",
+    "I am still on it. Thank you for your patience.",
     "I am sorry, I am having a technical problem. Please try again later. Goodbye.",
 )
 
@@ -104,17 +106,20 @@ _PHRASES: Mapping[str, Phrases] = {
     "de": Phrases(
         ("Sind Sie noch da?", "Hallo? Können Sie mich hören?"),
         "Einen Moment, bitte.",
+        "Ich bin noch dabei. Danke für Ihre Geduld.",
         "Es tut mir leid, ich habe gerade ein technisches Problem. Bitte versuchen Sie es später noch einmal.",
     ),
     "en": _ENGLISH,
     "es": Phrases(
         ("¿Sigue ahí?", "¿Hola? ¿Me escucha?"),
         "Un momento, por favor.",
+        "Sigo en ello. Gracias por su paciencia.",
         "Lo siento, tengo un problema técnico. Por favor, inténtelo más tarde. Adiós.",
     ),
     "fr": Phrases(
         ("Vous êtes toujours là ?", "Allô ? Vous m'entendez ?"),
         "Un instant, s'il vous plaît.",
+        "Je m'en occupe toujours. Merci de votre patience.",
         "Je suis désolé, je rencontre un problème technique. Veuillez réessayer plus tard. Au revoir.",
     ),
 }

@@ -61,6 +61,12 @@ class SpokenUtterance:
         self._audio.clear()
         return self._played
 
+    def trim(self, to: int) -> None:
+        """Forget the audio after sample ``to``, but none that was played; more may be pushed."""
+        kept = min(max(to, self._played), self._pushed)
+        del self._audio[self._next + (kept - self._played) * self._width :]
+        self._pushed = kept
+
     def pause(self) -> None:
         """Hold at the exact sample; silence goes out instead."""
         self._paused = True
