@@ -118,6 +118,16 @@ class Settings(BaseSettings):
     llm_base_url: str = Field(default="", description="OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1.")
     llm_api_key: str = Field(default="", repr=False)
     llm_model: str = Field(default="", description="Model for agents that name none; empty: builtin/flow.")
+    worker_metrics_host: str = Field(default="127.0.0.1", description="Address the workers' metrics are served at.")
+    worker_metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of a worker's Prometheus metrics; further workers of one `up` take the next ones. 0: none.",
+    )
+    otlp_endpoint: str = Field(
+        default="", description="OTLP/HTTP endpoint for traces, such as http://127.0.0.1:4318; empty: no traces."
+    )
     log_level: str = "INFO"
     log_json: bool = False
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from dialnexa.platform.calls.records import Result
 from dialnexa.worker import holding
 from dialnexa.worker.holding import CallHolder
+from dialnexa.worker.metrics import WorkerMetrics
 from tests.live.fakes import VirtualClock
 
 
@@ -65,6 +66,7 @@ def holder(database: Database) -> CallHolder:
         database=database,
         vault=None,
         media=SimpleNamespace(overloaded=False),
+        metrics=WorkerMetrics(Clock()),
         sandbox=SimpleNamespace(address=("127.0.0.1", 5070)),
         settings=SimpleNamespace(
             recordings=Path("recordings"), llm_base_url="", llm_api_key="", llm_model="", no_audio_seconds=30.0

@@ -10,11 +10,13 @@ import structlog
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from dialnexa.api.errors import error_response
 from dialnexa.api.metrics import Metrics
 from dialnexa.kit.errors import TooManyRequests
 from dialnexa.kit.ids import new_id
+from dialnexa.kit.tracing import tracer
 from dialnexa.platform.http import count_stranger
 
 _SUNSET = "Fri, 31 Jul 2026 00:00:00 GMT"
@@ -46,12 +48,14 @@ class Edge:
             return
         exchange = _Exchange(scope, send, self._owner)
         started = time.perf_counter()
-        try:
-            await self._app(scope, receive, exchange.send)
-        except Exception as error:  # noqa: BLE001 - a bug must not cost the client its answer; it is logged with its id
-            await self._fail(exchange, error, receive)
-        finally:
-            self._metrics.observe(scope, exchange.status, time.perf_counter() - started)
+        with bound_contextvars(request_id=exchange.id), tracer().request(exchange.id) as trace:
+            try:
+                await self._app(scope, receive, exchange.send)
+            except Exception as error:  # noqa: BLE001 - a bug must not cost the client its answer; it is logged
+                await self._fail(exchange, error, receive)
+            finally:
+                route = self._metrics.observe(scope, exchange.status, time.perf_counter() - started)
+                trace.answered(scope["method"], route, exchange.status)
 
     async def _fail(self, exchange: _Exchange, error: Exception, receive: Receive) -> None:
         log.error("request failed", request_id=exchange.id, path=exchange.scope["path"], exc_info=error)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Scope
 
+from dialnexa.platform.calls import counting
 from dialnexa.platform.calls.models import Node
+from dialnexa.platform.webhooks import counting as webhooks
 
 _NODE = ("node",)
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -32,15 +36,39 @@ class Metrics:
         """Count what retention removed."""
         self._removed.labels(kind).inc(count)
 
-    def observe(self, scope: Scope, status: int | None, seconds: float) -> None:
-        """Count one request under its route's pattern, never under its path: ids would make endless series."""
-        route = getattr(scope.get("route"), "path", "unknown")
+    def observe(self, scope: Scope, status: int | None, seconds: float) -> str:
+        """Count one request under its route's pattern, and return that.
+
+        Never under its path: ids would make endless series.
+        """
+        route: str = getattr(scope.get("route"), "path", "unknown")
         self._requests.labels(scope["method"], route, str(status or "aborted")).inc()
         self._seconds.labels(scope["method"], route).observe(seconds)
+        return route
 
     def text(self) -> bytes:
         """Return all meters in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+async def installation_text(session: AsyncSession, now: datetime) -> bytes:
+    """Return what only the database knows. Every API process tells the same: take the maximum, not the sum."""
+    registry = CollectorRegistry()
+
+    def gauge(name: str, said: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(f"dialnexa_{name}", said, labels, registry=registry)
+
+    calls = gauge("calls", "Calls that have not ended, by state; queued ones wait for a worker.", ("state",))
+    for state, count in (await counting.live(session)).items():
+        calls.labels(state).set(count)
+    wait = await counting.longest_wait_s(session, now)
+    gauge("queue_oldest_seconds", "How long the oldest queued call has waited.").set(wait)
+    gauge("slots", "Slots taken in all workspaces.").set(await counting.slots(session))
+    backlog = await webhooks.backlog(session, now)
+    gauge("webhook_deliveries_pending", "Webhook deliveries still to be made.").set(backlog.pending)
+    gauge("webhook_overdue_seconds", "How long the oldest due delivery has waited.").set(backlog.overdue_s)
+    gauge("webhook_dead_letters", "Deliveries that were given up; replay them.").set(backlog.dead)
+    return generate_latest(registry)
 
 
 def workers_text(workers: Sequence[Node]) -> bytes:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from importlib import metadata, resources
+from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from dialnexa.api.metrics import workers_text
+from dialnexa.api import readiness
+from dialnexa.api.metrics import installation_text, workers_text
 from dialnexa.kit.errors import NotFound
 from dialnexa.platform.calls import nodes
-from dialnexa.platform.http import Db
+from dialnexa.platform.http import Db, Now
 
 router = APIRouter()
 log = structlog.get_logger(__name__)
@@ -38,9 +39,16 @@ class Status(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether a process can do its work."""
+    """Whether a process lives."""
 
     status: str
+
+
+class Readiness(BaseModel):
+    """Whether a process can do its work, and how each part is: `ok`, or what is wrong with it."""
+
+    status: Literal["ok", "degraded", "not ready", "draining"]
+    parts: dict[str, str]
 
 
 @router.get("/", tags=["Status"], summary="API status")
@@ -65,32 +73,34 @@ async def healthz() -> Health:
     "/readyz",
     tags=["Status"],
     summary="Can the process take work",
-    response_model=Health,
-    responses={503: {"model": Health, "description": "Shutting down, or without its database."}},
+    response_model=Readiness,
+    responses={
+        503: {"model": Readiness, "description": "Shutting down, or a part is missing that it cannot do without."}
+    },
 )
-async def readyz(request: Request, database: Db) -> Health | JSONResponse:
-    """Answer 200 when the database answers and the process is not shutting down."""
+async def readyz(request: Request, database: Db) -> JSONResponse:
+    """Answer 200 when requests can be served: the database answers, at this schema, and nobody is shutting down.
+
+    Without a worker the status is `degraded`: requests are served, but calls wait.
+    """
     if getattr(request.app.state, "draining", False):
-        return JSONResponse({"status": "draining"}, 503)
-    try:
-        async with database.read() as session:
-            await session.execute(text("SELECT 1 FROM workspaces LIMIT 1"))
-    except (SQLAlchemyError, OSError) as error:
-        log.warning("not ready", error=repr(error))
-        return JSONResponse({"status": "no database"}, 503)
-    return Health(status="ok")
+        return JSONResponse({"status": "draining", "parts": {}}, 503)
+    parts = await readiness.parts(database)
+    wrong = {name for name, how in parts.items() if how != readiness.OK}
+    status = "ok" if not wrong else "degraded" if wrong == {"workers"} else "not ready"
+    return JSONResponse({"status": status, "parts": parts}, 503 if status == "not ready" else 200)
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request, database: Db) -> Response:
-    """Return the meters of this process and of the living workers in Prometheus' text format."""
+async def metrics(request: Request, database: Db, now: Now) -> Response:
+    """Return the meters of this process, of the living workers and of the whole installation in Prometheus' format."""
+    text: bytes = request.app.state.metrics.text()
     try:
         async with database.read() as session:
-            workers = await nodes.living(session)
+            text += workers_text(await nodes.living(session))
+            text += await installation_text(session, now)
     except (SQLAlchemyError, OSError) as error:  # what this process counts is told all the same
-        log.warning("workers' meters not read", error=repr(error))
-        workers = []
-    text = request.app.state.metrics.text() + workers_text(workers)
+        log.warning("shared meters not read", error=repr(error))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

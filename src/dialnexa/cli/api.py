@@ -13,7 +13,7 @@ import uvloop
 
 from dialnexa.api.app import create_app
 from dialnexa.cli.options import Data, HttpPort, ReadyFile, settings_with
-from dialnexa.cli.role import begin_role, write_ready_file
+from dialnexa.cli.role import role, write_ready_file
 from dialnexa.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 def api(data: Data = None, http_port: HttpPort = None, ready_file: ReadyFile = None) -> None:
     """Serve the HTTP API."""
     settings = settings_with(data=data, http_port=http_port)
-    begin_role(settings)
-    uvloop.run(_serve_api(settings, ready_file))
+    with role("api", settings):
+        uvloop.run(_serve_api(settings, ready_file))
 
 
 async def _serve_api(settings: Settings, ready_file: Path | None) -> None:

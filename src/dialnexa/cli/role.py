@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from dialnexa.kit.logging import configure_logging
 from dialnexa.kit.process import die_with_parent
+from dialnexa.kit.tracing import tracing
 from dialnexa.settings import Settings
 
 
-def begin_role(settings: Settings) -> None:
-    """Write logs as the operator wants them, and end with the supervisor if there is one."""
+@contextmanager
+def role(name: str, settings: Settings) -> Generator[None]:
+    """Write logs and traces as the operator wants them, and end with the supervisor if there is one."""
     configure_logging(level=settings.log_level, as_json=settings.log_json)
     if supervisor := os.environ.get("DIALNEXA_SUPERVISOR"):
         die_with_parent(int(supervisor))
+    with tracing(f"dialnexa-{name}", settings.otlp_endpoint):
+        yield
 
 
 def write_ready_file(path: Path, facts: Mapping[str, object]) -> None:

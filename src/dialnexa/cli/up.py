@@ -138,8 +138,11 @@ def _roles(settings: Settings, console: Console) -> tuple[Role, list[Role]]:
     workers: list[Role] = []
     for number, name in enumerate(worker_names(settings.workers)):
         arguments = [*common, *drain, "--sip-port", str(sip_ports[number])]
-        tls = {"DIALNEXA_SIP_TLS_PORT": str(spaced(settings.sip_tls_port, number))}
-        workers.append(Role("worker", arguments, folder, public | tls, name=name))
+        ports = {
+            "DIALNEXA_SIP_TLS_PORT": str(spaced(settings.sip_tls_port, number)),
+            "DIALNEXA_WORKER_METRICS_PORT": str(settings.worker_metrics_port and settings.worker_metrics_port + number),
+        }
+        workers.append(Role("worker", arguments, folder, public | ports, name=name))
     return api, workers
 
 

@@ -11,7 +11,7 @@ import structlog
 import uvloop
 
 from dialnexa.cli.options import Data, DrainSeconds, ReadyFile, SipPort, settings_with
-from dialnexa.cli.role import begin_role, write_ready_file
+from dialnexa.cli.role import role, write_ready_file
 from dialnexa.kit.process import go_first
 from dialnexa.live.media.engine import favour_the_clock
 from dialnexa.settings import Settings
@@ -25,8 +25,8 @@ def worker(
 ) -> None:
     """Carry calls: SIP, RTP and conversations."""
     settings = settings_with(data=data, sip_port=sip_port, drain_seconds=drain_seconds)
-    begin_role(settings)
-    uvloop.run(_serve_worker(settings, ready_file))
+    with role("worker", settings):
+        uvloop.run(_serve_worker(settings, ready_file))
 
 
 async def _serve_worker(settings: Settings, ready_file: Path | None) -> None:

@@ -27,6 +27,7 @@ from dialnexa.worker.phones import to_phone
 from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan
 from dialnexa.worker.routes import sip_route
 from dialnexa.worker.translate import result as as_result
+from dialnexa.worker.watching import CallWatch
 
 log = structlog.get_logger(__name__)
 
@@ -96,17 +97,20 @@ class CallHolder:
     async def _hold(self, call: ClaimedCall, make_line: _MakeLine) -> None:
         self._held[call.call_id] = control = CallControl()
         self._idle.clear()
+        watch = CallWatch(self._parts.metrics, self._parts.clock, call.call_id, call.direction, self._parts.node_id)
         try:
-            await self._finish(call.call_id, await self._run(call, make_line, control))
+            result = await self._run(call, make_line, control, watch)
+            await self._finish(call.call_id, result)
+            watch.ended(result)
         finally:
             del self._held[call.call_id]
             if not self._held:
                 self._idle.set()
 
-    async def _run(self, call: ClaimedCall, make_line: _MakeLine, control: CallControl) -> Result:
+    async def _run(self, call: ClaimedCall, make_line: _MakeLine, control: CallControl, watch: CallWatch) -> Result:
         """Bring the call to its end, whatever happens: from here on it is nobody else's to end."""
         try:
-            return await self._talk(call, make_line, control)
+            return await self._talk(call, make_line, control, watch)
         except _NotRunnable as error:
             return self._broken(str(error))
         except _NobodyThere as error:
@@ -117,14 +121,19 @@ class CallHolder:
                 f"The call stopped because of a fault in DialNexa ({type(error).__name__}); see the log."
             )
 
-    async def _talk(self, call: ClaimedCall, make_line: _MakeLine, control: CallControl) -> Result:
+    async def _talk(self, call: ClaimedCall, make_line: _MakeLine, control: CallControl, watch: CallWatch) -> Result:
         parts = self._parts
+
+        def note(event: CallEvent) -> None:
+            parts.scribe.note(call.call_id, event)
+            watch.note(event)
+
         built = await self._plan(call)
         outcome = await hold_call(
             built.plan,
             make_line(built.plan),
             parts.speech,
-            lambda event: parts.scribe.note(call.call_id, event),
+            note,
             clock=parts.clock,
             control=control,
             functions=HttpFunctions(parts.outgoing, built.plan.agent.variables),

@@ -34,6 +34,7 @@ from dialnexa.worker.directory import Directory
 from dialnexa.worker.documents import Documents
 from dialnexa.worker.finishing import Finishing, Wishes
 from dialnexa.worker.holding import CallHolder
+from dialnexa.worker.metrics import Snapshot, WorkerMetrics, served
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.phones import Phones
 from dialnexa.worker.reception import Reception
@@ -97,6 +98,8 @@ class Worker:
                 parts.database, parts.vault, parts.node_id, parts.endpoint, parts.clock, settings.sip_edge
             )
             worker = cls(parts, holder, reception, engine, keeper)
+            parts.metrics.show(worker.snapshot)
+            stack.enter_context(served(parts.metrics, settings.worker_metrics_host, settings.worker_metrics_port))
             gate.reception = reception
             running = (worker._keep_lease(), worker._obey(), keeper.run(), parts.phones.run())
             loops = [asyncio.create_task(loop) for loop in running]
@@ -115,6 +118,17 @@ class Worker:
         """Where calls come in."""
         host, port = self._parts.endpoint.advertised
         return f"sip:{host}:{port}"
+
+    def snapshot(self) -> Snapshot:
+        """Return how the worker is now, for a scrape of its metrics."""
+        parts = self._parts
+        return Snapshot(
+            live_calls=self._holder.live,
+            capacity=parts.settings.capacity,
+            draining=not self._reception.open,
+            clock=parts.media.lateness,
+            counts=meters(parts.endpoint),
+        )
 
     async def lost(self) -> None:
         """Wait until the lease is lost: then others have ended our calls, and we must go (the zombie rule)."""
@@ -246,6 +260,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
         speech=await stack.enter_async_context(SpeechServices.open()),
         scribe=Scribe(database, node_id, clock),
         finishing=await _open_finishing(settings, stack, database, clock),
+        metrics=WorkerMetrics(clock),
         outgoing=outgoing,
     )
 

@@ -16,6 +16,7 @@ from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
 from dialnexa.worker.directory import Directory
 from dialnexa.worker.finishing import Finishing
+from dialnexa.worker.metrics import WorkerMetrics
 from dialnexa.worker.phones import Phones
 from dialnexa.worker.scribe import Scribe
 
@@ -42,5 +43,6 @@ class Parts:
     scribe: Scribe
     finishing: Finishing
     """What is done with recordings after the call."""
+    metrics: WorkerMetrics
     outgoing: Outgoing
     """The guard that custom functions go through."""

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import orjson
+import structlog
 from fastapi import Depends, Query, Request, Response
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import Forbidden, NotFound
+from dialnexa.kit.tracing import tracer
 from dialnexa.platform.calls import links, placing, reading, rejections, service
 from dialnexa.platform.calls.audio import MEDIA_TYPES, audio_of
 from dialnexa.platform.calls.request import CallIn
@@ -40,6 +42,8 @@ from dialnexa.platform.http import (
     count_stranger,
     listing,
 )
+
+log = structlog.get_logger(__name__)
 
 router = Router(tags=["Calls"])
 logs = Router(tags=["Call logs"])
@@ -116,6 +120,8 @@ async def create_call(body: CallIn, who: Placer, database: Db, request: Request,
     """Queue an outbound call with a published agent version. 409 when the workspace is at its concurrency limit."""
     async with database.write() as session:
         placed = await placing.place(session, who, body, queue=_queue(request), now=now, policy=request.app.state.kyc)
+    log.info("call_placed", call_id=placed.call.id)
+    tracer().call_placed(placed.call.id)
     return CallCreated.of(placed.call, placed.version_number)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.engine import make_url
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection, make_url
 
 HEAD = "head"
 
@@ -20,6 +22,17 @@ def migrate(url: str, revision: str = HEAD) -> None:
 def downgrade(url: str, revision: str) -> None:
     """Take the schema back to a revision (``base`` empties the database)."""
     command.downgrade(_config(url), revision)
+
+
+def revisions() -> tuple[str, ...]:
+    """Return all revisions this program knows, the newest first."""
+    scripts = ScriptDirectory.from_config(_config("sqlite://"))
+    return tuple(script.revision for script in scripts.walk_revisions())
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision a database is at, ``None`` when it has no tables of ours."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def sync_url(url: str) -> str:
