@@ -139,6 +139,17 @@ async def test_updating_a_version_that_is_not_live_leaves_the_live_one_live(worl
     assert (updated["version_number"], updated["live_version_number"]) == (3, 2)
 
 
+async def test_every_answer_tells_what_is_not_carried_out_here(world: World) -> None:
+    flow_agent = {"agent_type": "Conversational_Flow_Agent", "prompt_text": "", "flow": FLOW}
+    agent = await world.agent(**flow_agent, voice_temperature=0.5)
+    assert [one["field"] for one in agent["warnings"]] == ["voice_temperature"]
+    assert "never vary" in agent["warnings"][0]["message"]
+    nested = (await world.http.get(f"/agents2/{agent['id']}")).json()
+    assert [one["field"] for one in nested["warnings"]] == ["voice.settings.temperature"]
+    version = (await world.http.get(f"/v1/agents/{agent['id']}/versions/1")).json()
+    assert version["warnings"] == agent["warnings"]
+
+
 async def test_a_list_of_many_agents_is_two_queries(world: World) -> None:
     for _ in range(3):
         agent = await _published(world)

@@ -143,6 +143,12 @@ class AgentConfig(Body):
         """Read the older scale of 0 to 5 as well (H.7)."""
         return value / 5 if value > 1 else value
 
+    @field_validator("boosted_keywords", mode="before")
+    @classmethod
+    def _listed(cls, terms: object) -> object:
+        """Read a list of terms as the comma list it stands for."""
+        return ", ".join(map(str, cast("list[object]", terms))) if isinstance(terms, list) else terms
+
     @field_validator("boosted_keywords")
     @classmethod
     def _keyterms(cls, text: str) -> str:

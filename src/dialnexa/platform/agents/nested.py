@@ -79,12 +79,21 @@ _OTHER_SPELLINGS: dict[str, str] = {
     "prompts.allow_interruptions": "allow_interruptions",
     "llm.fallback.fall_back_llm_id": "llm_fallback_model",
     "agent_functions": "agent_functions",
+    "analysis.postcall_analysis": "post_call_analysis",
+    "reminders.interval": "reminder_message_interval",
+    "reminders.frequency": "reminder_message_frequency",
     "is_deployement": "update_deployment",
     "is_deployment": "update_deployment",
 }
 _OLDER_WORDS: dict[tuple[str, object], str] = {("conversation_start_type", "agent"): "agent_defined"}
 """Values that clients of the nested form send, and what they are called today."""
-_DESCRIPTIONS = {"language.details", "telephony.inbound.details", "telephony.outbound.details"}
+_DESCRIPTIONS = {
+    "language.details",
+    "language.code",
+    "language.name",
+    "telephony.inbound.details",
+    "telephony.outbound.details",
+}
 """Parts of our own answers that say nothing new when a client sends them back."""
 _NESTED_TO_FLAT = {path: name for name, path in FLAT_TO_NESTED.items()} | _OTHER_SPELLINGS
 
@@ -93,6 +102,8 @@ def flatten(body: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     """Return a nested body in flat form, and the paths nobody knows. Flat fields in between stay as they are."""
     flat, unknown = dict[str, object](), list[str]()
     _walk(body, "", flat, unknown)
+    if (code := _language_code(body)) and "language_id" not in flat:
+        flat["language_id"] = code
     return flat, unknown
 
 
@@ -106,6 +117,17 @@ def nest(flat: Mapping[str, object]) -> dict[str, object]:
             place = cast(dict[str, object], place.setdefault(group, {}))
         place[last] = value
     return nested
+
+
+def _language_code(body: Mapping[str, object]) -> object:
+    """Return the language of a body that names it by its code alone."""
+    language = body.get("language")
+    if not isinstance(language, Mapping):
+        return None
+    named = cast(Mapping[str, object], language)
+    details = named.get("details")
+    described = cast(Mapping[str, object], details) if isinstance(details, Mapping) else {}
+    return named.get("code") or described.get("code")
 
 
 def _walk(body: Mapping[str, object], prefix: str, flat: dict[str, object], unknown: list[str]) -> None:
