@@ -34,6 +34,7 @@ from dialnexa.live.speech.ports import (
     Expectation,
     Final,
     Finished,
+    Llm,
     LlmEvent,
     Message,
     Partial,
@@ -585,6 +586,8 @@ class FakeSpeech:
     ears: FakeStt
     mouth: FakeTts
     mind: FakeLlm
+    thinks: Llm | None = None
+    """What answers instead of ``mind``."""
 
     @classmethod
     def scripted(
@@ -599,5 +602,5 @@ class FakeSpeech:
     def tts(self, voice: Voice) -> FakeTts:
         return self.mouth
 
-    def llm(self, agent: AgentPlan) -> FakeLlm:
-        return self.mind
+    def llm(self, agent: AgentPlan) -> Llm:
+        return self.thinks or self.mind

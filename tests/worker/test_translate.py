@@ -54,3 +54,8 @@ def test_a_transfer_that_was_followed_is_told_from_one_of_ours() -> None:
     assert entry.detail["legs"] == (
         {"destination": "+16505550123", "status": "bridged", "sip_status": None, "detail": ""},
     )
+
+
+def test_what_a_flow_learned_is_written_down() -> None:
+    outcome = CallOutcome(Ending.COMPLETED, EndReason.USER_DISCONNECTED, NOW, NOW, 0, collected={"day": "Friday"})
+    assert result(outcome, Path("/tmp"), ()).collected_variables == {"day": "Friday"}

@@ -187,6 +187,10 @@ export interface components {
                 [key: string]: unknown;
             };
             unresolved_variables: string[];
+            /** @description What the agent's flow learned, once the call has ended. */
+            collected_variables: {
+                [key: string]: unknown;
+            };
             metadata: {
                 [key: string]: unknown;
             };

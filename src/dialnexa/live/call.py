@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -57,6 +57,7 @@ class _End:
     turns: tuple[TurnSpoken, ...] = ()
     detail: str = ""
     sip_status: int | None = None
+    collected: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 _BY_LINE = {
@@ -151,6 +152,7 @@ async def hold_call(
         detail=end.detail,
         ladder=ladder,
         quality=quality,
+        collected=end.collected,
     )
 
 
@@ -211,11 +213,11 @@ async def _talk(conversation: Conversation, line: Line, control: CallControl) ->
     so_far = conversation.result()
     if ended_line is not None:
         return _of_line(ended_line, so_far)
-    return _End(Ending.COMPLETED, EndReason.AGENT_DISCONNECTED, so_far.turns, wish)
+    return _End(Ending.COMPLETED, EndReason.AGENT_DISCONNECTED, so_far.turns, wish, collected=so_far.collected)
 
 
 def _of_conversation(result: ConversationResult) -> _End:
-    return _End(result.ending, result.reason, result.turns, result.detail)
+    return _End(result.ending, result.reason, result.turns, result.detail, collected=result.collected)
 
 
 def _of_line(end: LineEnd, so_far: ConversationResult) -> _End:
@@ -223,7 +225,7 @@ def _of_line(end: LineEnd, so_far: ConversationResult) -> _End:
     ending, reason = _BY_LINE[end.by]
     if so_far.ending is Ending.VOICEMAIL:
         ending, reason = Ending.VOICEMAIL, EndReason.VOICEMAIL_DETECTED
-    return replace(_End(ending, reason, so_far.turns, end.detail), sip_status=end.sip_status)
+    return _End(ending, reason, so_far.turns, end.detail, end.sip_status, so_far.collected)
 
 
 async def _end_tasks(*tasks: asyncio.Future[Any]) -> None:

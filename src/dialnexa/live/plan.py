@@ -221,6 +221,8 @@ class FunctionSpec:
     parameters: Mapping[str, object] = field(default_factory=dict[str, object])
     """JSON schema of the arguments."""
     config: Mapping[str, object] = field(default_factory=dict[str, object])
+    offered: bool = True
+    """Whether the model may call it by itself; what a flow's nodes do is the flow's alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,7 @@ class CallPlan:
     """Where the stereo recording goes; ``None`` records nothing."""
     may_call: Callable[[str], bool] = _anybody
     """Whether an E.164 number may be called when the far end sends us there."""
+    channel: Literal["phone", "web"] = "phone"
 
 
 # --- what happens ----------------------------------------------------------------------------------------------------
@@ -449,6 +452,39 @@ class AudioCacheUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowNodeEntered:
+    """The conversation came to a node of its graph."""
+
+    kind: ClassVar[str] = "flow_node"
+    node_id: str
+    label: str
+    type: str
+    by: Literal["start", "edge", "global", "return"]
+    """``global``: the person asked for it; ``return``: back from there to where the conversation was."""
+    edge_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextMessage:
+    """The agent sent a text message, or could not."""
+
+    kind: ClassVar[str] = "sms"
+    to: str
+    text: str
+    sent: bool
+    detail: str = ""
+    """Why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextMessageSkipped:
+    """A text message was due on a web call, where nobody has a number to send it to."""
+
+    kind: ClassVar[str] = "sms_skipped_web"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something went wrong that the call survived: a lost recording, a late model, a dead recogniser."""
 
@@ -478,6 +514,9 @@ Happening = (
     | VoicemailDetected
     | TransferMoved
     | AudioCacheUsed
+    | FlowNodeEntered
+    | TextMessage
+    | TextMessageSkipped
     | Trouble
     | Signalled
 )
@@ -640,3 +679,5 @@ class CallOutcome:
     ladder: SipLadder = field(default_factory=SipLadder)
     quality: MediaQuality | None = None
     """``None`` when no audio was set up."""
+    collected: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What a flow learned: answers by their slot or variable, values set on the way, what functions told."""

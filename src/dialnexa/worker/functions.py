@@ -68,8 +68,11 @@ class HttpFunctions:
     async def run(self, spec: FunctionSpec, arguments: Mapping[str, object]) -> str:
         """Make the request and return what the model shall read: the answer, and the variables it gave.
 
-        Raises ``FunctionError`` with a sentence for the model: refused, unreachable, too late, too long, not 2xx.
+        Raises ``FunctionError`` with a sentence for the model: refused, unreachable, too late, too long, not 2xx; and
+        for every text message, because no carrier takes them from here.
         """
+        if spec.kind == "sms":
+            raise FunctionError("No carrier for text messages is set up on this installation. Go on without it.")
         custom = _config(spec)
         request = _request(custom, arguments, self._variables)
         try:

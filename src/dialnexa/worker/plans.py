@@ -24,14 +24,18 @@ from dialnexa.live.plan import (
     Voice,
     VoicemailHandling,
 )
-from dialnexa.live.speech.embedded.flow import graph
+from dialnexa.live.speech.embedded.flow import acting, checks, graph
+from dialnexa.live.speech.embedded.flow.graph import Graph
 from dialnexa.platform.agents import transfer
 from dialnexa.platform.agents.config import LONGEST_KEYTERM, MOST_KEYTERMS, AgentConfig
 from dialnexa.platform.agents.functions import AgentFunction
+from dialnexa.platform.agents.transfer import TransferFunction
 from dialnexa.platform.calls.records import ClaimedCall
 from dialnexa.platform.catalogue.service import language_code
 from dialnexa.platform.tenancy.telephony import TelephonyRules
 
+FLOW_AGENT = "Conversational_Flow_Agent"
+END_CALL = "end_call"
 EMBEDDED_MODEL = "builtin/flow"
 EMBEDDED_TRANSCRIBER = "builtin/pocketsphinx"
 _NOT_SPOKEN = re.compile(r"[^\w\s'’-]|_")
@@ -59,7 +63,7 @@ class _Renderer:
 
     def __init__(self, call: ClaimedCall, config: AgentConfig, rules: TelephonyRules) -> None:
         self.rules = rules
-        person = call.to_number if call.direction == "outbound" else call.from_number
+        self.person = person = call.to_number if call.direction == "outbound" else call.from_number
         built_in = templates.built_ins(
             call_id=call.call_id, agent_id=call.agent_id, agent_name=call.agent_title, caller_number=person
         )
@@ -91,32 +95,34 @@ def build_plan(
 
     Raises ``ValueError`` when the stored version cannot be run (template, graph)."""
     config = AgentConfig.model_validate(call.config)
-    if config.flow is not None:
-        graph.parse(config.flow)
+    flow = graph.parse(config.flow) if config.flow is not None and config.agent_type == FLOW_AGENT else None
     render = _Renderer(call, config, rules)
     plan = CallPlan(
         call_id=call.call_id,
         direction=call.direction,
         from_number=call.from_number,
         to_number=call.to_number,
-        agent=_agent(call, config, render, models),
+        agent=_agent(call, config, render, models, flow),
         limits=CallLimits(
             ring_s=config.ring_duration_sec, duration_s=config.max_call_duration_sec, no_audio_s=no_audio_s
         ),
         route=route,
         recording=recording,
         may_call=rules.allow,
+        channel=call.channel,
     )
     return BuiltPlan(plan, tuple(render.unresolved))
 
 
-def _agent(call: ClaimedCall, config: AgentConfig, render: _Renderer, models: ModelDefaults) -> AgentPlan:
+def _agent(
+    call: ClaimedCall, config: AgentConfig, render: _Renderer, models: ModelDefaults, flow: Graph | None
+) -> AgentPlan:
     return AgentPlan(
         agent_id=call.agent_id,
         version_id=call.agent_version_id,
         name=call.agent_title,
         prompt=_prompt(config, render),
-        opening=_opening(call, config, render),
+        opening=_opening(call, config, render, flow),
         voice=_voice(config),
         transcriber=_transcriber(config, render),
         model=_model(config, models),
@@ -126,9 +132,12 @@ def _agent(call: ClaimedCall, config: AgentConfig, render: _Renderer, models: Mo
             hang_up=config.hangup_on_voicemail,
             message=render(config.voicemail_message),
         ),
-        functions=tuple(_function(function, render) for function in config.agent_functions),
+        functions=(
+            *(_function(function, render) for function in config.agent_functions),
+            *_own(config, render, flow),
+        ),
         knowledge=Knowledge(tuple(config.knowledge_base_ids), config.kb_max_chunks, config.kb_min_score),
-        flow=config.flow if config.agent_type == "Conversational_Flow_Agent" else None,
+        flow=config.flow if flow is not None else None,
         variables=render.everything(),
     )
 
@@ -151,9 +160,29 @@ def _voice(config: AgentConfig) -> Voice:
     )
 
 
-def _opening(call: ClaimedCall, config: AgentConfig, render: _Renderer) -> Opening:
-    """Who dials in hears the inbound greeting when the agent has one (C.13): nobody called *them*."""
-    greeting = config.welcome_message
+def _own(config: AgentConfig, render: _Renderer, flow: Graph | None) -> list[FunctionSpec]:
+    """Return what the nodes of a graph do by themselves; the model is not offered it."""
+    if flow is None:
+        return []
+    has_end = any(END_CALL in {function.type, function.tool_name} for function in config.agent_functions)
+    found = [] if has_end else [FunctionSpec(END_CALL, END_CALL, "", offered=False)]
+    for node in flow.nodes.values():
+        name = acting.own_name(node)
+        if node.kind == "transfer" and checks.destinations(node):
+            wanted = TransferFunction.model_validate(dict(node.config)).model_dump()
+            own = transfer.rendered(wanted, render, render.rules.allow)
+            found.append(FunctionSpec(name, "call_transfer", "", config=own, offered=False))
+        elif node.kind == "sms" and not node.function:
+            found.append(FunctionSpec(name, "sms", "", config={"to": render.person}, offered=False))
+    return found
+
+
+def _opening(call: ClaimedCall, config: AgentConfig, render: _Renderer, flow: Graph | None) -> Opening:
+    """Who dials in hears the inbound greeting when the agent has one (C.13): nobody called *them*.
+
+    A flow agent without a welcome message says the words of its start.
+    """
+    greeting = config.welcome_message or (flow.start.message if flow is not None else "")
     if call.direction == "inbound" and config.inbound_greeting:
         greeting = config.inbound_greeting
     return Opening(config.conversation_start_type, render(greeting), config.pause_before_speaking_sec)
@@ -176,9 +205,9 @@ def _key_terms(values: Iterable[str]) -> list[str]:
 
 
 def _model(config: AgentConfig, models: ModelDefaults) -> Model:
-    """The agent's own model, else the installation's, else the embedded engine; flow agents always run on that."""
+    """The agent's own model, else the installation's, else the embedded engine."""
     wanted = config.llm_id or models.model or EMBEDDED_MODEL
-    if config.agent_type == "Conversational_Flow_Agent" or wanted == EMBEDDED_MODEL or not models.base_url:
+    if wanted == EMBEDDED_MODEL or not models.base_url:
         return Model(EMBEDDED_MODEL, temperature=config.llm_temperature)
     second = config.llm_fallback_model if config.fallback_llm_enabled else None
     return Model(
@@ -220,6 +249,8 @@ def _function(function: AgentFunction, render: _Renderer) -> FunctionSpec:
     config = dict(function.config)
     if function.type == "call_transfer":
         config = transfer.rendered(config, render, render.rules.allow)
+    elif function.type == "sms":
+        config = {"to": render.person, **config}
     elif isinstance(holding := config.get("holding_message"), str):
         config["holding_message"] = render(holding)
     return FunctionSpec(

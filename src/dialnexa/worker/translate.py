@@ -28,6 +28,7 @@ def result(outcome: CallOutcome, recordings: Path, unresolved: Sequence[str]) ->
         recording=_recording(outcome.recording, recordings) if outcome.recording else None,
         sip_status=outcome.sip_status,
         unresolved_variables=list(unresolved),
+        collected_variables=dict(outcome.collected),
         detail=outcome.detail,
         ladder=ladder(outcome.ladder),
         media_quality=None if outcome.quality is None else asdict(outcome.quality),

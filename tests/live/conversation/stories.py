@@ -23,7 +23,7 @@ from dialnexa.live.plan import (
     TurnTaking,
     VoicemailHandling,
 )
-from dialnexa.live.speech.ports import Final, Message, SttCapabilities
+from dialnexa.live.speech.ports import Final, Llm, Message, SttCapabilities
 
 END_CALL = FunctionSpec("end_call", "end_call", "Hang up.")
 
@@ -109,9 +109,12 @@ async def story(
     functions: FunctionRunner | None = None,
     library: Library | None = None,
     continuous: bool = False,
+    mind: Llm | None = None,
 ) -> AsyncGenerator[Story]:
+    """``mind`` answers instead of the script ``replies``."""
     line = FakeLine()
     told = Story(line, FakeSpeech.scripted(line.clock, heard=heard, replies=replies))
+    told.speech.thinks = mind
     told.speech.ears.capabilities = SttCapabilities(continuous=continuous)
     told.conversation = Conversation(
         call or plan(), line, told.speech, told.happenings.append, functions=functions, library=library

@@ -50,13 +50,20 @@ async def test_a_call_goes_from_queued_to_completed(any_house: House) -> None:
     recording = RecordingFile(f"{call.id}.wav", 30_000, 960_044)
     quality = {"codec": "PCMU"}
     assert await house.finish(
-        call.id, answered_at=NOON, duration_ms=30_000, turns=turns, recording=recording, media_quality=quality
+        call.id,
+        answered_at=NOON,
+        duration_ms=30_000,
+        turns=turns,
+        recording=recording,
+        media_quality=quality,
+        collected_variables={"day": "Friday"},
     )
 
     ended = await house.call(call.id)
     assert (ended.state, ended.end_reason, ended.duration_ms) == ("completed", "user_disconnected", 30_000)
     assert ended.latency_ms == 300
     assert ended.media_quality == {"codec": "PCMU"}
+    assert ended.collected_variables == {"day": "Friday"}
     assert await house.slots() == []
     assert await house.events() == ["call.initiated", "call.started", "call.completed", "call.transcript_ready"]
     assert await timeline(house, call.id) == ["call_queued", "call_started", "ringing", "call_answered", "call_ended"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from dialnexa.live.conversation.events import (
     EndRequested,
@@ -18,6 +16,7 @@ from dialnexa.live.conversation.events import (
     ToolStarted,
 )
 from dialnexa.live.conversation.functions import FunctionResult, Functions
+from dialnexa.live.conversation.itinerary import Itinerary
 from dialnexa.live.conversation.knowledge import Library, consult, instructed
 from dialnexa.live.conversation.ledger import INAUDIBLE, AgentTurn, Ledger
 from dialnexa.live.conversation.mouth import Mouth
@@ -28,17 +27,15 @@ from dialnexa.live.speech.ports import (
     Expectation,
     Finished,
     Llm,
-    LlmEvent,
     Message,
     SpeechError,
     SteppedIn,
     TextDelta,
     ToolCall,
+    Walked,
+    closing,
 )
 from dialnexa.live.speech.sentences import Sentences
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 PLATFORM_RULES = """\
 You are speaking with a person on the telephone.
@@ -86,6 +83,8 @@ class Agent:
         self._quiet = False
         """Whether a function that was just used is one whose result is not spoken of at once."""
         self._guided = plan.model.id.startswith("builtin/")
+        self._itinerary = Itinerary(emit)
+        self._flows = plan.flow is not None
         system = plan.prompt if self._guided else f"{PLATFORM_RULES}\n\n{plan.prompt}"
         self._system = Message("system", system.strip())
 
@@ -109,18 +108,25 @@ class Agent:
             self._tool.cancel()
 
     def prime(self) -> None:
-        """Learn what a guided engine expects as the answer to words it did not speak itself, such as the opening."""
-        if self._guided:
+        """Learn where a flow begins, and what is expected as the answer to words that were not the engine's own."""
+        if self._guided or self._flows:
             self._spawn(self._prime())
+
+    @property
+    def collected(self) -> Mapping[str, str]:
+        """What a flow has learned so far."""
+        return self._itinerary.collected
 
     # --- one reply ----------------------------------------------------------------------------------------------------
 
     async def _prime(self) -> None:
         try:
-            async with _closing(self._llm.stream(self._messages(), self._functions.tools)) as events:
+            async with closing(self._llm.stream(self._messages(), self._functions.tools)) as events:
                 async for event in events:
                     if isinstance(event, Expect):
                         self._expect(event.expectation)
+                    elif isinstance(event, Walked):
+                        self._itinerary.follow(event)
         except SpeechError:
             return  # an expectation is a courtesy; the reply to come will tell what is wrong
 
@@ -150,7 +156,7 @@ class Agent:
         sentences = Sentences()
         calls: list[ToolCall] = []
         begun = False
-        async with _closing(self._llm.stream(self._messages(turn), self._functions.tools)) as events:
+        async with closing(self._llm.stream(self._messages(turn), self._functions.tools)) as events:
             async for event in events:
                 if not begun:
                     begun = True
@@ -167,6 +173,8 @@ class Agent:
                         turn.citations = (*turn.citations, event.citation)
                     case SteppedIn():
                         self._emit(Trouble("llm", event.why))
+                    case Walked():
+                        self._itinerary.follow(event)
                     case Finished():
                         break
         self._speak(number, [sentences.rest()])
@@ -221,14 +229,3 @@ class Agent:
     def _messages(self, turn: AgentTurn | None = None) -> list[Message]:
         passages = () if turn is None or self._guided else turn.passages
         return [instructed(self._system, passages), *self._ledger.messages(inaudible="" if self._guided else INAUDIBLE)]
-
-
-@asynccontextmanager
-async def _closing(events: AsyncIterator[LlmEvent]) -> AsyncGenerator[AsyncIterator[LlmEvent]]:
-    """Close a stream of events when done with it, which cancels its request."""
-    try:
-        yield events
-    finally:
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()

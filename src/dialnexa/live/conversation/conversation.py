@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from weakref import proxy
 
 import structlog
@@ -51,6 +51,7 @@ from dialnexa.live.conversation.events import (
     TickReached,
     VoiceStarted,
 )
+from dialnexa.live.conversation.flow.mind import guided_by_graph
 from dialnexa.live.conversation.functions import FunctionRunner, Functions
 from dialnexa.live.conversation.knowledge import Library
 from dialnexa.live.conversation.ledger import AgentTurn, Ledger
@@ -90,6 +91,8 @@ class ConversationResult:
     reason: EndReason
     turns: tuple[TurnSpoken, ...]
     detail: str = ""
+    collected: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What a flow learned."""
 
 
 class Conversation:
@@ -136,11 +139,16 @@ class Conversation:
             line, emit=emit, said=self._mouth.said, give_way=self._mouth.give_way, back=proxy(self)
         )
         self._functions = Functions(
-            agent.functions, press=line.press, emit=emit, runner=functions, transfer=self._transfer.run
+            agent.functions,
+            press=line.press,
+            emit=emit,
+            runner=functions,
+            transfer=self._transfer.run,
+            web=plan.channel == "web",
         )
         self._agent = Agent(
             agent,
-            speech.llm(agent),
+            guided_by_graph(agent, speech.llm(agent)),
             functions=self._functions,
             ledger=self._ledger,
             mouth=self._mouth,
@@ -198,7 +206,8 @@ class Conversation:
 
         While nothing else is known, the far end hung up.
         """
-        return ConversationResult(self._end.ending, self._end.reason, self._ledger.turns(), self._end.detail)
+        end, told = self._end, dict(self._agent.collected)
+        return ConversationResult(end.ending, end.reason, self._ledger.turns(), end.detail, told)
 
     @property
     def log(self) -> tuple[Event, ...]:

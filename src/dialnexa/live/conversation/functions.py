@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from dialnexa.live.conversation.arguments import BadArguments, read
-from dialnexa.live.plan import DigitsPressed, FunctionSpec, Happening, Trouble
+from dialnexa.live.plan import DigitsPressed, FunctionSpec, Happening, TextMessage, TextMessageSkipped, Trouble
 from dialnexa.live.speech.ports import Tool, ToolCall
 
 _log = structlog.get_logger(__name__)
@@ -31,6 +31,11 @@ _PRESS_DIGITS = FunctionSpec(
     },
 )
 _NO_PARAMETERS: Mapping[str, object] = {"type": "object", "properties": {}}
+_MESSAGE: Mapping[str, object] = {
+    "type": "object",
+    "properties": {"text": {"type": "string", "description": "The text message to send to the person."}},
+    "required": ["text"],
+}
 
 
 class FunctionError(Exception):
@@ -38,7 +43,7 @@ class FunctionError(Exception):
 
 
 class FunctionRunner(Protocol):
-    """Runs a ``custom`` function (contract C.5), over HTTP or however."""
+    """Runs the functions that reach out of the call (contract C.5): ``custom`` over HTTP, ``sms`` over a carrier."""
 
     async def run(self, spec: FunctionSpec, arguments: Mapping[str, object]) -> str:
         """Return what the model shall read of the answer. Raises ``FunctionError``; may be cancelled at any time."""
@@ -68,8 +73,12 @@ class Functions:
         emit: Callable[[Happening], None],
         runner: FunctionRunner | None = None,
         transfer: Callable[[Mapping[str, object]], Awaitable[str]] | None = None,
+        web: bool = False,
     ) -> None:
-        """``transfer`` hands the caller on as a configuration says; it raises ``FunctionError`` when nobody took it."""
+        """``transfer`` hands the caller on as a configuration says; it raises ``FunctionError`` when nobody took it.
+
+        ``web``: the person is at a browser, where no text message reaches them.
+        """
         self._specs: dict[str, FunctionSpec] = {}
         for spec in specs:
             if spec.name in self._specs:
@@ -80,12 +89,15 @@ class Functions:
         self._emit = emit
         self._runner = runner
         self._transfer = transfer
+        self._web = web
 
     @property
     def tools(self) -> tuple[Tool, ...]:
         """What the model is offered."""
         return tuple(
-            Tool(spec.name, spec.description, spec.parameters or _NO_PARAMETERS) for spec in self._specs.values()
+            Tool(spec.name, spec.description, spec.parameters or (_MESSAGE if spec.kind == "sms" else _NO_PARAMETERS))
+            for spec in self._specs.values()
+            if spec.offered
         )
 
     def offer_keypad(self) -> None:
@@ -152,10 +164,33 @@ class Functions:
             return self._press_digits(arguments)
         if spec.kind == "call_transfer" and self._transfer is not None:
             return FunctionResult(await self._transfer(spec.config), ok=True, ends_call=True, transferred=True)
+        if spec.kind == "sms":
+            return await self._text(spec, arguments)
         if spec.kind == "custom" and self._runner is not None:
             return FunctionResult(await self._runner.run(spec, arguments), ok=True)
         self._emit(Trouble("functions", f"{spec.name}: functions of type {spec.kind} are not available on this call."))
         raise FunctionError(f"The function {spec.name} is not available on this call. Tell the caller, and go on.")
+
+    async def _text(self, spec: FunctionSpec, arguments: Mapping[str, object]) -> FunctionResult:
+        """Send a text message: to the person on the line, unless the function or the call names somebody else."""
+        text = str(arguments.get("text") or spec.config.get("text") or "").strip()
+        to = str(arguments.get("to") or spec.config.get("to") or "")
+        if not text:
+            raise FunctionError(f"{spec.name} has no text to send. Give it as the argument text.")
+        if self._web:
+            self._emit(TextMessageSkipped(text))
+            return FunctionResult(
+                '{"ok": true, "skipped": "This is a web call; nobody has a number to text to."}', ok=True
+            )
+        try:
+            if self._runner is None:
+                raise FunctionError("Text messages cannot be sent on this call.")
+            result = await self._runner.run(spec, {"to": to, "text": text})
+        except FunctionError as error:
+            self._emit(TextMessage(to, text, sent=False, detail=str(error)))
+            raise
+        self._emit(TextMessage(to, text, sent=True))
+        return FunctionResult(result, ok=True)
 
     def _press_digits(self, arguments: Mapping[str, object]) -> FunctionResult:
         digits = str(arguments.get("digits", "")).replace(" ", "").replace("-", "").upper()

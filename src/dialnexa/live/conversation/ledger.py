@@ -16,6 +16,8 @@ _SAMPLES_PER_CHARACTER = 550
 """Usual pace of speech (14.5 characters a second at 8 kHz), for audio whose length is not known yet."""
 INAUDIBLE = "[inaudible]"
 """What the model sees of a turn nobody understood."""
+UNFINISHED = "Not finished."
+"""What it sees of a function that was cut off."""
 
 
 @dataclass(slots=True)
@@ -179,7 +181,7 @@ class AgentTurn:
             calls = tuple(use.call for use in uses)
             messages.append(Message("assistant", self._said(at, offset), tool_calls=calls))
             messages += [
-                Message("tool", "Not finished." if use.result is None else use.result, tool_call_id=use.call.id)
+                Message("tool", UNFINISHED if use.result is None else use.result, tool_call_id=use.call.id)
                 for use in uses
             ]
             at = offset

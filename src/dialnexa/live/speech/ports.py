@@ -5,13 +5,13 @@ Every stream belongs to one call, is opened with ``async with`` and can be cance
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from dialnexa.live.line import Samples
-from dialnexa.live.plan import AgentPlan, Citation, Passage, Transcriber, Voice
+from dialnexa.live.plan import AgentPlan, Citation, FlowNodeEntered, Passage, Transcriber, Voice
 
 
 class SpeechError(Exception):
@@ -230,7 +230,19 @@ class SteppedIn:
     why: str
 
 
-LlmEvent = TextDelta | ToolCall | Expect | Cites | Finished | SteppedIn
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """Where the conversation stands in its graph; only flow engines say this, as often as they like."""
+
+    path: tuple[FlowNodeEntered, ...]
+    """Every node since the call began. A turn that nobody heard may be taken back, so the end of it may change."""
+    collected: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What is known by now beyond the call's own variables."""
+    trouble: str = ""
+    """What is wrong with the graph, where it could not lead on."""
+
+
+LlmEvent = TextDelta | ToolCall | Expect | Cites | Walked | Finished | SteppedIn
 
 
 class Llm(Protocol):
@@ -242,6 +254,17 @@ class Llm(Protocol):
         Raises ``SpeechError`` once its own retries are used up.
         """
         ...
+
+
+@asynccontextmanager
+async def closing(events: AsyncIterator[LlmEvent]) -> AsyncGenerator[AsyncIterator[LlmEvent]]:
+    """Close a stream of events when done with it, which cancels its request."""
+    try:
+        yield events
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
 
 
 # --- all three -------------------------------------------------------------------------------------------------------

@@ -100,6 +100,8 @@ class Call(Base):
     notes: Mapped[dict[str, object] | None]
     retry: Mapped[dict[str, object] | None]
     unresolved_variables: Mapped[list[str]] = mapped_column(default=list)
+    collected_variables: Mapped[dict[str, object] | None]
+    """What the flow learned in the call; empty when that is nothing."""
 
     batch_id: Mapped[str | None]
     campaign_id: Mapped[str | None]

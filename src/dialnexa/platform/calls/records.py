@@ -34,6 +34,7 @@ class ClaimedCall:
     trunk_id: str | None
     """Where the call goes out; ``None``: the sandbox."""
     phone_number_id: str | None = None
+    channel: Literal["phone", "web"] = "phone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ class Result:
     latency_ms: int | None = None
     """Median time from the caller's silence to the agent's first packet; ``None``: worked out from the turns."""
     unresolved_variables: Sequence[str] = ()
+    collected_variables: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What a flow learned."""
     detail: str = ""
     ladder: Ladder | None = None
     media_quality: Mapping[str, object] | None = None

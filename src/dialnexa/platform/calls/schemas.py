@@ -146,6 +146,7 @@ class CallOut(BaseModel):
     agent_version_number: int | None
     variables: dict[str, Any]
     unresolved_variables: list[str]
+    collected_variables: dict[str, Any] = Field(description="What the agent's flow learned, once the call has ended.")
     metadata: dict[str, Any]
     notes: dict[str, Any] | None
     retry: dict[str, Any] | None
@@ -237,6 +238,7 @@ def call_fields(
         "agent_version_number": version_number,
         "variables": call.variables,
         "unresolved_variables": call.unresolved_variables,
+        "collected_variables": call.collected_variables or {},
         "metadata": call.metadata_,
         "notes": call.notes,
         "retry": call.retry,

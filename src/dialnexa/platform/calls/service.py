@@ -182,6 +182,8 @@ async def finish(session: AsyncSession, call_id: str, result: Result, *, node_id
     }
     if result.media_quality is not None:
         values["media_quality"] = dict(result.media_quality)
+    if result.collected_variables:
+        values["collected_variables"] = dict(result.collected_variables)
     if result.unresolved_variables:
         values["unresolved_variables"] = list(result.unresolved_variables)
     if not await repository.advance(session, call_id, final, values=values):
@@ -365,4 +367,5 @@ async def _claimed(session: AsyncSession, call_id: str) -> ClaimedCall:
         variables=call.variables,
         trunk_id=call.trunk_id,
         phone_number_id=call.phone_number_id,
+        channel="web" if call.channel == "web" else "phone",
     )

@@ -64,7 +64,7 @@ def test_normal_form() -> None:
         ("(missing or name) && !missing", True), ("{{count}} > 2", True), ("true and not false", True),
         ("slot.day == \"\"", True), ("'and' == 'and'", True), ("missing == null", True), ("count > -1", True),
         ("answer exists", True), ("exists answer and not exists missing", True), ("missing exists or name", True),
-        ("not (city exists)", False),
+        ("not (city exists)", False), ("missing < 9", False), ("missing >= 0", False), ("9 > missing", False),
     ],
 )  # fmt: skip
 def test_expressions(source: str, holds: bool) -> None:

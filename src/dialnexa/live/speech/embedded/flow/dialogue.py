@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from dialnexa.live.plan import Citation, Passage
-from dialnexa.live.speech.embedded.flow import anytime, hearing, machines, match, reading, results
+from dialnexa.live.plan import Citation, FlowNodeEntered, Passage
+from dialnexa.live.speech.embedded.flow import acting, anytime, hearing, machines, match, reading, results
+from dialnexa.live.speech.embedded.flow.acting import Wish
 from dialnexa.live.speech.embedded.flow.graph import Edge, Graph, Node
 from dialnexa.live.speech.embedded.flow.memory import Memory
 from dialnexa.live.speech.embedded.flow.slots import Answer, keypad, understand
@@ -27,7 +29,6 @@ _SORRY = ("Sorry, I did not get that.", "I am sorry, I still did not understand.
 _GIVE_UP = "I am sorry, I am having trouble understanding you. Please try again later. Goodbye."
 _FAREWELL = "Goodbye."
 _WHAT_ELSE = "What else can I do for you?"
-_FUNCTIONS = {"transfer": "call_transfer", "sms": "sms"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,6 @@ class Setting:
     keyterms: tuple[str, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict[str, str])
     """Functions that may be called: by kind (``end_call``) and by name, to the name to use."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A function to call."""
-
-    name: str
-    arguments: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +76,7 @@ class Dialogue:
         self._wish: Wish | None = None
         self._passages: Sequence[Passage] = ()
         self._cites: Citation | None = None
+        self._path = [entered(graph.start, "start")]
 
     # --- what happens ---
 
@@ -90,6 +84,16 @@ class Dialogue:
     def slots(self) -> Mapping[str, Answer]:
         """What the caller told so far."""
         return self._memory.slots
+
+    @property
+    def path(self) -> tuple[FlowNodeEntered, ...]:
+        """Every node since the call began."""
+        return tuple(self._path)
+
+    @property
+    def collected(self) -> Mapping[str, str]:
+        """What is worth keeping after the call."""
+        return self._memory.collected
 
     def opened(self) -> None:
         """Note that the opening was spoken (by the platform), so that the next words answer it."""
@@ -133,7 +137,7 @@ class Dialogue:
         """Take the result of the function asked for last; results of other functions need no answer."""
         if self._waiting:
             if self._node.kind == "function":
-                self._memory.keep(self._node.slot, results.answer(result))
+                self._memory.keep(self._node.slot, results.answer(result), collected=False)
                 self._memory.learn(results.variables(result))
             self._leave("failure" if results.failed(result) else "success")
         return self._reply()
@@ -186,13 +190,20 @@ class Dialogue:
 
     def _interlude(self, node: Node) -> None:
         """Run a global node: say its message, go where it leads, else come back to the question."""
+        defined = node.id in self._graph.nodes
+        if defined:
+            self._path.append(entered(node, "global"))
         self._say(self._message(node))
         way = self._ways.after(node)
         if way is not None:
-            self._enter(way.target)
-        elif node.intent in anytime.ENDING:
+            self._enter(way)
+            return
+        if node.intent in anytime.ENDING:
             self._end("")
-        elif node.intent == "repeat":
+            return
+        if defined:
+            self._path.append(entered(self._node, "return"))
+        if node.intent == "repeat":
             self._say(self._question() if self._pending is not None else self._message(self._node))
         elif node.intent != "wait":
             self._say(self._question())
@@ -261,7 +272,7 @@ class Dialogue:
         way = self._ways.after(node, text, answered=answer is not None or (node.expects is None and bool(text.strip())))
         if way is not None:
             # Keys pressed for one question never answer the next.
-            self._enter(way.target, said="" if keypad(text) else text)
+            self._enter(way, said="" if keypad(text) else text)
         elif answer is not None and not self._ways.exist(node):
             self._end(_FAREWELL)
         elif not self._looked_up(text):
@@ -273,7 +284,7 @@ class Dialogue:
         node = self._node
         way = self._ways.counted(node, "no_match", self._misses, node.retries + 1)
         if way is not None:
-            self._enter(way.target)
+            self._enter(way)
         elif self._misses > node.retries:
             self._end(_GIVE_UP)
         elif self._pending is None and self._misses <= len(node.reprompts):
@@ -286,16 +297,17 @@ class Dialogue:
         self._silences += 1
         way = self._ways.counted(self._node, "silence", self._silences, 1)
         if way is not None:
-            self._enter(way.target)
+            self._enter(way)
         else:
             self._say(f"Are you still there? {self._question()}")
 
     # --- nodes ---
 
-    def _enter(self, target: str, said: str = "") -> None:
-        """Go to a node and on through those that ask nothing; ``said`` may already answer the next question."""
+    def _enter(self, edge: Edge, said: str = "") -> None:
+        """Go along an edge and on through those that ask nothing; ``said`` may already answer the next question."""
         for _ in range(_MOST_HOPS):
-            self._node = node = self._graph.nodes[target]
+            self._node = node = self._graph.nodes[edge.target]
+            self._path.append(entered(node, "edge", edge.id))
             self._misses = self._silences = 0
             self._pending = None
             way = self._arrive(node, said)
@@ -303,12 +315,15 @@ class Dialogue:
                 return
             if node.kind in {"start", "conversation"}:
                 said = ""  # one sentence answers one question
-            target = way.target
+            edge = way
         self._end(_GIVE_UP)
 
     def _arrive(self, node: Node, said: str) -> Edge | None:
         """Do what a node does on arrival; return the way on, or ``None`` to stay and wait."""
         match node.kind:
+            case "start" | "conversation" if node.ends:
+                self._end(self._message(node))
+                return None
             case "start" | "conversation":
                 return self._ask(node, said)
             case "logic":
@@ -339,13 +354,11 @@ class Dialogue:
     def _call(self, node: Node) -> Edge | None:
         """Ask for the node's function, or go on at once when there is none to call."""
         self._say(self._message(node))
-        name = self._setting.tools.get(node.function or _FUNCTIONS.get(node.kind, ""))
-        if name is None:
+        wish = acting.wish(node, self._setting.tools, self._memory)
+        if wish is None:
             # A text message cannot be sent on a web call: contract C.12 lets the flow go on as if it had been.
             return self._or_end(self._ways.outcome(node, "success" if node.kind == "sms" else "failure"))
-        render = self._memory.render
-        arguments = {key: render(value) if isinstance(value, str) else value for key, value in node.arguments.items()}
-        self._wish = Wish(name, arguments)
+        self._wish = wish
         self._waiting = True
         return None
 
@@ -354,7 +367,7 @@ class Dialogue:
         self._waiting = False
         way = self._or_end(self._ways.outcome(self._node, outcome))
         if way is not None:
-            self._enter(way.target)
+            self._enter(way)
 
     def _or_end(self, way: Edge | None) -> Edge | None:
         """Return the way, or end the call where there is none."""
@@ -392,6 +405,11 @@ class Dialogue:
         text, wish, cites = " ".join(self._said), self._wish, self._cites
         self._said, self._wish, self._cites = [], None, None
         return Reply(text, wish, cites)
+
+
+def entered(node: Node, by: Literal["start", "edge", "global", "return"], edge_id: str = "") -> FlowNodeEntered:
+    """Return the line of the timeline that tells of an arrival."""
+    return FlowNodeEntered(node.id, node.label, node.kind, by, edge_id)
 
 
 def _sentences(text: str) -> list[str]:

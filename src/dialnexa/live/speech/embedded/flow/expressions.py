@@ -3,7 +3,8 @@
 Parsed once, evaluated by walking; no ``eval``. Grammar: ``or``, ``and``, ``not`` (also ``||``, ``&&``, ``!``),
 parentheses, ``== != < <= > >= contains in``, ``exists`` (``order exists``, ``exists order``: it has a value, be it
 "no" or 0), numbers, quoted strings, ``true false null`` and dotted names (also in double braces). A name without a
-value is an empty text. Two sides compare as numbers when both look like numbers, else as texts without regard to case.
+value is an empty text, which is neither less nor more than anything. Two sides compare as numbers when both look like
+numbers, else as texts without regard to case.
 """
 
 from __future__ import annotations
@@ -192,6 +193,8 @@ def _ordered(sign: str, left: str, right: str) -> bool:
     first, second = _number(left), _number(right)
     if first is not None and second is not None:
         return _holds(sign, (first > second) - (first < second))
+    if sign not in {"==", "!="} and not (left and right):
+        return False
     low, high = left.lower(), right.lower()
     return _holds(sign, (low > high) - (low < high))
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dialnexa.live.plan import AgentPlan, Passage
+from dialnexa.live.speech.embedded.flow import acting, prompt_agent
 from dialnexa.live.speech.embedded.flow import graph as graphs
-from dialnexa.live.speech.embedded.flow import prompt_agent
 from dialnexa.live.speech.embedded.flow.dialogue import SILENCE, Dialogue, Reply, Setting
 from dialnexa.live.speech.embedded.flow.graph import Graph
 from dialnexa.live.speech.embedded.flow.slots import Answer, keypad
-from dialnexa.live.speech.ports import Cites, Expect, Finished, LlmEvent, Message, TextDelta, Tool, ToolCall
+from dialnexa.live.speech.ports import Cites, Expect, Finished, LlmEvent, Message, TextDelta, Tool, ToolCall, Walked
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,15 @@ class FlowLlm:
     async def stream(self, messages: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[LlmEvent]:
         """Replay the dialogue over the graph and yield the reply: Expect, TextDeltas, at most one ToolCall, Finished.
 
+        An agent with a graph of its own also tells how it walked it.
+
         Before the first user turn nothing is said (unless the opening is the model's to say): only what may be
         answered is yielded. A user turn may be words, ``DTMF: 12``, empty (nothing understood) or ``[silence]``.
         """
         events = _events(messages)
         dialogue, reply = self._replay(events, tools)
+        if self._agent.flow is not None:
+            yield Walked(dialogue.path, dict(dialogue.collected))
         expectation = dialogue.expectation()
         if expectation is not None:
             yield Expect(expectation)
@@ -90,13 +94,11 @@ class FlowLlm:
 
     def _setting(self, tools: Sequence[Tool]) -> Setting:
         """Gather what the dialogue may use; functions are found by their kind or by their name."""
-        offered = {tool.name: tool.name for tool in tools}
-        kinds = {function.kind: function.name for function in self._agent.functions if function.name in offered}
         return Setting(
             opening=self._agent.opening.text,
             variables=self._agent.variables,
             keyterms=self._agent.transcriber.keyterms,
-            tools=kinds | offered,
+            tools=acting.usable(self._agent.functions, (tool.name for tool in tools)),
         )
 
 

@@ -15,22 +15,39 @@ class Memory:
         self._variables = variables
         self._texts: dict[str, str] = dict(variables)
         self._slots: dict[str, Answer] = {}
+        self._learned: dict[str, str] = {}
+        self._unsaid: set[str] = set()
 
     @property
     def slots(self) -> Mapping[str, Answer]:
         """What the caller told."""
         return self._slots
 
-    def keep(self, slot: str, answer: Answer) -> None:
+    @property
+    def collected(self) -> Mapping[str, str]:
+        """What is worth keeping after the call, by name: what the caller told, what was set, what functions told."""
+        told = {name: answer.value for name, answer in self._slots.items() if name not in self._unsaid}
+        return told | self._learned
+
+    def copy(self) -> Memory:
+        """Return a memory of the same things that goes its own way from here."""
+        twin = Memory(self._variables)
+        twin._texts, twin._slots = dict(self._texts), dict(self._slots)
+        twin._learned, twin._unsaid = dict(self._learned), set(self._unsaid)
+        return twin
+
+    def keep(self, slot: str, answer: Answer, *, collected: bool = True) -> None:
         """Fill a slot; a day joins the time known before, and the other way round."""
         answer = completed(self._slots.get(slot), answer)
         self.forget(slot)
+        (self._unsaid.discard if collected else self._unsaid.add)(slot)
         self._slots[slot] = answer
         self._texts |= {slot: answer.spoken, **_parts(slot, answer)}
 
     def learn(self, variables: Mapping[str, str]) -> None:
         """Take over what a function told; a slot of the same name is hidden by it."""
         self._texts |= variables
+        self._learned |= variables
 
     def forget(self, slot: str) -> None:
         """Empty a slot, before its question is asked anew; a variable of that name shows again."""
