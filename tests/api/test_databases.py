@@ -13,6 +13,7 @@ from dialnexa.platform.migrations import migrate
 from tests.api import (
     test_agents,
     test_audit,
+    test_calendars,
     test_folders,
     test_idempotency,
     test_keys,
@@ -40,6 +41,8 @@ STORIES = [
     test_idempotency.test_an_answer_lost_after_the_work_does_not_repeat_the_work,
     test_keys.test_rotation_leaves_the_old_key_a_day_or_no_time,
     test_keys.test_limits_and_telephony_rules,
+    test_calendars.test_what_is_booked_is_no_longer_free,
+    test_calendars.test_of_many_who_want_the_same_time_one_gets_it,
     test_knowledge.test_a_pdf_is_read_and_answers_questions,
     test_knowledge.test_the_best_passage_comes_first_whatever_form_its_words_have,
     test_knowledge.test_names_are_unique_and_say_so,

@@ -53,6 +53,8 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "webhook_id": neighbour.webhook_id,
         "folder_id": neighbour.folder_id,
         "delivery_id": neighbour.delivery_id,
+        "calendar_id": neighbour.calendar_id,
+        "booking_id": neighbour.booking_id,
         "kb_id": neighbour.kb_id,
         "document_id": neighbour.document_id,
     }
@@ -93,6 +95,8 @@ def _example(schema: dict[str, Any], known: dict[str, Any]) -> Any:
     if schema.get("type") == "object":
         wanted = schema.get("required", [])
         return {name: _example(part, known) for name, part in schema.get("properties", {}).items() if name in wanted}
+    if schema.get("format") == "date-time":
+        return "2026-05-25T12:00:00Z"
     special = {"phonenumber": "+12025550134", "terminationuri": "sip.example.com"}
     simple = {"string": "x" * 16, "integer": 1, "number": 1, "boolean": True, "array": [], "null": None}
     name = schema.get("title", "").replace(" ", "").lower()

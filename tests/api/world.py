@@ -20,6 +20,8 @@ from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.folders import service as folders
+from dialnexa.platform.calendars import service as calendars
+from dialnexa.platform.calendars.schemas import BookingIn, CalendarIn
 from dialnexa.platform.calls import placing, rejections
 from dialnexa.platform.calls.request import CallIn
 from dialnexa.platform.database import Database
@@ -86,6 +88,8 @@ class Neighbour:
     delivery_id: str
     kb_id: str
     document_id: str
+    calendar_id: str
+    booking_id: str
 
 
 @dataclass
@@ -186,6 +190,9 @@ async def _neighbour(database: Database) -> Neighbour:
         base = await knowledge.create(session, who, KnowledgeBaseIn(name="Next door"), now=NOON)
         file = Upload("secret.txt", b"Their vault opens at noon.")
         document = await knowledge.add(session, RememberingQueue(), who, base.id, file, "txt", now=NOON)
+        calendar = await calendars.create(session, who, CalendarIn(name="Theirs"), now=NOON)
+        visit = BookingIn(starts_at=NOON + timedelta(days=2), name="Eve")
+        booking = await calendars.book(session, who, calendar.id, visit, now=NOON)
         return Neighbour(
             new.secret,
             made.agent.id,
@@ -200,6 +207,8 @@ async def _neighbour(database: Database) -> Neighbour:
             dead.id,
             base.id,
             document.id,
+            calendar.id,
+            booking.id,
         )
 
 

@@ -26,6 +26,7 @@ from dialnexa.live.speech.embedded import flite
 from dialnexa.platform.agents import portable_routes, version_routes
 from dialnexa.platform.agents import routes as agents
 from dialnexa.platform.agents.folders import routes as folders
+from dialnexa.platform.calendars import routes as calendars
 from dialnexa.platform.calls import admission, links
 from dialnexa.platform.calls import routes as calls
 from dialnexa.platform.calls.ladder import routes as ladders
@@ -159,7 +160,7 @@ def _routes() -> APIRouter:
     api, served = APIRouter(), APIRouter()
     nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.router)
     of_agents = (version_routes.router, portable_routes.router, folders.router)
-    of_knowledge = (knowledge.router,)
+    of_knowledge = (knowledge.router, calendars.router)
     for router in (*nouns, *of_agents, *of_knowledge, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     api.include_router(retention_routes.router)

@@ -9,6 +9,7 @@ RESOURCES = {
     "agents": "Agents, their versions, and the catalogues of voices, languages and models.",
     "api-keys": "API keys. Whoever may write them can make keys that do as much as their own.",
     "audit-log": "Who changed what.",
+    "calendars": "Calendars and the appointments in them.",
     "calls": "Calls, call logs, recordings and SIP ladders; to write them is to place and end calls.",
     "events": "The stream of events.",
     "knowledge": "Knowledge bases, their documents, and what they answer.",
