@@ -31,8 +31,8 @@ class Certificate:
     authorities: Path
 
 
-def issue(folder: Path) -> Certificate:
-    """Make an authority and a certificate of it for 127.0.0.1, good for both sides of TLS."""
+def issue(folder: Path, address: str = "127.0.0.1") -> Certificate:
+    """Make an authority and a certificate of it for an address, good for both sides of TLS."""
     now = datetime.now(UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Load test authority")])
@@ -52,8 +52,8 @@ def issue(folder: Path) -> Certificate:
         .sign(ca_key, hashes.SHA256())
     )
     ours = (
-        start(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")]), key.public_key())
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        start(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)]), key.public_key())
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id), critical=False)
         .sign(ca_key, hashes.SHA256())
     )

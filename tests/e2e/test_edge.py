@@ -6,9 +6,13 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dialnexa.kit.process import free_port
 from dialnexa.live.plan import Credentials
 from dialnexa.live.sip.endpoint import (
     CallCancelled,
@@ -24,7 +28,9 @@ from dialnexa.live.sip.gate.policy import Treatment
 from dialnexa.live.sip.messages.message import Request
 from dialnexa.live.sip.messages.sdp import make_answer, make_offer
 from dialnexa.live.sip.transport.edge import Edges
+from dialnexa.live.sip.transport.tls import TlsSettings
 from tests.e2e.kamailio import HOST, Edge, edge
+from tests.e2e.stunnel import issue
 
 pytestmark = pytest.mark.e2e
 
@@ -58,10 +64,19 @@ class Desk:
 
     @classmethod
     @asynccontextmanager
-    async def at(cls, host: str, port: int = 0, gate: Gate | None = None) -> AsyncGenerator[Desk]:
+    async def at(
+        cls, host: str, port: int = 0, gate: Gate | None = None, tls: TlsSettings | None = None
+    ) -> AsyncGenerator[Desk]:
         desk = cls()
         async with SipEndpoint.open(
-            host, port, on_invite=desk.take, accepting=lambda: desk.open, tcp=True, edges=Edges.parse(HOST), gate=gate
+            host,
+            port,
+            on_invite=desk.take,
+            accepting=lambda: desk.open,
+            tcp=True,
+            edges=Edges.parse(HOST),
+            gate=gate,
+            tls=tls,
         ) as desk.endpoint:
             yield desk
 
@@ -280,6 +295,90 @@ class TestOutward:
         assert asked[0].headers.all("Contact") == [f"<sip:acme@{HOST}:{house.edge.outside}>"]
         assert registration.status.state is not RegistrationState.REGISTERED, "this carrier keeps no register: 405"
         await asyncio.wait_for(registration.end(), 10)
+
+
+@dataclass
+class Secure:
+    """An edge with a certificate, one worker behind it, and a carrier with another certificate of its own."""
+
+    house: House
+    port: int
+    """Of the edge, for TLS."""
+    carrier: Desk
+
+    @property
+    def over_tcp(self) -> dict[str, Any]:
+        """The way a worker goes: inside the edge there is no TLS."""
+        return {"proxy": f"{self.house.edge.proxy};transport=tcp"}
+
+
+@pytest.fixture(params=[True], ids=["a carrier that is believed"])
+async def secure(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Secure]:
+    ours, theirs = (issue(_made(tmp_path / name), address) for name, address in (("edge", HOST), ("carrier", CARRIER)))
+    port = free_port(HOST, socket.SOCK_STREAM)
+    known = theirs if request.param else ours
+    settings = {
+        "WITH_TLS": "1",
+        "EDGE_TLS_PORT": str(port),
+        "EDGE_TLS_CERTIFICATE": f'"{ours.certificate}"',
+        "EDGE_TLS_KEY": f'"{ours.key}"',
+        "EDGE_TLS_AUTHORITIES": f'"{known.authorities}"',
+    }
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(Desk.at(WORKER, tls=TlsSettings()))
+        trusts_edge = TlsSettings(theirs.certificate, theirs.key, ours.authorities, port=0)
+        carrier = await stack.enter_async_context(Desk.at(CARRIER, tls=trusts_edge))
+        running = await asyncio.to_thread(lambda: stack.enter_context(edge([worker.address], None, **settings)))
+        yield Secure(House(running, [worker]), port, carrier)
+
+
+class TestTls:
+    async def test_a_carrier_calls_in_and_either_hangs_up(self, secure: Secure) -> None:
+        for far_hangs_up in (False, True):
+            dialog = await secure.carrier.dial(secure.house, port=secure.port, transport="tls")
+            call = secure.house.calls[-1]
+            assert call.source[0] == CARRIER
+            there = await secure.house.workers[0].answered()
+            await (there if far_hangs_up else dialog).hang_up()
+            await asyncio.wait_for(asyncio.gather(dialog.ended(), there.ended()), 10)
+
+    async def test_a_worker_calls_out_and_either_hangs_up(self, secure: Secure) -> None:
+        worker, port = secure.house.workers[0], secure.carrier.endpoint.tls_address[1]
+        over: dict[str, Any] = {**secure.over_tcp, "host": CARRIER, "port": port, "transport": "tls"}
+        for far_hangs_up in (False, True):
+            dialog = await worker.dial(secure.house, inside=True, **over)
+            call = secure.carrier.calls[-1]
+            assert (call.source[0], call.transport) == (HOST, "TLS")
+            far = await secure.carrier.answered()
+            await (far if far_hangs_up else dialog).hang_up()
+            await asyncio.wait_for(asyncio.gather(dialog.ended(), far.ended()), 10)
+
+    async def test_a_worker_registers_the_edges_port_for_tls(self, secure: Secure) -> None:
+        asked: list[Request] = []
+        secure.carrier.endpoint.on_message = lambda way, _, message: (
+            asked.append(message) if way == "in" and isinstance(message, Request) else None
+        )
+        host, port = secure.carrier.endpoint.tls_address
+        registration = secure.house.workers[0].endpoint.register(
+            "acme", host=host, port=port, transport="tls", **secure.over_tcp
+        )
+        await until(lambda: asked)
+        (contact,) = asked[0].headers.all("Contact")
+        assert f"@{HOST}:{secure.port};transport=tls" in contact
+        await asyncio.wait_for(registration.end(), 10)
+
+    @pytest.mark.parametrize("secure", [False], indirect=True, ids=["a carrier nobody vouches for"])
+    async def test_a_carrier_whose_certificate_is_anybodys_is_not_called(self, secure: Secure) -> None:
+        worker, port = secure.house.workers[0], secure.carrier.endpoint.tls_address[1]
+        over: dict[str, Any] = {**secure.over_tcp, "host": CARRIER, "port": port, "transport": "tls"}
+        with pytest.raises(CallRejected):
+            await worker.dial(secure.house, inside=True, **over)
+        assert secure.carrier.calls == []
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 class TestStrangers:

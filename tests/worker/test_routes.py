@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dialnexa.live.plan import Credentials, Dtmf, Encryption, NumberFormat, SipRoute
@@ -86,3 +88,6 @@ def test_the_edge_stands_in_where_a_trunk_names_no_proxy() -> None:
     plain = TrunkRoute("trunk_1", "carrier.example", 5060)
     assert sip_route(plain, edge="10.0.0.5;transport=tcp").proxy == "10.0.0.5;transport=tcp"
     assert sip_route(plain, edge="").proxy == ""
+    secure = replace(plain, settings=TrunkSettings(transport="tls"))
+    assert sip_route(secure, edge="10.0.0.5:5070").proxy == "10.0.0.5:5070;transport=tcp", "no TLS on the inside"
+    assert sip_route(secure, edge="10.0.0.5;transport=tls").proxy == "10.0.0.5;transport=tls"

@@ -18,6 +18,7 @@ from dialnexa.live.sip.endpoint import Registration, RegistrationState, SipEndpo
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import registrations
 from dialnexa.platform.numbers.registrations import RegistrationReport, WantedRegistration
+from dialnexa.worker.routes import over_edge
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +84,7 @@ class Registrations:
             keeper = self._keepers.get(trunk_id)
             if keeper is None:
                 keeper = self._keepers[trunk_id] = _Keeper(self._endpoint, self._clock, self._note)
-            keeper.want(replace(one, proxy=one.proxy or self._edge))
+            keeper.want(replace(one, proxy=one.proxy or over_edge(self._edge, one.transport)))
 
     async def _wanted(self) -> list[WantedRegistration]:
         now = self._clock.now()

@@ -21,7 +21,7 @@ def sip_route(trunk: TrunkRoute, edge: str) -> SipRoute:
         Credentials(trunk.username, trunk.password or "") if trunk.username else None,
         trunk.trunk_id,
         transport=habits.transport,
-        proxy=habits.outbound_proxy or edge,
+        proxy=habits.outbound_proxy or over_edge(edge, habits.transport),
         from_user=habits.from_user,
         from_domain=habits.from_domain,
         headers=tuple(header_pairs(habits.headers)),
@@ -33,3 +33,8 @@ def sip_route(trunk: TrunkRoute, edge: str) -> SipRoute:
         identity_header=_IDENTITY_HEADERS[habits.identity],
         number_format=NumberFormat(habits.plus, habits.strip_prefix, habits.add_prefix),
     )
+
+
+def over_edge(edge: str, transport: str) -> str:
+    """Return the edge as the proxy of calls over this transport: inside it speaks no TLS, so those go there by TCP."""
+    return f"{edge};transport=tcp" if edge and transport == "tls" and ";" not in edge else edge
