@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     rate_limit_address_per_minute: int = Field(
         default=600, ge=0, description="Requests without a valid key from one address; 0: no limit."
     )
+    billing: bool = Field(
+        default=False,
+        description="Whether workspaces pay for calls and numbers from a wallet, which `dialnexa workspace credit` "
+        "fills; an empty one is refused with 402.",
+    )
     kyc: Literal["off", "regulated", "all"] = Field(
         default="off",
         description="Whether workspaces must be verified before they rent numbers or call out: never, for numbers of "

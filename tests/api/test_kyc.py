@@ -11,6 +11,7 @@ import pytest
 
 from dialnexa.platform.tenancy import kyc
 from dialnexa.platform.tenancy.kyc import KycPolicy
+from dialnexa.platform.tenancy.terms import Terms
 from tests.api.world import NOON, Furnished, World, open_world
 
 DETAILS: dict[str, Any] = {
@@ -24,7 +25,7 @@ DETAILS: dict[str, Any] = {
 
 @pytest.fixture
 async def guarded(furnished: Furnished, tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(furnished, tmp_path, verification=KycPolicy("all")) as world:
+    async with open_world(furnished, tmp_path, terms=Terms(KycPolicy("all"))) as world:
         yield world
 
 
@@ -43,6 +44,8 @@ async def test_calls_wait_for_the_operator_s_word(guarded: World) -> None:
     refused = await _call(guarded)
     assert (refused.status_code, refused.json()["code"]) == (403, "kyc_required")
     assert "Begin with POST /v1/kyc" in refused.json()["message"]
+    rented = await guarded.http.post("/v1/phone-numbers/purchase", json={"phone_number": "+12125550123"})
+    assert (rented.status_code, rented.json()["code"]) == (403, "kyc_required")
     handed_in = await guarded.http.post("/v1/kyc", json=DETAILS)
     assert (handed_in.status_code, handed_in.json()["state"]) == (201, "pending")
     assert handed_in.json()["details"]["country"] == "GB"

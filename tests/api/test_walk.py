@@ -107,7 +107,8 @@ async def _send(world: World, key: str | None, walked: Walked) -> Any:
     async with world.as_(key) as http:
         if walked.uploads:
             return await http.request(walked.verb, walked.path, files={"file": ("a.txt", b"We open at nine.")})
-        return await http.request(walked.verb, walked.path, json=walked.body)
+        query = {"country_iso": "US"} if walked.path.endswith(("/available", "/plivo-numbers")) else None
+        return await http.request(walked.verb, walked.path, json=walked.body, params=query)
 
 
 async def test_there_is_something_to_walk(world: World) -> None:

@@ -34,10 +34,10 @@ from dialnexa.platform.numbers.service import TrunkRequest
 from dialnexa.platform.numbers.trunks import Termination
 from dialnexa.platform.tenancy import repository, service
 from dialnexa.platform.tenancy.bootstrap import Home, bootstrap
-from dialnexa.platform.tenancy.kyc import KycPolicy
 from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimits
 from dialnexa.platform.tenancy.service import KeyRequest
+from dialnexa.platform.tenancy.terms import Terms
 from dialnexa.platform.webhooks import service as webhooks
 from dialnexa.platform.webhooks.models import Delivery, Webhook
 from dialnexa.platform.webhooks.schemas import WebhookIn
@@ -235,7 +235,7 @@ def dead_letter(webhook: Webhook, call_id: str) -> Delivery:
 
 @asynccontextmanager
 async def open_world(
-    furnished: Furnished, folder: Path, *, rate_limits: RateLimits = UNLIMITED, verification: KycPolicy | None = None
+    furnished: Furnished, folder: Path, *, rate_limits: RateLimits = UNLIMITED, terms: Terms | None = None
 ) -> AsyncGenerator[World]:
     """Serve the API on a copy of the furnished file."""
     path = folder / "dialnexa.db"
@@ -248,7 +248,7 @@ async def open_world(
             furnished.neighbour,
             folder,
             rate_limits=rate_limits,
-            verification=verification,
+            terms=terms,
         ) as world,
     ):
         yield world
@@ -262,7 +262,7 @@ async def serve(
     folder: Path,
     *,
     rate_limits: RateLimits = UNLIMITED,
-    verification: KycPolicy | None = None,
+    terms: Terms | None = None,
 ) -> AsyncGenerator[World]:
     """Serve the API on an open database."""
     clock, queue = HandClock(), RememberingQueue()
@@ -274,7 +274,7 @@ async def serve(
         public_url="http://dialnexa.test",
         clock=clock,
         rate_limits=rate_limits,
-        verification=verification,
+        terms=terms,
     )
     async with client(app, home.keys.secret_key) as http:
         yield World(app, database, clock, home, neighbour, queue, http)

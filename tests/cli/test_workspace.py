@@ -59,3 +59,12 @@ def test_mistakes_are_told(
     asyncio.run(furnish(tmp_path / "dialnexa.db"))
     code, output = _run("workspace", "kyc", *arguments, "--data", str(tmp_path))
     assert (code, complaint in output + capsys.readouterr().err) == (1, True)
+
+
+async def test_an_operator_fills_a_wallet(installed: Furnished, tmp_path: Path) -> None:
+    async with open_world(installed, tmp_path) as world:
+        command = ("workspace", "credit", "12.5", "--note", "March", "--data", str(tmp_path))
+        assert await asyncio.to_thread(_run, *command) == (0, "balance $12.50\n")
+        wallet = (await world.http.get("/v1/workspace/wallet")).json()
+        assert (wallet["balance_usd"], wallet["entries"]["data"][0]["note"]) == (12.5, "March")
+        assert (await world.http.get("/v1/audit-log")).json()["data"][0]["action"] == "dialnexa workspace credit"

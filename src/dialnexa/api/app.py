@@ -36,7 +36,10 @@ from dialnexa.platform.catalogue.service import Catalogue
 from dialnexa.platform.database import Database
 from dialnexa.platform.knowledge import routes as knowledge
 from dialnexa.platform.knowledge.extraction import Extractor
+from dialnexa.platform.numbers import purchase
 from dialnexa.platform.numbers import routes as numbers
+from dialnexa.platform.numbers.carriers.sandbox import SandboxCatalogue
+from dialnexa.platform.numbers.purchase import Market
 from dialnexa.platform.oauth import service as oauth
 from dialnexa.platform.retention import routes as retention_routes
 from dialnexa.platform.retention.rules import KINDS, Defaults
@@ -47,6 +50,7 @@ from dialnexa.platform.tenancy.idempotency import Idempotency
 from dialnexa.platform.tenancy.kyc import KycPolicy
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimiter, RateLimits
 from dialnexa.platform.tenancy.service import scope_of
+from dialnexa.platform.tenancy.terms import Terms
 from dialnexa.platform.webhooks import routes as webhooks
 from dialnexa.platform.webhooks.pump import Pump
 from dialnexa.platform.webhooks.sending import Sender
@@ -70,14 +74,14 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             recordings=settings.recordings,
             public_url=settings.public_url,
             rate_limits=_rate_limits(settings),
-            verification=KycPolicy.parse(settings.kyc, settings.kyc_countries),
+            terms=Terms(KycPolicy.parse(settings.kyc, settings.kyc_countries), settings.billing),
             catalogue=_catalogue(settings),
             outgoing=Outgoing(Allowance.parse(settings.outgoing_allow)),
             retention=Defaults({kind: getattr(settings, f"retention_{kind}_days") for kind in KINDS}),
         )
         stack.push_async_callback(app.state.outgoing.aclose)
         pump = Pump(database, app.state.sender, app.state.clock, app.state.recording_link)
-        tidying = asyncio.create_task(_tidy(app.state.idempotency, database, app.state.clock))
+        tidying = asyncio.create_task(_tidy(app))
         pumping = asyncio.create_task(pump.run())
         sweep = Sweep(database, app.state.clock, settings.recordings, app.state.retention, app.state.metrics.removed)
         sweeping = asyncio.create_task(sweep.run())
@@ -98,7 +102,7 @@ def assemble(
     public_url: str = "",
     clock: Clock | None = None,
     rate_limits: RateLimits | None = None,
-    verification: KycPolicy | None = None,
+    terms: Terms | None = None,
     catalogue: Catalogue | None = None,
     outgoing: Outgoing | None = None,
     retention: Defaults | None = None,
@@ -117,7 +121,8 @@ def assemble(
     app.state.authenticator = Authenticator(database, clock.now)
     app.state.idempotency = Idempotency(database, vault, clock.now)
     app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic)
-    app.state.kyc = verification or KycPolicy()
+    app.state.terms = terms or Terms()
+    app.state.market = Market(SandboxCatalogue(), app.state.terms)
     app.state.count_active = _count_active
     app.state.outgoing = outgoing or Outgoing()
     app.state.extractor = Extractor()
@@ -178,13 +183,15 @@ async def _count_active(session: AsyncSession, workspace_id: str) -> int:
     return (await admission.count(session, [scope]))[scope]
 
 
-async def _tidy(idempotency: Idempotency, database: Database, clock: Clock) -> None:
-    """Forget old idempotency keys and what programs cannot use any more, now and then."""
+async def _tidy(app: FastAPI) -> None:
+    """Forget what nobody can use any more, and bring rentals forward, now and then."""
+    database, clock = app.state.database, app.state.clock
     while True:
         await clock.sleep(_TIDY_EVERY_S)
         try:
-            await idempotency.forget_old()
+            await app.state.idempotency.forget_old()
             async with database.write() as session:
                 await oauth.forget_old(session, now=clock.now())
+            await purchase.sweep(database, app.state.market, now=clock.now())
         except SQLAlchemyError as error:
-            log.warning("old idempotency keys and grants stay for now", error=repr(error))
+            log.warning("old keys, grants and rentals stay as they are for now", error=repr(error))

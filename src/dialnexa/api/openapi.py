@@ -29,6 +29,7 @@ for the envelopes of the older published OpenAPI file.
 _ERRORS = {
     "400": "The request is malformed; `message` names each bad field.",
     "401": "The key is missing, unknown, expired or revoked.",
+    "402": "The workspace's wallet is empty, or its daily spend cap is reached.",
     "403": "The key, the number, the agent version or the destination does not allow it.",
     "404": "No such object in this workspace.",
     "409": "A limit or the object's state forbids it now, or the Idempotency-Key belongs to another request.",

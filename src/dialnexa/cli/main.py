@@ -35,7 +35,7 @@ COMMANDS = {
     "worker": _Command("dialnexa.cli.worker", "worker", "Carry calls: SIP, RTP and conversations."),
     "migrate": _Command("dialnexa.cli.migrate", "migrate", "Create or upgrade the tables; safe to run again."),
     "keys": _Command("dialnexa.cli.keys", "keys", "Print the API keys and the demo agent's ids."),
-    "workspace": _Command("dialnexa.cli.workspace", "app", "What the operator decides about a workspace: KYC."),
+    "workspace": _Command("dialnexa.cli.workspace", "app", "Decide about a workspace: KYC, wallet."),
     "call": _Command("dialnexa.cli.call", "call", "Place a call and print what is said."),
     "doctor": _Command("dialnexa.cli.doctor", "doctor", "Check ports, NAT, trunks, models and disk."),
     "bench": _Command("dialnexa.cli.bench", "app", "Measure what one core of this machine carries."),

@@ -16,7 +16,7 @@ from dialnexa.cli.mistakes import Mistake
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.kit.clock import SystemClock
 from dialnexa.platform.database import Database
-from dialnexa.platform.tenancy import audit, kyc, repository
+from dialnexa.platform.tenancy import audit, kyc, repository, wallet
 from dialnexa.platform.tenancy.models import KycCase, Workspace
 from dialnexa.settings import Settings
 
@@ -64,6 +64,29 @@ async def _kyc(
             return await kyc.decide(
                 session, found.id, "verified" if approve else "rejected", reason, now=SystemClock().now()
             )
+
+
+@app.command("credit")
+def credit_wallet(
+    usd: Annotated[float, typer.Argument(help="US dollars to put in; a negative amount takes out.")],
+    note: Annotated[str, typer.Option("--note", help="What for; the workspace reads it.")] = "",
+    workspace_id: WorkspaceId = None,
+    data: Data = None,
+) -> None:
+    """Put money into a workspace's wallet. It is asked for only where DIALNEXA_BILLING is on."""
+    left = asyncio.run(_credit(settings_with(data=data), workspace_id, usd, note))
+    Console(highlight=False).print(f"balance ${wallet.dollars(left):.2f}", markup=False)
+
+
+async def _credit(settings: Settings, workspace_id: str | None, usd: float, note: str) -> int:
+    async with _database(settings) as database:
+        async with database.read() as session:
+            found = await _workspace(session, workspace_id)
+            account = await repository.default_account(session, found.id, livemode=True)
+        async with decided(database, found, "dialnexa workspace credit") as session:
+            wallet.credit(session, (found.id, account.id), usd, note=note, now=SystemClock().now())
+        async with database.read() as session:
+            return await wallet.balance(session, found.id)
 
 
 @asynccontextmanager

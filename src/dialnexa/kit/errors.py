@@ -45,6 +45,12 @@ class Unauthorized(DialNexaError):
     status = HTTPStatus.UNAUTHORIZED
 
 
+class PaymentRequired(DialNexaError):
+    """The wallet does not pay for it; only where the operator bills."""
+
+    status = HTTPStatus.PAYMENT_REQUIRED
+
+
 class Forbidden(DialNexaError):
     """The key is good, but this is not allowed to it."""
 

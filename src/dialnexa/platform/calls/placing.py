@@ -26,12 +26,12 @@ from dialnexa.platform.calls.service import tell
 from dialnexa.platform.calls.states import CallState
 from dialnexa.platform.numbers.models import PhoneNumber
 from dialnexa.platform.numbers.service import outbound_rules, resolve_caller_id
-from dialnexa.platform.tenancy import audit, kyc
-from dialnexa.platform.tenancy.kyc import KycPolicy
+from dialnexa.platform.tenancy import audit, kyc, wallet
 from dialnexa.platform.tenancy.principal import Principal
+from dialnexa.platform.tenancy.terms import Terms
 
-NO_KYC = KycPolicy()
-"""What applies where nobody says otherwise: the workspace need not be verified."""
+NO_TERMS = Terms()
+"""What applies where nobody says otherwise."""
 
 
 class Queue(Protocol):
@@ -58,7 +58,7 @@ async def place(
     queue: Queue,
     now: datetime,
     origin: str = "api",
-    policy: KycPolicy = NO_KYC,
+    terms: Terms = NO_TERMS,
 ) -> Placed:
     """Accept a call, or raise what is wrong with it; a refused one leaves no row. Must run in ``Database.write()``."""
     version = await resolve_for_call(
@@ -73,7 +73,10 @@ async def place(
     )
     if principal.livemode:  # a test call never leaves the machine
         (await outbound_rules(session, principal.workspace_id, number)).require(body.destination)
-        await kyc.require(session, policy, principal.workspace_id, number.e164, body.destination)
+        await kyc.require(session, terms.verification, principal.workspace_id, number.e164, body.destination)
+        if terms.billing:
+            await wallet.require(session, principal.workspace_id, 0)
+        await wallet.require_below_cap(session, principal.workspace_id, now)
     trunk_id = _trunk(principal, number)
     call = _call(principal, body, version, number, now)
     call.trunk_id, call.origin = trunk_id, origin

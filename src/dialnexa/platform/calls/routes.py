@@ -119,7 +119,7 @@ _Bound = Annotated[float | None, Query(ge=0, allow_inf_nan=False)]
 async def create_call(body: CallIn, who: Placer, database: Db, request: Request, now: Now) -> CallCreated:
     """Queue an outbound call with a published agent version. 409 when the workspace is at its concurrency limit."""
     async with database.write() as session:
-        placed = await placing.place(session, who, body, queue=_queue(request), now=now, policy=request.app.state.kyc)
+        placed = await placing.place(session, who, body, queue=_queue(request), now=now, terms=request.app.state.terms)
     log.info("call_placed", call_id=placed.call.id)
     tracer().call_placed(placed.call.id)
     return CallCreated.of(placed.call, placed.version_number)

@@ -69,6 +69,49 @@ async def registered(session: AsyncSession, e164: str, *, livemode: bool) -> boo
     return await session.scalar(query) is not None
 
 
+async def taken(session: AsyncSession, e164s: Collection[str], *, livemode: bool) -> frozenset[str]:
+    """Return which of these numbers some workspace has; those that wait for a new owner are free."""
+    query = select(PhoneNumber.e164).where(
+        PhoneNumber.e164.in_(e164s),
+        PhoneNumber.livemode == livemode,
+        PhoneNumber.deleted_at.is_(None),
+        PhoneNumber.rental_status != "available_for_reassignment",
+    )
+    return frozenset((await session.scalars(query)).all())
+
+
+async def pending_since(session: AsyncSession, moment: datetime, provider: str) -> Sequence[PhoneNumber]:
+    """Return the numbers of a carrier whose purchase began before that moment and has not ended."""
+    query = select(PhoneNumber).where(
+        PhoneNumber.status == "pending",
+        PhoneNumber.provider == provider,
+        PhoneNumber.created_at < moment,
+        PhoneNumber.deleted_at.is_(None),
+    )
+    return (await session.scalars(query)).all()
+
+
+async def rentals_due(session: AsyncSession, now: datetime) -> Sequence[PhoneNumber]:
+    """Return the numbers whose month is over, and keep others from settling them meanwhile."""
+    query = select(PhoneNumber).where(
+        PhoneNumber.rental_status == "active",
+        PhoneNumber.status == ACTIVE,
+        PhoneNumber.rental_expires_at <= now,
+        PhoneNumber.deleted_at.is_(None),
+    )
+    return (await session.scalars(query.with_for_update(skip_locked=True))).all()
+
+
+async def expired_since(session: AsyncSession, moment: datetime) -> Sequence[PhoneNumber]:
+    """Return the numbers whose rental ran out before that moment."""
+    query = select(PhoneNumber).where(
+        PhoneNumber.rental_status == "expired",
+        PhoneNumber.rental_expires_at <= moment,
+        PhoneNumber.deleted_at.is_(None),
+    )
+    return (await session.scalars(query.with_for_update(skip_locked=True))).all()
+
+
 async def by_e164(session: AsyncSession, e164: str) -> Sequence[PhoneNumber]:
     """Return this number in every workspace and mode, live before test: for inbound calls only."""
     query = (
@@ -97,6 +140,14 @@ async def trunk(session: AsyncSession, workspace_id: str, trunk_id: str) -> SipT
             SipTrunk.workspace_id == workspace_id, SipTrunk.id == trunk_id, SipTrunk.deleted_at.is_(None)
         )
     )
+
+
+async def sandbox_trunk(session: AsyncSession, workspace_id: str) -> SipTrunk | None:
+    """Return the workspace's trunk to the built-in people."""
+    query = select(SipTrunk).where(
+        SipTrunk.workspace_id == workspace_id, SipTrunk.is_sandbox, SipTrunk.deleted_at.is_(None)
+    )
+    return await session.scalar(query.order_by(SipTrunk.id).limit(1))
 
 
 async def trunks(session: AsyncSession) -> Sequence[SipTrunk]:

@@ -9,8 +9,17 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.http import Db, Listing, Meta, Now, Pages, Principal, Requires, Router, listing
-from dialnexa.platform.numbers import repository, service, telephony_routes, trunk_routes, trunk_service
+from dialnexa.platform.numbers import (
+    purchase,
+    purchase_routes,
+    repository,
+    service,
+    telephony_routes,
+    trunk_routes,
+    trunk_service,
+)
 from dialnexa.platform.numbers.models import PhoneNumber
+from dialnexa.platform.numbers.purchase_routes import Renting
 from dialnexa.platform.numbers.schemas import NumberOut, NumberPatch, NumbersPage
 from dialnexa.platform.tenancy.schemas import Done
 
@@ -56,18 +65,17 @@ async def change_number(number_id: str, body: NumberPatch, who: Writer, database
 
 
 @_routes.delete("/{number_id}", summary="Give a phone number up")
-async def delete_number(number_id: str, who: Writer, database: Db, now: Now) -> Done:
+async def delete_number(number_id: str, who: Writer, database: Db, market: Renting, now: Now) -> Done:
     """Take a number away, and its trunk with the last number on it. Call records stay."""
-    async with database.write() as session:
-        await service.delete(session, who, number_id, now=now)
+    await purchase.give_back(database, market, who, number_id, now=now)
     return Done(message="Phone number deleted.", id=number_id)
 
 
 router = APIRouter()
-for part in (trunk_routes.router, _routes):  # trunks first: their path would read as a number's id
+for part in (trunk_routes.router, purchase_routes.router, _routes):  # last, for their paths would read as numbers' ids
     router.include_router(part, prefix="/organization-phone-numbers")
     router.include_router(part, prefix="/phone-numbers", include_in_schema=False)
-for part in (telephony_routes.config, telephony_routes.rules):
+for part in (purchase_routes.pricing, telephony_routes.config, telephony_routes.rules):
     router.include_router(part)
 
 
@@ -83,6 +91,8 @@ async def _apply(session: AsyncSession, number: PhoneNumber, body: NumberPatch) 
         number.label = body.label or None
     if "nickname" in given:
         number.nickname = body.nickname or None
+    if body.auto_renew is not None:
+        number.auto_renew = body.auto_renew
     if body.is_default:
         await repository.make_default(session, number)
 

@@ -25,6 +25,8 @@ class NumberPatch(Body):
     nickname: Annotated[str, Field(max_length=100)] | None = None
     is_default: Literal[True] | None = None
     """Make this the number of calls that name none."""
+    auto_renew: bool | None = None
+    """Whether the rental goes on when its month is over."""
 
 
 class RegistrationOut(BaseModel):
@@ -67,6 +69,10 @@ class NumberOut(BaseModel):
     outbound_agent_version_id: str | None
     status: str
     rental_status: str
+    """`active`, `expired`, or `available_for_reassignment`: others may rent it now."""
+    rental_expires_at: str | None
+    """When the month that is paid for ends; null for numbers you brought along."""
+    auto_renew: bool
     provider: str
     country_code: str | None
     type: str
@@ -97,12 +103,14 @@ class NumberOut(BaseModel):
             inbound_agent_version_id=number.inbound_agent_version_id,
             outbound_agent_version_id=number.outbound_agent_version_id,
             status=number.status,
-            rental_status="active",
+            rental_status=number.rental_status,
+            rental_expires_at=iso(number.rental_expires_at) if number.rental_expires_at else None,
+            auto_renew=number.auto_renew,
             provider=number.provider,
             country_code=number.country_code,
             type=number.kind,
             capabilities=["voice"],
-            monthly_cost_usd=None,
+            monthly_cost_usd=number.monthly_cost_usd,
             sip_trunk_enabled=number.trunk_id is not None,
             sip_trunk_id=number.trunk_id,
             sip_trunk_registration=registration,

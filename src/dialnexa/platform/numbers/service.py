@@ -215,7 +215,7 @@ async def add_trunk_number(
     session: AsyncSession, vault: Vault, who: Principal, wanted: TrunkRequest, *, now: datetime
 ) -> PhoneNumber:
     """Bring a number along, with its SIP trunk. Raises ``Conflict`` when somebody has it already."""
-    await _refuse_known(session, who, wanted.e164)
+    await refuse_known(session, who, wanted.e164)
     trunk = SipTrunk(
         id=new_id("trunk"),
         workspace_id=who.workspace_id,
@@ -248,12 +248,18 @@ async def add_number(
     now: datetime,
 ) -> PhoneNumber:
     """Bring a number along on a trunk. Raises ``Conflict`` when somebody has it already."""
-    await _refuse_known(session, who, e164)
+    await refuse_known(session, who, e164)
     number = new_number(who, e164, trunk, provider=provider, now=now)
     number.nickname = nickname
     session.add(number)
     await session.flush()
     return number
+
+
+async def refuse_known(session: AsyncSession, who: Principal, e164: str) -> None:
+    """Raise ``Conflict`` when some workspace has this number."""
+    if await repository.registered(session, e164, livemode=who.livemode):
+        raise Conflict("Phone number already registered")
 
 
 def check_trunk(trunk: SipTrunk) -> None:
@@ -372,11 +378,6 @@ def give_up_trunk(trunk: SipTrunk, now: datetime) -> None:
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
-
-
-async def _refuse_known(session: AsyncSession, who: Principal, e164: str) -> None:
-    if await repository.registered(session, e164, livemode=who.livemode):
-        raise Conflict("Phone number already registered")
 
 
 async def _reached(

@@ -12,14 +12,13 @@ from typing import cast
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dialnexa.kit.ids import new_id
 from dialnexa.kit.secrets import Vault, sha256_hex
 from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import repository as number_rows
 from dialnexa.platform.numbers import service as numbers
-from dialnexa.platform.numbers.models import SipTrunk
+from dialnexa.platform.numbers.purchase import new_sandbox_trunk
 from dialnexa.platform.tenancy import repository, service
 from dialnexa.platform.tenancy.models import Workspace
 from dialnexa.platform.tenancy.principal import KeyKind, Principal
@@ -27,8 +26,6 @@ from dialnexa.platform.tenancy.service import KeyRequest
 
 FIRST_NUMBER = "+14155550100"
 _SETTINGS_KEY = "installation"
-_LOOPBACK = "127.0.0.1/32"
-"""A softphone on this machine may call the demo agent; other loopback addresses are strangers, as everywhere."""
 _KEYS: dict[str, tuple[KeyKind, bool]] = {
     "secret_key": ("secret", True),
     "test_secret_key": ("secret", False),
@@ -135,18 +132,7 @@ async def _number(session: AsyncSession, who: Principal, agent_id: str, version_
     if every:
         number = next((number for number in every if number.is_default), every[0])
         return number.e164
-    trunk = SipTrunk(
-        id=new_id("trunk"),
-        workspace_id=who.workspace_id,
-        account_id=who.account_id,
-        name="Sandbox",
-        host="127.0.0.1",
-        auth_mode="ip",
-        sources=[_LOOPBACK],
-        is_sandbox=True,
-        created_at=now,
-        updated_at=now,
-    )
+    trunk = new_sandbox_trunk(who, now)
     session.add(trunk)
     await session.flush()
     number = numbers.new_number(who, FIRST_NUMBER, trunk, provider=numbers.SANDBOX, now=now)

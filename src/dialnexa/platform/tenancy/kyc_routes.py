@@ -22,7 +22,7 @@ Writer = Annotated[Principal, Requires("kyc:write")]
 
 
 def _policy(request: Request) -> KycPolicy:
-    return request.app.state.kyc
+    return request.app.state.terms.verification
 
 
 Policy = Annotated[KycPolicy, Depends(_policy)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from dialnexa.kit import countries
 from dialnexa.kit.clock import iso
-from dialnexa.platform.tenancy import scopes
-from dialnexa.platform.tenancy.models import ApiKey, Limit
+from dialnexa.platform.tenancy import scopes, wallet
+from dialnexa.platform.tenancy.models import ApiKey, Limit, WalletEntry, Workspace
 from dialnexa.platform.tenancy.principal import KeyKind
 from dialnexa.platform.tenancy.service import KeyRequest, NewKey
 from dialnexa.platform.wire import Body
@@ -192,6 +194,80 @@ class LimitsOut(BaseModel):
             active_calls=active_calls,
             peak=max(limit.peak, active_calls),
             peak_at=_iso(limit.peak_at),
+        )
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("must be an IANA time zone, such as Europe/Berlin")
+    return name
+
+
+def _country(code: str) -> str:
+    if countries.country(code) is None:
+        raise ValueError("must be an ISO 3166 code of two letters, such as US")
+    return code.upper()
+
+
+class WorkspaceIn(Body):
+    """Changes to the workspace; fields left out stay as they are."""
+
+    name: Name | None = None
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    """Where its days begin and end, such as for the daily spend cap."""
+    default_country: Annotated[str, AfterValidator(_country)] | None = None
+    """Its own country: it may always be called. Null: only those of its numbers."""
+    daily_spend_cap_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    """What calls and numbers of one day may cost before new ones are refused. Null: no cap."""
+
+
+class WorkspaceOut(BaseModel):
+    """A workspace."""
+
+    id: str
+    name: str
+    timezone: str
+    default_country: str | None
+    daily_spend_cap_usd: float | None
+    spent_today_usd: float
+    """Only what went through the wallet counts."""
+    created_at: str
+
+    @classmethod
+    def of(cls, workspace: Workspace, spent: int) -> WorkspaceOut:
+        """Describe a workspace that has spent so much today, in millionths of a dollar."""
+        return cls(
+            id=workspace.id,
+            name=workspace.name,
+            timezone=workspace.timezone,
+            default_country=workspace.default_country,
+            daily_spend_cap_usd=wallet.cap_of(workspace),
+            spent_today_usd=wallet.dollars(spent),
+            created_at=iso(workspace.created_at),
+        )
+
+
+class WalletEntryOut(BaseModel):
+    """Money that came or went."""
+
+    id: str
+    kind: str
+    amount_usd: float
+    """What was spent is negative."""
+    reference: str
+    note: str
+    created_at: str
+
+    @classmethod
+    def of(cls, entry: WalletEntry) -> WalletEntryOut:
+        """Describe an entry."""
+        return cls(
+            id=entry.id,
+            kind=entry.kind,
+            amount_usd=wallet.dollars(entry.amount),
+            reference=entry.reference,
+            note=entry.note,
+            created_at=iso(entry.created_at),
         )
 
 

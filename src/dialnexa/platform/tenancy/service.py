@@ -67,6 +67,14 @@ async def create_workspace(session: AsyncSession, name: str, *, concurrency_limi
     return workspace
 
 
+async def workspace(session: AsyncSession, workspace_id: str) -> Workspace:
+    """Return a workspace, or raise ``NotFound``."""
+    found = await session.get(Workspace, workspace_id)
+    if found is None:
+        raise NotFound("Workspace not found.")
+    return found
+
+
 async def create_key(
     session: AsyncSession, workspace_id: str, wanted: KeyRequest, *, now: datetime, by: Principal | None = None
 ) -> NewKey:

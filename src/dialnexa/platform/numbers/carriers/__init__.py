@@ -1,0 +1,1 @@
+"""Carriers that rent out phone numbers, behind one port."""
