@@ -202,7 +202,7 @@ async def _everything_of_the_neighbour(world: World) -> list[Any]:
 
 
 def _steady(value: Any) -> Any:
-    """Leave out links, which are fresh each time."""
+    """Leave out links and request ids, which are fresh each time."""
     if isinstance(value, dict):
-        return {key: _steady(part) for key, part in value.items() if key != "recording_url"}
+        return {key: _steady(part) for key, part in value.items() if key not in {"recording_url", "api_id"}}
     return [_steady(part) for part in value] if isinstance(value, list) else value
