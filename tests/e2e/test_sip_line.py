@@ -6,7 +6,7 @@ import asyncio
 import wave
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -279,3 +279,36 @@ async def test_a_second_leg_is_on_the_ladder_of_its_call(stage: Stage) -> None:
                 await connecting
     said = [message.text.split(" ")[0] for message in caller.ladder().messages if message.way == "out"]
     assert said == ["INVITE", "ACK", "INVITE", "ACK", "SIP/2.0", "SIP/2.0"], "both far ends hang up, both are answered"
+
+
+async def test_two_phones_of_one_login_ring_and_the_first_that_answers_has_the_call(stage: Stage) -> None:
+    hall_rings: asyncio.Queue[IncomingCall] = asyncio.Queue()
+    async with SipEndpoint.open("127.0.0.1", 0, on_invite=hall_rings.put_nowait) as hall:
+        desk_route, hall_route = (SipRoute(*phone.address) for phone in (stage.far, hall))
+        caller = SipLine.dialling(
+            "+16505550199",
+            from_user="+14155550100",
+            route=replace(desk_route, also=(hall_route,)),
+            endpoint=stage.near,
+            media=stage.media,
+            ports=stage.ports,
+            limits=CallLimits(),
+        )
+        rang: list[int] = []
+        async with caller:
+            connecting = asyncio.create_task(caller.connect(rang.append))
+            at_desk, in_hall = await stage.ringing_in.get(), await hall_rings.get()
+            at_desk.ring()
+            callee = SipLine.answering(in_hall, hall, stage.media, stage.ports, CallLimits())
+            async with callee:
+                await callee.connect(lambda _: None)
+                await connecting
+                await asyncio.wait_for(at_desk.cancelled(), 5)
+                assert rang == [180]
+                ear = Ear()
+                callee.listen(ear)
+                said = caller.say()
+                said.push(tone((500,), 1.0))
+                said.finish()
+                await ear.until(lambda: len(ear.heard) > 55)
+                assert abs(ear.loudest_hz() - 500) < 15

@@ -18,7 +18,7 @@ from dialnexa.live.sip.messages.hop import TCP, Hop
 from dialnexa.live.sip.registrations.registrar import RegisterAnswer, RegisterRequest, Wish
 from dialnexa.platform.numbers.models import SipTrunk, TrunkBinding
 from dialnexa.worker import phones as module
-from dialnexa.worker.phones import Phones, to_phone
+from dialnexa.worker.phones import Phones, to_phone, to_phones
 from tests.live.fakes import VirtualClock, settle
 
 VAULT = Vault(Fernet.generate_key())
@@ -97,6 +97,17 @@ async def test_a_phone_is_kept_known_at_once_and_called_over_its_connection(rows
     assert route == SipRoute(
         "192.0.2.7", 40000, None, "trunk_1", transport="tcp", contact="sip:desk@10.1.1.1;transport=tcp"
     )
+
+
+async def test_phones_that_are_preferred_alike_ring_together(rows: Rows, phones: Phones) -> None:
+    wishes = tuple(
+        Wish(f"sip:{name}@10.1.1.1", 600, q, "") for name, q in (("hall", 1.0), ("desk", 1.0), ("shed", 0.5))
+    )
+    assert (await asks(phones, replace(ASKED, wishes=wishes))).status == 200
+    best_first = sorted(rows.bindings, key=lambda row: -row.q)
+    route = to_phones(SipRoute("", 0, trunk_id="trunk_1"), best_first)
+    assert {route.contact, *(other.contact for other in route.also)} == {"sip:hall@10.1.1.1", "sip:desk@10.1.1.1"}
+    assert to_phones(SipRoute("", 0), best_first[2:]).also == ()
 
 
 async def test_a_phone_that_leaves_is_forgotten(rows: Rows, phones: Phones) -> None:

@@ -113,6 +113,8 @@ class SipRoute:
     where it was seen. Empty: the trunk is called, not a phone."""
     path: tuple[str, ...] = ()
     """Proxies that the phone registered through (RFC 3327), as name-addrs; requests take the same way back."""
+    also: tuple[SipRoute, ...] = ()
+    """Further phones of the same login, called at the same time: who answers first has the call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from dialnexa.worker.functions import HttpFunctions
 from dialnexa.worker.knowledge import library
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import is_away
-from dialnexa.worker.phones import to_phone
+from dialnexa.worker.phones import to_phone, to_phones
 from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan
 from dialnexa.worker.routes import sip_route
 from dialnexa.worker.translate import result as as_result
@@ -200,11 +200,11 @@ class CallHolder:
         return await self._to_phone(call, route) if trunk.settings.registration == bindings.INBOUND else route
 
     async def _to_phone(self, call: ClaimedCall, route: SipRoute) -> SipRoute:
-        """The way to the phone that is registered under the trunk; of several the one it prefers, or the latest."""
+        """The way to the phones that are registered under the trunk: to all that are preferred alike, at once."""
         async with self._parts.database.read() as session:
             phones = await bindings.of_trunks(session, [route.trunk_id], self._parts.clock.now())
         if phones:
-            return to_phone(route, phones[0])
+            return to_phones(route, phones) if call.direction == "outbound" else to_phone(route, phones[0])
         if call.direction == "inbound":  # it proved its login without having registered
             return route
         raise _NobodyThere(

@@ -35,6 +35,7 @@ from dialnexa.platform.numbers.models import SipTrunk, TrunkBinding
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 1.0
+_MOST_RINGING = 10
 _RETRY_AFTER = (("Retry-After", "5"),)
 
 _TRANSPORTS: Mapping[str, Literal["udp", "tcp", "tls"]] = {"TCP": "tcp", "TLS": "tls"}
@@ -188,6 +189,12 @@ def to_phone(route: SipRoute, row: TrunkBinding) -> SipRoute:
         contact=binding.contact,
         path=binding.path,
     )
+
+
+def to_phones(route: SipRoute, rows: Sequence[TrunkBinding]) -> SipRoute:
+    """Return the route to all phones that are preferred alike, best first as ``rows`` are: they ring together."""
+    first, *others = (to_phone(route, row) for row in rows if row.q == rows[0].q)
+    return replace(first, also=tuple(others[: _MOST_RINGING - 1]))
 
 
 def _binding(row: TrunkBinding) -> Binding:

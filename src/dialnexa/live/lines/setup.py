@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dialnexa.live.line import LineListener, NotConnected
@@ -16,6 +16,9 @@ from dialnexa.live.sip.endpoint import Dialog, IncomingCall, OutgoingCall, SipEn
 from dialnexa.live.sip.ladder import Ladder
 from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription
 from dialnexa.live.sip.stack import warning
+
+_FOR_ALL = 600
+"""Refusals from here on speak for every place the called person may be (RFC 3261 §21.6)."""
 
 
 class Offering(Protocol):
@@ -127,6 +130,55 @@ class Dialling:
 
     def give_up(self) -> None:
         """Do nothing: cancelling ``establish`` has cancelled the INVITE."""
+
+
+class Forking:
+    """Calls one person at several places at once: who answers first has the call, the others stop ringing."""
+
+    def __init__(self, places: Sequence[Setup]) -> None:
+        self._places = places
+
+    async def establish(self, audio: CallAudio, on_ringing: Callable[[int], None]) -> Dialog:
+        """Return the first answer. Raises the best of the refusals when all refuse, or one speaks for all (6xx)."""
+        rang = False
+
+        def ringing(status: int) -> None:
+            nonlocal rang
+            if not rang:
+                rang = True
+                on_ringing(status)
+
+        forks = [asyncio.ensure_future(place.establish(audio, ringing)) for place in self._places]
+        winner: Dialog | None = None
+        try:
+            winner = await self._first(forks)
+            return winner
+        finally:
+            for fork in forks:
+                fork.cancel()
+            for other in await asyncio.gather(*forks, return_exceptions=True):
+                if isinstance(other, Dialog) and other is not winner:
+                    other.send_bye()  # two picked up in the same moment
+
+    async def _first(self, forks: Sequence[asyncio.Future[Dialog]]) -> Dialog:
+        refusals: list[NotConnected] = []
+        for fork in asyncio.as_completed(forks):
+            try:
+                return await fork
+            except NotConnected as refusal:
+                refusals.append(refusal)
+                if (refusal.sip_status or 0) >= _FOR_ALL:
+                    break
+        raise min(refusals, key=_worth)
+
+    def give_up(self) -> None:
+        """Do nothing: cancelling ``establish`` has cancelled every INVITE."""
+
+
+def _worth(refusal: NotConnected) -> tuple[bool, bool, int]:
+    """Say which of several refusals tells the most: one for all places, then that somebody is busy (§16.7)."""
+    status = refusal.sip_status or 699
+    return refusal.sip_status is None or status < _FOR_ALL, refusal.ending is not Ending.BUSY, status
 
 
 class Answering:

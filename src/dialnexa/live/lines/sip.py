@@ -16,7 +16,7 @@ from dialnexa.live.lines.following import Follower
 from dialnexa.live.lines.info_digits import digits_of
 from dialnexa.live.lines.keypad import Keypad
 from dialnexa.live.lines.onward import Onward, refer
-from dialnexa.live.lines.setup import Answering, Dialling, Setup
+from dialnexa.live.lines.setup import Answering, Dialling, Forking, Setup
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.plan import (
@@ -95,7 +95,10 @@ class SipLine:
         it may send us to.
         """
         ladder = ladder or endpoint.ladders.open()
-        setup = Dialling(endpoint, to, from_user, route, limits.ring_s, ladder)
+        places = (route, *route.also)
+        forks = [Dialling(endpoint, to, from_user, place, limits.ring_s, ladder) for place in places]
+        setup = Forking(forks) if route.also else forks[0]
+        route = replace(route, also=())
         audio = _audio(endpoint, media, ports, recording, route.encryption, route.codecs, route.dtmf)
         way = _onward(route, from_user, endpoint, media, ports, limits, ladder)
         follower = _follower(route, from_user, endpoint, limits, ladder, tell, may_call)
