@@ -119,6 +119,7 @@ async def test_the_flat_list_is_an_object_and_the_nested_one_an_envelope(world: 
         "totalItems": 2,
         "itemsPerPage": 1,
         "currentPage": 1,
+        "totalIsExact": True,
     }
 
 

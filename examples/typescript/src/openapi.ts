@@ -9,8 +9,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List calls
+         * List or export calls
          * @description List calls, newest first. Durations and latencies in ms. `DialNexa-Envelope: openapi` gives a bare array.
+         *
+         *     With `export=true` the answer is a table of all that fit: CSV for `Accept: text/csv`, else JSON.
          */
         get: operations["list_calls_v1_calls_get"];
         put?: never;
@@ -244,8 +246,19 @@ export interface components {
             audio_cache?: {
                 [key: string]: unknown;
             } | null;
-            /** @default false */
+            /** @description Who made summary, sentiment and analysis: a model, or `builtin/extractive`. */
+            analysis_engine?: string | null;
+            analyzed_at?: string | null;
+            /** @description What the call used, component by component. */
+            usage?: components["schemas"]["Usage"] | null;
+            /** @description What that cost; null until the call has ended. */
+            cost?: components["schemas"]["CostOut"] | null;
+            /**
+             * @description Whether what was said is removed from the record, or will be in some minutes.
+             * @default false
+             */
             sensitive_delete?: boolean;
+            redacted_at?: string | null;
         };
         /** @description Where something the agent knew comes from. */
         CitationOut: {
@@ -255,6 +268,33 @@ export interface components {
             page: number;
             chunk_id: string;
             score: number;
+        };
+        /** @description What one component of a call cost. */
+        ComponentCost: {
+            /** @enum {string} */
+            component: "telephony" | "stt" | "tts" | "llm" | "analysis" | "recording" | "platform";
+            quantity: number;
+            unit: string;
+            amount: number;
+            /**
+             * @description What the price went by: a prefix, a model.
+             * @default
+             */
+            detail?: string;
+            /** @default false */
+            estimated?: boolean;
+        };
+        /** @description What a call cost, at the prices of the day it was placed. */
+        CostOut: {
+            currency: string;
+            total: number;
+            components: components["schemas"]["ComponentCost"][];
+            price_list_id?: string | null;
+            /**
+             * @description Whether some quantity is a guess; its component says so too.
+             * @default false
+             */
+            estimated?: boolean;
         };
         /** @description What went wrong, and how to mend it. Some errors carry further keys. */
         Error: {
@@ -271,6 +311,22 @@ export interface components {
             error: string;
             /** @description A stable word for programs, where there is one. */
             code?: string;
+        };
+        /** @description What an export holds. */
+        ExportMeta: {
+            columns: string[];
+            rows: number;
+            /** @description The most rows an export of these columns may have. */
+            limit: number;
+            /** @description Whether there were more: narrow the filters and export in parts. */
+            truncated: boolean;
+        };
+        /** @description An export as JSON. */
+        ExportOut: {
+            data: {
+                [key: string]: unknown;
+            }[];
+            meta: components["schemas"]["ExportMeta"];
         };
         /** @description The far end's audio, as it reached us. */
         HeardOut: {
@@ -314,6 +370,11 @@ export interface components {
             totalItems: number;
             itemsPerPage: number;
             currentPage: number;
+            /**
+             * @description False: counting took too long; there are at least `total`, and always more pages.
+             * @default true
+             */
+            totalIsExact?: boolean;
         };
         /** @description Our audio, as it left, and as the far end reported it (RTCP); null where it reported nothing. */
         SentOut: {
@@ -344,6 +405,22 @@ export interface components {
             status: string;
             data: components["schemas"]["TimelineLine"][];
         };
+        /** @description What a language model was asked and answered. */
+        Tokens: {
+            /** @default  */
+            model?: string;
+            /** @default 0 */
+            requests?: number;
+            /** @default 0 */
+            input_tokens?: number;
+            /** @default 0 */
+            output_tokens?: number;
+            /**
+             * @description Whether the endpoint told no token counts, so that they are guessed from lengths.
+             * @default false
+             */
+            estimated?: boolean;
+        };
         /** @description One turn of the transcript; ``start`` and ``end`` in seconds since the answer, as in the recording. */
         TurnOut: {
             role: string;
@@ -364,6 +441,39 @@ export interface components {
             };
             /** @description The passages of knowledge bases an agent turn rests on. */
             citations?: components["schemas"]["CitationOut"][];
+        };
+        /** @description What a call used. Everything is measured, except tokens of endpoints that do not tell them. */
+        Usage: {
+            /**
+             * @description From the answer to the end.
+             * @default 0
+             */
+            talk_seconds?: number;
+            /**
+             * @description The recogniser.
+             * @default
+             */
+            stt?: string;
+            /**
+             * @description Audio that was sent to it.
+             * @default 0
+             */
+            stt_seconds?: number;
+            /**
+             * @description The voice.
+             * @default
+             */
+            tts?: string;
+            /**
+             * @description Characters that were given to it to speak.
+             * @default 0
+             */
+            tts_characters?: number;
+            llm?: components["schemas"]["Tokens"];
+            /** @default 0 */
+            recording_seconds?: number;
+            /** @description What the post-call analysis used. */
+            analysis?: components["schemas"]["Tokens"];
         };
         /** @description When and how often to try again. Waits are uniform. */
         dialnexa__platform__calls__request__RetryIn: {
@@ -397,16 +507,21 @@ export interface operations {
                 duration_max?: number | null;
                 duration_greater_than?: number | null;
                 duration_less_than?: number | null;
-                latency_min?: number | null;
-                latency_max?: number | null;
                 /** @description Page, from 1. */
                 page?: number;
                 /** @description Items per page; more than 200 means 200. */
                 limit?: number;
+                /** @description Comma list. */
                 agent_id?: string | null;
+                /** @description Comma list. */
                 call_id?: string | null;
+                /** @description Comma list. */
                 batch_call_id?: string | null;
+                /** @description Comma list. */
                 campaign_id?: string | null;
+                /** @description Comma list. */
+                workflow_id?: string | null;
+                /** @description Comma list. */
                 agent_version_id?: string | null;
                 /** @description Part of the version's title. */
                 agent_version_name?: string | null;
@@ -414,22 +529,30 @@ export interface operations {
                 status?: string | null;
                 /** @description Comma list. */
                 end_reason?: string | null;
-                /** @description `phone`, `web`. */
+                /** @description Comma list of `phone`, `web`. */
                 type?: string | null;
-                /** @description `inbound`, `outbound`. */
+                /** @description Comma list of `inbound`, `outbound`. */
                 call_direction?: string | null;
                 /** @description A phone number, or the earliest time. */
                 from?: string | null;
                 /** @description A phone number, or the latest time. */
                 to?: string | null;
+                /** @description A date or a time, UTC. */
                 start_date?: string | null;
+                /** @description A date, whole, or a time, UTC. */
                 end_date?: string | null;
-                /** @description positive, neutral, negative, unknown. */
+                /** @description Comma list of positive, neutral, negative, unknown. */
                 sentiment?: string | null;
+                latency_min?: number | null;
+                latency_max?: number | null;
                 /** @description Order by time. */
                 created_at?: ("asc" | "desc") | null;
-                /** @description Order by duration. */
+                /** @description Order by duration; calls without one come last. */
                 duration?: ("asc" | "desc") | null;
+                /** @description All that fit, as a table, instead of a page. */
+                export?: boolean;
+                /** @description Comma list of columns of the export; default: all, and custom fields. */
+                columns?: string | null;
             };
             header?: never;
             path?: never;
@@ -437,13 +560,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description A page, or with `export=true` a table. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listing_CallOut_"] | components["schemas"]["CallOut"][];
+                    "application/json": components["schemas"]["Listing_CallOut_"] | components["schemas"]["CallOut"][] | components["schemas"]["ExportOut"];
+                    "text/csv": string;
                 };
             };
             /** @description Bad Request. The request is malformed; `message` names each bad field. */

@@ -28,11 +28,14 @@ from dialnexa.platform.agents import routes as agents
 from dialnexa.platform.agents.folders import routes as folders
 from dialnexa.platform.calendars import routes as calendars
 from dialnexa.platform.calls import admission, links
+from dialnexa.platform.calls import cost_routes as costs
+from dialnexa.platform.calls import log_routes as call_logs
 from dialnexa.platform.calls import routes as calls
 from dialnexa.platform.calls.ladder import routes as ladders
 from dialnexa.platform.calls.placing import Queue
 from dialnexa.platform.catalogue import routes as catalogue_routes
 from dialnexa.platform.catalogue.service import Catalogue
+from dialnexa.platform.costs import routes as prices
 from dialnexa.platform.database import Database
 from dialnexa.platform.knowledge import routes as knowledge
 from dialnexa.platform.knowledge.extraction import Extractor
@@ -163,10 +166,12 @@ def _routes() -> APIRouter:
     Made once per process: FastAPI takes a quarter of a second to work them out, and no application changes them.
     """
     api, served = APIRouter(), APIRouter()
-    nouns = (calls.router, calls.logs, ladders.router, agents.router, numbers.router, tenancy.router)
-    of_agents = (version_routes.router, portable_routes.router, folders.router)
+    # The sums of costs come before the routes of one call, whose id "costs" is not.
+    of_calls = (costs.router, calls.router, call_logs.router, ladders.router, prices.router)
+    of_agents = (agents.router, version_routes.router, portable_routes.router, folders.router)
     of_knowledge = (knowledge.router, calendars.router)
-    for router in (*nouns, *of_agents, *of_knowledge, catalogue_routes.router, webhooks.router):
+    nouns = (*of_calls, *of_agents, *of_knowledge, numbers.router, tenancy.router)
+    for router in (*nouns, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     api.include_router(retention_routes.router)
     served.include_router(api, prefix="/v1")

@@ -27,6 +27,7 @@ from dialnexa.live.plan import (
     SipLadder,
     Trouble,
     TurnSpoken,
+    Used,
 )
 from dialnexa.live.sip.ladder import in_short
 from dialnexa.live.speech.ports import Providers, SpeechError
@@ -58,6 +59,7 @@ class _End:
     detail: str = ""
     sip_status: int | None = None
     collected: Mapping[str, str] = field(default_factory=dict[str, str])
+    used: Used = field(default_factory=Used)
 
 
 _BY_LINE = {
@@ -153,6 +155,7 @@ async def hold_call(
         ladder=ladder,
         quality=quality,
         collected=end.collected,
+        used=end.used,
     )
 
 
@@ -213,11 +216,13 @@ async def _talk(conversation: Conversation, line: Line, control: CallControl) ->
     so_far = conversation.result()
     if ended_line is not None:
         return _of_line(ended_line, so_far)
-    return _End(Ending.COMPLETED, EndReason.AGENT_DISCONNECTED, so_far.turns, wish, collected=so_far.collected)
+    return _End(
+        Ending.COMPLETED, EndReason.AGENT_DISCONNECTED, so_far.turns, wish, collected=so_far.collected, used=so_far.used
+    )
 
 
 def _of_conversation(result: ConversationResult) -> _End:
-    return _End(result.ending, result.reason, result.turns, result.detail, collected=result.collected)
+    return _End(result.ending, result.reason, result.turns, result.detail, collected=result.collected, used=result.used)
 
 
 def _of_line(end: LineEnd, so_far: ConversationResult) -> _End:
@@ -225,7 +230,7 @@ def _of_line(end: LineEnd, so_far: ConversationResult) -> _End:
     ending, reason = _BY_LINE[end.by]
     if so_far.ending is Ending.VOICEMAIL:
         ending, reason = Ending.VOICEMAIL, EndReason.VOICEMAIL_DETECTED
-    return _End(ending, reason, so_far.turns, end.detail, end.sip_status, so_far.collected)
+    return _End(ending, reason, so_far.turns, end.detail, end.sip_status, so_far.collected, so_far.used)
 
 
 async def _end_tasks(*tasks: asyncio.Future[Any]) -> None:

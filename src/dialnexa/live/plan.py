@@ -664,6 +664,24 @@ class MediaQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """What a call used of its ears, mouth and mind."""
+
+    stt: str = ""
+    stt_ms: int = 0
+    """Audio that was sent to the recogniser."""
+    tts: str = ""
+    tts_characters: int = 0
+    """Characters that were given to the voice, whether or not they were heard."""
+    llm: str = ""
+    llm_requests: int = 0
+    llm_input_tokens: int = 0
+    llm_output_tokens: int = 0
+    llm_estimated: bool = False
+    """Whether the endpoint told no counts for some request, so that they are guessed from lengths."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallOutcome:
     """How the call ended and what there is to keep."""
 
@@ -683,3 +701,4 @@ class CallOutcome:
     """``None`` when no audio was set up."""
     collected: Mapping[str, str] = field(default_factory=dict[str, str])
     """What a flow learned: answers by their slot or variable, values set on the way, what functions told."""
+    used: Used = field(default_factory=Used)

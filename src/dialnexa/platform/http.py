@@ -21,7 +21,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, Security, para
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import (
@@ -71,6 +71,7 @@ MAX_UPLOAD = 10 * 1024 * 1024 + 64 * 1024
 """Bytes of an upload: a file of 10 MB, and what is said about it."""
 MAX_DEPTH = 64
 """Levels of a JSON body; what writes it into the database and into answers goes down one call per level."""
+_ENVELOPE = "envelope"
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _BEARER = HTTPBearer(
     auto_error=False,
@@ -285,13 +286,17 @@ def _refuse_nul(request: Request, body: bytes) -> None:
 
 
 class Route(APIRoute):
-    """A route of the API: the key is checked before the body is looked at, and writes may carry an Idempotency-Key."""
+    """A route of the API: the key is checked before the body is looked at, and writes may carry an Idempotency-Key.
+
+    Parameters of a query that no route reads are named in ``X-DialNexa-Ignored-Fields``, as fields of bodies are.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's own handler."""
         handle = super().get_route_handler()
         guard = next(_guards(self.dependant), None)
         reads = _UploadRequest if _takes_files(self) else _BoundedRequest
+        parameters = {_ENVELOPE, *_query(self.dependant)}
 
         async def guarded(plain: Request) -> Response:
             request = reads(plain.scope, plain.receive)
@@ -301,6 +306,7 @@ class Route(APIRoute):
                 response = await _answer(request, guard, _recorded(handle))
             finally:
                 ignored_fields.reset(token)
+            ignored.update(dict.fromkeys(name for name in request.query_params if name not in parameters))
             if ignored:
                 response.headers["X-DialNexa-Ignored-Fields"] = _header_list(ignored)
             return response
@@ -385,6 +391,13 @@ def _without_boundary(request: Request, body: bytes) -> bytes:
     return body.replace(boundary.strip('"').encode(), b"") if marked and boundary else body
 
 
+def _query(dependant: Dependant) -> Iterator[str]:
+    """Yield the names of the query parameters that a route reads."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _query(dependency)
+
+
 def _guards(dependant: Dependant) -> Iterator[Guard]:
     for dependency in dependant.dependencies:
         if isinstance(dependency.call, Guard):
@@ -414,7 +427,7 @@ def _paging(
         int, Query(ge=1, description=f"Items per page; more than {MAX_LIMIT} means {MAX_LIMIT}.")
     ] = DEFAULT_LIMIT,
 ) -> Paging:
-    wish = request.headers.get("dialnexa-envelope") or request.query_params.get("envelope") or ""
+    wish = request.headers.get("dialnexa-envelope") or request.query_params.get(_ENVELOPE) or ""
     return Paging(page, min(limit, MAX_LIMIT), wish.lower() == "openapi")
 
 
@@ -431,10 +444,13 @@ class Meta(BaseModel):
     totalItems: int
     itemsPerPage: int
     currentPage: int
+    totalIsExact: bool = Field(
+        default=True, description="False: counting took too long; there are at least `total`, and always more pages."
+    )
 
     @classmethod
-    def of(cls, page: Page, total: int) -> Meta:
-        """Describe a page of a list of ``total`` items."""
+    def of(cls, page: Page, total: int, *, exact: bool = True) -> Meta:
+        """Describe a page of a list of ``total`` items, or at least so many."""
         pages = page.pages(total)
         return cls(
             page=page.number,
@@ -444,6 +460,7 @@ class Meta(BaseModel):
             totalItems=total,
             itemsPerPage=page.limit,
             currentPage=page.number,
+            totalIsExact=exact,
         )
 
 
@@ -454,6 +471,6 @@ class Listing(BaseModel, Generic[T]):
     meta: Meta
 
 
-def listing(items: list[T], total: int, page: Page) -> Listing[T]:
+def listing(items: list[T], total: int, page: Page, *, exact: bool = True) -> Listing[T]:
     """Put one page of a list into its envelope."""
-    return Listing(data=items, meta=Meta.of(page, total))
+    return Listing(data=items, meta=Meta.of(page, total, exact=exact))

@@ -9,6 +9,7 @@ from pathlib import Path
 from dialnexa.live.plan import CallEvent, CallOutcome, RecordingResult, SipLadder, TurnSpoken
 from dialnexa.platform.calls.records import Ladder, RecordingFile, Result, SipMessage, TimelineEntry, Turn
 from dialnexa.platform.calls.states import CallState
+from dialnexa.platform.costs.usage import Tokens, Usage
 
 
 def timeline_entry(event: CallEvent) -> TimelineEntry:
@@ -32,6 +33,7 @@ def result(outcome: CallOutcome, recordings: Path, unresolved: Sequence[str]) ->
         detail=outcome.detail,
         ladder=ladder(outcome.ladder),
         media_quality=None if outcome.quality is None else asdict(outcome.quality),
+        usage=_usage(outcome),
     )
 
 
@@ -41,6 +43,25 @@ def ladder(seen: SipLadder) -> Ladder | None:
         SipMessage(one.at, one.way, one.local, one.peer, one.transport, one.repeated, one.text) for one in seen.messages
     ]
     return Ladder(messages, seen.left_out, seen.gap_at) if messages else None
+
+
+def _usage(outcome: CallOutcome) -> Usage:
+    used = outcome.used
+    return Usage(
+        talk_seconds=outcome.duration_ms / 1000,
+        stt=used.stt,
+        stt_seconds=used.stt_ms / 1000,
+        tts=used.tts,
+        tts_characters=used.tts_characters,
+        llm=Tokens(
+            model=used.llm,
+            requests=used.llm_requests,
+            input_tokens=used.llm_input_tokens,
+            output_tokens=used.llm_output_tokens,
+            estimated=used.llm_estimated,
+        ),
+        recording_seconds=outcome.recording.duration_ms / 1000 if outcome.recording else 0,
+    )
 
 
 def _turn(turn: TurnSpoken) -> Turn:

@@ -12,6 +12,7 @@ from dialnexa import engine
 from dialnexa.platform.database import Database
 from dialnexa.platform.migrations import migrate
 from tests.platform.calls.house import House, build
+from tests.platform.calls.serving import Api, serve
 from tests.platform.postgres import BINARIES, Cluster, cluster
 
 
@@ -60,3 +61,9 @@ async def house(url: str) -> AsyncIterator[House]:
 async def any_house(any_url: str) -> AsyncIterator[House]:
     async with Database.open(any_url) as database:
         yield await build(database)
+
+
+@pytest.fixture
+async def api(house: House, tmp_path: Path) -> AsyncIterator[Api]:
+    async with serve(house, tmp_path) as served:
+        yield served

@@ -20,7 +20,7 @@ from dialnexa.platform.calls.records import RecordingFile
 from dialnexa.platform.calls.store import store_at
 from tests.platform.calls.house import House
 from tests.platform.calls.s3 import BUCKET, FakeS3
-from tests.platform.calls.test_routes import HouseClock, add_key
+from tests.platform.calls.serving import HouseClock, add_key
 
 AUDIO = os.urandom(10_000)
 VAULT = Vault(Fernet.generate_key())

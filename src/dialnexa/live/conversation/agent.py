@@ -20,6 +20,7 @@ from dialnexa.live.conversation.itinerary import Itinerary
 from dialnexa.live.conversation.knowledge import Library, consult, instructed
 from dialnexa.live.conversation.ledger import INAUDIBLE, AgentTurn, Ledger
 from dialnexa.live.conversation.mouth import Mouth
+from dialnexa.live.conversation.tokens import TokenCount
 from dialnexa.live.plan import AgentPlan, Happening, ToolCalled, Trouble
 from dialnexa.live.speech.ports import (
     Cites,
@@ -85,6 +86,7 @@ class Agent:
         self._guided = plan.model.id.startswith("builtin/")
         self._itinerary = Itinerary(emit)
         self._flows = plan.flow is not None
+        self.tokens = TokenCount(guess=not self._guided)
         system = plan.prompt if self._guided else f"{PLATFORM_RULES}\n\n{plan.prompt}"
         self._system = Message("system", system.strip())
 
@@ -156,7 +158,9 @@ class Agent:
         sentences = Sentences()
         calls: list[ToolCall] = []
         begun = False
-        async with closing(self._llm.stream(self._messages(turn), self._functions.tools)) as events:
+        messages = self._messages(turn)
+        asked = self.tokens.counted(messages, self._llm.stream(messages, self._functions.tools))
+        async with closing(asked) as events:
             async for event in events:
                 if not begun:
                     begun = True

@@ -74,6 +74,7 @@ from dialnexa.live.plan import (
     SilenceReminder,
     Trouble,
     TurnSpoken,
+    Used,
     VoicemailDetected,
 )
 from dialnexa.live.speech.ports import Expectation, Providers
@@ -93,6 +94,7 @@ class ConversationResult:
     detail: str = ""
     collected: Mapping[str, str] = field(default_factory=dict[str, str])
     """What a flow learned."""
+    used: Used = field(default_factory=Used)
 
 
 class Conversation:
@@ -108,7 +110,7 @@ class Conversation:
         functions: FunctionRunner | None = None,
         library: Library | None = None,
     ) -> None:
-        agent = plan.agent
+        agent = self._plan = plan.agent
         self._line = line
         self._emit = emit
         self._formatted = agent.transcriber.formatted
@@ -207,7 +209,23 @@ class Conversation:
         While nothing else is known, the far end hung up.
         """
         end, told = self._end, dict(self._agent.collected)
-        return ConversationResult(end.ending, end.reason, self._ledger.turns(), end.detail, told)
+        turns = self._ledger.turns()
+        return ConversationResult(end.ending, end.reason, turns, end.detail, told, self._used())
+
+    def _used(self) -> Used:
+        """Return what of ears, mouth and mind was used so far."""
+        agent, tokens = self._plan, self._agent.tokens
+        return Used(
+            stt=agent.transcriber.id,
+            stt_ms=self._ears.sent_ms,
+            tts=agent.voice.id,
+            tts_characters=self._mouth.characters,
+            llm=agent.model.id,
+            llm_requests=tokens.requests,
+            llm_input_tokens=tokens.input,
+            llm_output_tokens=tokens.output,
+            llm_estimated=tokens.estimated,
+        )
 
     @property
     def log(self) -> tuple[Event, ...]:

@@ -49,6 +49,12 @@ class Ears:
         self._owed = 0
         """Finals asked of the present stream and not received."""
         self._failures = 0
+        self._sent = 0
+
+    @property
+    def sent_ms(self) -> int:
+        """How much audio the recogniser was sent."""
+        return self._sent * 1000 // SAMPLE_RATE
 
     def start(self) -> None:
         """Connect the recogniser; audio is kept until it is there."""
@@ -89,6 +95,7 @@ class Ears:
     def _send(self, samples: Samples) -> None:
         if self._stream is not None:
             self._stream.send(samples)
+            self._sent += len(samples)
         else:
             self._keep(samples)
 
@@ -141,6 +148,7 @@ class Ears:
                 self._ask_final(stream)
             else:
                 stream.send(samples)
+                self._sent += len(samples)
 
     def _heard(self, event: Partial | Final) -> None:
         if isinstance(event, Partial):

@@ -56,6 +56,8 @@ class Mouth:
         self._end = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._looked_up: list[PhraseLookedUp] = []
+        self.characters = 0
+        """How many the voice was given to speak."""
 
     # --- for the conversation -----------------------------------------------------------------------------------------
 
@@ -222,6 +224,7 @@ class Mouth:
     def _push(self, stretch: Stretch) -> None:
         if self._stream is not None:
             self._stream.push(stretch.text)
+            self.characters += len(stretch.text)
             self._stream.flush()
 
     async def _run(self) -> None:

@@ -20,6 +20,35 @@ from sqlalchemy.orm import Mapped, mapped_column
 from dialnexa.platform.database import Base
 from dialnexa.platform.tenancy.models import tenant_key
 
+FILTERED = (
+    "batch_id",
+    "campaign_id",
+    "workflow_id",
+    "to_number",
+    "from_number",
+    "agent_version_id",
+    "agent_id",
+    "end_reason",
+    "mood",
+    "state",
+)
+"""Columns that lists of calls are filtered by, each with an index; those that usually find the fewest calls first."""
+
+
+def _filtered(column: str) -> Index:
+    """Return the index for a filter; calls without a value are in none, so most of them cost most calls nothing."""
+    given = text(f"{column} IS NOT NULL")
+    return Index(
+        f"ix_calls_by_{column}",
+        "workspace_id",
+        "livemode",
+        column,
+        "created_at",
+        "id",
+        sqlite_where=given,
+        postgresql_where=given,
+    )
+
 
 class Call(Base):
     """One attempt to talk: a retry is a new row that names its parent."""
@@ -49,6 +78,26 @@ class Call(Base):
         Index("ix_calls_account_user", "account_id", "user_id", "id"),
         Index("ix_calls_account_from", "account_id", "from_number"),
         Index("ix_calls_account_to", "account_id", "to_number"),
+        # One index for each filter of Call History that may pick few of many, each in the order of the list.
+        Index("ix_calls_history", "workspace_id", "livemode", "created_at", "id"),
+        *(_filtered(column) for column in FILTERED),
+        Index(
+            "ix_calls_by_duration",
+            "workspace_id",
+            "livemode",
+            "duration_ms",
+            "created_at",
+            "id",
+            sqlite_where=text("duration_ms > 0"),
+            postgresql_where=text("duration_ms > 0"),
+        ),
+        Index("ix_calls_parent", "parent_call_id"),
+        Index(
+            "ix_calls_redact",
+            "redact_at",
+            sqlite_where=text("redact_at IS NOT NULL"),
+            postgresql_where=text("redact_at IS NOT NULL"),
+        ),
         # Few calls live at once, so what workers and sweeps ask for all the time stays a handful of index entries.
         Index(
             "ix_calls_live", "node_id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")
@@ -125,6 +174,22 @@ class Call(Base):
     summary: Mapped[str | None] = mapped_column(Text)
     analysis: Mapped[dict[str, object] | None]
     sentiment: Mapped[dict[str, object] | None]
+    """``overall``, its word, and what else the engine said of it."""
+    mood: Mapped[str | None]
+    """The word of ``sentiment`` again, where lists can filter by it."""
+    analysis_engine: Mapped[str | None]
+    """Who made summary, sentiment and analysis: a language model, or ``builtin/extractive``."""
+    analyzed_at: Mapped[datetime | None]
+    analysis_run: Mapped[str | None]
+    """Which run made them: one that is carried out twice, because its worker died, writes and tells once."""
+    usage: Mapped[dict[str, object] | None]
+    """What the call used of each component (``costs.usage.Usage``)."""
+    cost: Mapped[dict[str, object] | None]
+    """The fields of ``costs.schemas.CostOut``, at the prices of its day."""
+    redact_at: Mapped[datetime | None]
+    """When the record is to lose what was said, because its agent asks for that."""
+    redacted_at: Mapped[datetime | None]
+    """When it lost it, for good."""
     media_quality: Mapped[dict[str, object] | None]
     """The fields of ``quality.MediaQualityOut``; empty when no audio was set up."""
 
@@ -174,7 +239,16 @@ class Recording(Base):
     """An audio file of a call."""
 
     __tablename__ = "recordings"
-    __table_args__ = (tenant_key(), Index("ix_recordings_call_id", "call_id"))
+    __table_args__ = (
+        tenant_key(),
+        Index("ix_recordings_call_id", "call_id"),
+        Index(
+            "ix_recordings_erase",
+            "erase_since",
+            sqlite_where=text("erase_since IS NOT NULL"),
+            postgresql_where=text("erase_since IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     workspace_id: Mapped[str]
@@ -193,6 +267,8 @@ class Recording(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     lost: Mapped[str] = mapped_column(Text)
     """Why part of it is missing; empty when whole."""
+    erase_since: Mapped[datetime | None]
+    """Set when the file is to be removed, wherever it lies; the row goes with it."""
     created_at: Mapped[datetime]
 
 

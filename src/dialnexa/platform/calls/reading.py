@@ -10,19 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest, NotFound
 from dialnexa.platform.calls import repository
+from dialnexa.platform.calls.log_schemas import CallLogDetails, CallLogOut, call_id_of, log_fields
 from dialnexa.platform.calls.models import Call, Recording
-from dialnexa.platform.calls.schemas import (
-    CallLogDetails,
-    CallLogOut,
-    CallOut,
-    TimelineLine,
-    TurnOut,
-    call_fields,
-    call_id_of,
-    log_fields,
-    transcript_text,
-)
+from dialnexa.platform.calls.schemas import CallOut, TimelineLine, TurnOut, call_fields, transcript_text
 from dialnexa.platform.calls.states import FINAL, CallState
+from dialnexa.platform.calls.waterfall import waterfall
 from dialnexa.platform.tenancy.principal import Principal
 
 _ID = re.compile(r"call_[0-9a-z]{1,60}")
@@ -63,7 +55,7 @@ async def show(session: AsyncSession, call: Call, link: Link) -> CallOut:
     """Describe a call with all there is to know of it."""
     numbers = await repository.version_numbers(session, [call.agent_version_id or ""])
     recording = (await repository.recordings(session, [call.id])).get(call.id)
-    turns = await _turns(session, call)
+    turns = await turns_of(session, call)
     fields = call_fields(
         call,
         version_number=numbers.get(call.agent_version_id or ""),
@@ -118,15 +110,17 @@ async def logs(session: AsyncSession, calls: Sequence[Call], link: Link) -> list
 async def log_details(session: AsyncSession, call: Call, link: Link) -> CallLogDetails:
     """Describe a call in the words of the Call History API, with what was said and what happened."""
     recorded = await repository.recordings(session, [call.id])
-    turns = await _turns(session, call)
+    turns = await turns_of(session, call)
     lines = (await timeline(session, call, 0, limit=10_000)).lines
     fields = log_fields(call, _url(recorded.get(call.id), link))
+    said: dict[str, object] = {"transcript": transcript_text(turns), "transcript_turns": turns, "summary": call.summary}
+    measured = waterfall(call.id, turns)
     return CallLogDetails.model_validate(
-        {**fields, "transcript": transcript_text(turns), "transcript_turns": turns, "timeline": lines}
+        {**fields, **said, "timeline": lines, "waterfall": measured, "cost": call.cost}
     )
 
 
-async def _turns(session: AsyncSession, call: Call) -> list[TurnOut]:
+async def turns_of(session: AsyncSession, call: Call) -> list[TurnOut]:
     """Return what was said: from the transcript, or from the timeline while the call still goes on."""
     kept = await repository.transcript(session, call.id)
     if kept is not None:

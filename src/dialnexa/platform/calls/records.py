@@ -12,6 +12,7 @@ from typing import Literal
 
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls.states import CallState
+from dialnexa.platform.costs.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ class Result:
     ladder: Ladder | None = None
     media_quality: Mapping[str, object] | None = None
     """The fields of ``quality.MediaQualityOut``."""
+    usage: Usage | None = None
+    """What it used; ``None``: nothing is known but how long it lasted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ async def advance(
     return True
 
 
+async def write(session: AsyncSession, call_id: str, values: Mapping[str, object]) -> None:
+    """Write columns of a call that are no part of its life; its state is for ``advance``."""
+    await _rows(session, update(Call).where(Call.id == call_id).values(**values))
+
+
 async def get(session: AsyncSession, call_id: str, *, lock: bool = False) -> Call | None:
     """Return a call whoever owns it; for workers and sweeps, never for requests; ``lock`` stops others meanwhile."""
     query = select(Call).where(Call.id == call_id).execution_options(populate_existing=True)
@@ -88,6 +93,19 @@ async def version_numbers(session: AsyncSession, version_ids: Collection[str]) -
         return {}
     query = select(AgentVersion.id, AgentVersion.number).where(AgentVersion.id.in_(version_ids))
     return {row[0]: row[1] for row in await session.execute(query)}
+
+
+async def talked(
+    session: AsyncSession, workspace_id: str, livemode: bool, start: datetime | None, end: datetime | None
+) -> tuple[int, int]:
+    """Return how many calls were placed in a period, and the ms talked in them. Reads all of them."""
+    where = [Call.workspace_id == workspace_id, Call.livemode == livemode]
+    if start is not None:
+        where.append(Call.created_at >= start)
+    if end is not None:
+        where.append(Call.created_at <= end)
+    row = (await session.execute(select(func.count(), func.sum(Call.duration_ms)).where(*where))).one()
+    return row[0], int(row[1] or 0)
 
 
 # --- what happened in it ---------------------------------------------------------------------------------------------

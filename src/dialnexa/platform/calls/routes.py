@@ -1,32 +1,25 @@
-"""Calls over HTTP: place, list, read, follow, hang up, listen (contract B.3), and Call History (B.4)."""
+"""Calls over HTTP: place, list, read, follow, hang up, listen (contract B.3)."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import Annotated, Any
 
-import orjson
 import structlog
-from fastapi import Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import Forbidden, NotFound
 from dialnexa.kit.tracing import tracer
-from dialnexa.platform.calls import links, placing, reading, rejections, service
+from dialnexa.platform.calls import exporting, finding, kin, links, placing, reading, rejections, service
 from dialnexa.platform.calls.audio import MEDIA_TYPES, audio_of
+from dialnexa.platform.calls.exporting import EXPORTED, ExportOut
+from dialnexa.platform.calls.finding import Scope
+from dialnexa.platform.calls.parameters import Bound, Exports, Links, Wanted
 from dialnexa.platform.calls.request import CallIn
-from dialnexa.platform.calls.schemas import (
-    CallCreated,
-    CallLogDetails,
-    CallLogOut,
-    CallOut,
-    RefusedOut,
-    TimelineOut,
-    call_id_of,
-)
-from dialnexa.platform.calls.search import Filters, Order, search
+from dialnexa.platform.calls.schemas import CallCreated, CallOut, RefusedOut, TimelineOut
 from dialnexa.platform.calls.states import SHOWN, CallState
+from dialnexa.platform.calls.waterfall import WaterfallOut, waterfall
 from dialnexa.platform.database import Database
 from dialnexa.platform.http import (
     Db,
@@ -46,7 +39,6 @@ from dialnexa.platform.http import (
 log = structlog.get_logger(__name__)
 
 router = Router(tags=["Calls"])
-logs = Router(tags=["Call logs"])
 
 Placer = Annotated[Principal, Requires("calls:write", per_workspace=True)]
 Writer = Annotated[Principal, Requires("calls:write")]
@@ -63,58 +55,6 @@ def _queue(request: Request) -> placing.Queue:
     return request.app.state.engine
 
 
-def _link(request: Request, vault: Secrets, now: Now) -> reading.Link:
-    base = getattr(request.app.state, "public_url", "") or str(request.base_url)
-    return lambda call_id: links.link(base, vault, call_id, now)
-
-
-Links = Annotated[reading.Link, Depends(_link)]
-
-
-def _filters(
-    agent_id: str | None = None,
-    call_id: str | None = None,
-    batch_call_id: str | None = None,
-    campaign_id: str | None = None,
-    agent_version_id: str | None = None,
-    agent_version_name: Annotated[str | None, Query(max_length=100, description="Part of the version's title.")] = None,
-    status: Annotated[str | None, Query(description="Comma list, in any documented vocabulary.")] = None,
-    end_reason: Annotated[str | None, Query(description="Comma list.")] = None,
-    type: Annotated[str | None, Query(description="`phone`, `web`.")] = None,
-    call_direction: Annotated[str | None, Query(description="`inbound`, `outbound`.")] = None,
-    from_: Annotated[str | None, Query(alias="from", description="A phone number, or the earliest time.")] = None,
-    to: Annotated[str | None, Query(description="A phone number, or the latest time.")] = None,
-    start_date: str | None = None,
-    end_date: str | None = None,
-    sentiment: Annotated[str | None, Query(description="positive, neutral, negative, unknown.")] = None,
-    created_at: Annotated[Order | None, Query(description="Order by time.")] = None,
-    duration: Annotated[Order | None, Query(description="Order by duration.")] = None,
-) -> Filters:
-    return Filters(
-        agent_id=agent_id,
-        call_id=call_id,
-        batch_call_id=batch_call_id,
-        campaign_id=campaign_id,
-        agent_version_id=agent_version_id,
-        agent_version_name=agent_version_name,
-        status=status,
-        end_reason=end_reason,
-        type=type,
-        call_direction=call_direction,
-        from_=from_,
-        to=to,
-        start_date=start_date,
-        end_date=end_date,
-        sentiment=sentiment,
-        created_at=created_at,
-        duration=duration,
-    )
-
-
-_Wanted = Annotated[Filters, Depends(_filters)]
-_Bound = Annotated[float | None, Query(ge=0, allow_inf_nan=False)]
-
-
 @router.post("/calls", status_code=201, summary="Place a call")
 async def create_call(body: CallIn, who: Placer, database: Db, request: Request, now: Now) -> CallCreated:
     """Queue an outbound call with a published agent version. 409 when the workspace is at its concurrency limit."""
@@ -125,32 +65,43 @@ async def create_call(body: CallIn, who: Placer, database: Db, request: Request,
     return CallCreated.of(placed.call, placed.version_number)
 
 
-@router.get("/calls", summary="List calls")
+@router.get(
+    "/calls",
+    summary="List or export calls",
+    response_model=Listing[CallOut] | list[CallOut] | ExportOut,
+    responses=EXPORTED,
+)
 async def list_calls(
     who: Reader,
     database: Db,
     page: Pages,
     link: Links,
-    wanted: _Wanted,
-    duration_min: _Bound = None,
-    duration_max: _Bound = None,
-    duration_greater_than: _Bound = None,
-    duration_less_than: _Bound = None,
-    latency_min: _Bound = None,
-    latency_max: _Bound = None,
-) -> Listing[CallOut] | list[CallOut]:
-    """List calls, newest first. Durations and latencies in ms. `DialNexa-Envelope: openapi` gives a bare array."""
+    wanted: Wanted,
+    export: Exports,
+    request: Request,
+    duration_min: Bound = None,
+    duration_max: Bound = None,
+    duration_greater_than: Bound = None,
+    duration_less_than: Bound = None,
+) -> Listing[CallOut] | list[CallOut] | Response:
+    """List calls, newest first. Durations and latencies in ms. `DialNexa-Envelope: openapi` gives a bare array.
+
+    With `export=true` the answer is a table of all that fit: CSV for `Accept: text/csv`, else JSON.
+    """
     filters = replace(
         wanted,
-        duration_min_ms=duration_min if duration_min is not None else duration_greater_than,
-        duration_max_ms=duration_max if duration_max is not None else duration_less_than,
-        latency_min_ms=latency_min,
-        latency_max_ms=latency_max,
+        duration_min_ms=duration_min,
+        duration_max_ms=duration_max,
+        longer_than_ms=duration_greater_than,
+        shorter_than_ms=duration_less_than,
     )
+    scope = Scope(who.workspace_id, who.livemode)
+    if export.wanted:
+        return await exporting.answer(database, scope, filters, export, link, request)
     async with database.read() as session:
-        part = await search(session, who.workspace_id, who.livemode, filters, page)
-        calls = await reading.show_all(session, part.items, link)
-    return calls if page.openapi_envelope else listing(calls, part.total, page)
+        found = await finding.find(session, scope, filters, page, count=not page.openapi_envelope)
+        calls = await reading.show_all(session, await finding.calls(session, found.ids), link)
+    return calls if page.openapi_envelope else listing(calls, found.total, page, exact=found.exact)
 
 
 @router.get("/calls/{call_id}", summary="Get a call")
@@ -158,6 +109,28 @@ async def get_call(call_id: str, who: Reader, database: Db, link: Links) -> Call
     """Return a call: its status now, and once it has ended its transcript, recording and outcome."""
     async with database.read() as session:
         return await reading.show(session, await reading.find(session, who, call_id), link)
+
+
+@router.get("/calls/{call_id}/waterfall", summary="See where the time went")
+async def get_waterfall(call_id: str, who: Reader, database: Db) -> WaterfallOut:
+    """Return, for each turn of the agent, how long each stage took until the caller heard it."""
+    async with database.read() as session:
+        call = await reading.find(session, who, call_id)
+        return waterfall(call.id, await reading.turns_of(session, call))
+
+
+@router.get("/calls/{call_id}/retries", summary="List the attempts")
+async def get_retries(call_id: str, who: Reader, database: Db) -> kin.RetriesOut:
+    """Return all attempts that this call is one of, the first one first."""
+    async with database.read() as session:
+        return await kin.attempts(session, await reading.find(session, who, call_id))
+
+
+@router.get("/calls/{call_id}/transfer", summary="See the transfers")
+async def get_transfer(call_id: str, who: Reader, database: Db) -> kin.TransferOut:
+    """Return the transfers made in this call: whom they tried and how they ended."""
+    async with database.read() as session:
+        return await kin.transfers(session, await reading.find(session, who, call_id))
 
 
 @router.post("/calls/{call_id}/hangup", summary="Hang up")
@@ -243,61 +216,3 @@ async def list_refused(who: Reader, database: Db, page: Pages) -> Listing[Refuse
     async with database.read() as session:
         part = await rejections.of_workspace(session, who.workspace_id, page)
     return listing([RefusedOut.of(one) for one in part.items], part.total, page)
-
-
-@logs.get(
-    "/call-logs",
-    summary="List call logs",
-    response_model=Listing[CallLogOut],
-    responses={304: {"description": "Nothing has changed since the answer whose `ETag` was sent as `If-None-Match`."}},
-)
-@logs.get(
-    "/call-logs/campaign/{campaign_id}", summary="List call logs of a campaign", response_model=Listing[CallLogOut]
-)
-async def list_logs(
-    who: Reader,
-    database: Db,
-    page: Pages,
-    link: Links,
-    wanted: _Wanted,
-    request: Request,
-    response: Response,
-    duration_min: _Bound = None,
-    duration_max: _Bound = None,
-) -> Listing[CallLogOut] | Response:
-    """List calls in the words of the Call History API, newest first. Durations in seconds; answers carry an `ETag`."""
-    filters = replace(
-        wanted,
-        duration_min_ms=None if duration_min is None else duration_min * 1000,
-        duration_max_ms=None if duration_max is None else duration_max * 1000,
-    )
-    async with database.read() as session:
-        part = await search(session, who.workspace_id, who.livemode, filters, page)
-        items = await reading.logs(session, part.items, link)
-    answer = listing(items, part.total, page)
-    tag = _etag(answer)
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"ETag": tag})
-    response.headers["ETag"] = tag
-    return answer
-
-
-@logs.get("/call-logs/{log_id}", summary="Get a call log")
-async def get_log(log_id: str, who: Reader, database: Db, link: Links) -> CallLogOut:
-    """Return one call log; a call id means its log."""
-    async with database.read() as session:
-        call = await reading.find(session, who, call_id_of(log_id))
-        return (await reading.logs(session, [call], link))[0]
-
-
-@logs.get("/call-logs/{log_id}/details", summary="Get a call log with transcript and timeline")
-async def get_log_details(log_id: str, who: Reader, database: Db, link: Links) -> CallLogDetails:
-    """Return one call log with what was said and what happened; a call id means its log."""
-    async with database.read() as session:
-        return await reading.log_details(session, await reading.find(session, who, call_id_of(log_id)), link)
-
-
-def _etag(answer: Listing[CallLogOut]) -> str:
-    """Return a tag of what an answer says; links to recordings are fresh each time and do not count."""
-    said = [item.model_dump(exclude={"recording_url"}) | {"recorded": bool(item.recording_url)} for item in answer.data]
-    return f'"{hashlib.sha256(orjson.dumps([said, answer.meta.model_dump()])).hexdigest()[:32]}"'

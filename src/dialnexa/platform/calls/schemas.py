@@ -13,7 +13,9 @@ from dialnexa.kit.clock import iso
 from dialnexa.platform.calls.models import Call, RefusedCall, TimelineEvent
 from dialnexa.platform.calls.quality import MediaQualityOut
 from dialnexa.platform.calls.records import Turn
-from dialnexa.platform.calls.states import PROVIDER_WORDS, SHOWN, CallState
+from dialnexa.platform.calls.states import SHOWN, CallState
+from dialnexa.platform.costs.schemas import CostOut
+from dialnexa.platform.costs.usage import Usage
 
 _NUMBERS = ("from_number", "from_phone_number", "to_number", "to_phone_number")
 
@@ -184,7 +186,16 @@ class CallOut(BaseModel):
         default=None, description="The latest transfer: id, status, method, legs and detail (see docs/telephony.md)."
     )
     audio_cache: dict[str, Any] | None = None
-    sensitive_delete: bool = False
+    analysis_engine: str | None = Field(
+        default=None, description="Who made summary, sentiment and analysis: a model, or `builtin/extractive`."
+    )
+    analyzed_at: str | None = None
+    usage: Usage | None = Field(default=None, description="What the call used, component by component.")
+    cost: CostOut | None = Field(default=None, description="What that cost; null until the call has ended.")
+    sensitive_delete: bool = Field(
+        default=False, description="Whether what was said is removed from the record, or will be in some minutes."
+    )
+    redacted_at: str | None = None
 
     @model_serializer(mode="wrap")
     def _without_numbers_on_web(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -266,11 +277,18 @@ def call_fields(
         "transcript": None if turns is None else transcript_text(turns),
         "transcript_turns": None if turns is None else list(turns),
         "summary": call.summary,
-        "sentiment": _word(call.sentiment),
+        "sentiment": sentiment_word(call),
         "analysis": call.analysis,
         "post_call_analysis": call.analysis,
         "transfer": None if transfer is None else dict(transfer),
         "media_quality": call.media_quality,
+        "analysis_engine": call.analysis_engine,
+        "analyzed_at": None if call.analyzed_at is None else iso(call.analyzed_at),
+        "usage": call.usage,
+        "cost": call.cost,
+        "billing": call.cost,
+        "sensitive_delete": call.redacted_at is not None or call.redact_at is not None,
+        "redacted_at": None if call.redacted_at is None else iso(call.redacted_at),
     }
 
 
@@ -323,67 +341,7 @@ class RefusedOut(BaseModel):
         )
 
 
-class CallLogOut(BaseModel):
-    """A call in the words of the Call History API (contract B.4)."""
-
-    id: str = Field(description="`log_…`: the call's id under another prefix; both resolve everywhere.")
-    call_id: str
-    agent_id: str | None
-    status: str
-    provider_status: str
-    sentiment: str | None
-    duration_seconds: int | None
-    recording_url: str | None
-    analysis: dict[str, Any]
-    created_at: str
-    createdAt: str
-    end_reason: str | None
-    from_number: str | None
-    to_number: str | None
-    call_direction: str
-    fallback_stt_transcriber_id: str | None = None
-
-
-class CallLogDetails(CallLogOut):
-    """A call log with what was said and what happened."""
-
-    transcript: str
-    transcript_turns: list[TurnOut]
-    timeline: list[TimelineLine]
-
-
-def log_fields(call: Call, recording_url: str | None) -> dict[str, Any]:
-    """Return the fields of ``CallLogOut``."""
-    created = iso(call.created_at)
-    return {
-        "id": log_id(call.id),
-        "call_id": call.id,
-        "agent_id": call.agent_id,
-        "status": SHOWN[CallState(call.state)],
-        "provider_status": PROVIDER_WORDS[CallState(call.state)],
-        "sentiment": _word(call.sentiment),
-        "duration_seconds": None if call.duration_ms is None else round(call.duration_ms / 1000),
-        "recording_url": recording_url,
-        "analysis": call.analysis or {},
-        "created_at": created,
-        "createdAt": created,
-        "end_reason": call.end_reason,
-        "from_number": call.from_number,
-        "to_number": call.to_number,
-        "call_direction": call.direction,
-    }
-
-
-def log_id(call_id: str) -> str:
-    """Return the id of a call in the Call History API."""
-    return f"log_{call_id.removeprefix('call_')}"
-
-
-def call_id_of(log_or_call_id: str) -> str:
-    """Return the call id that a log id or a call id means."""
-    return f"call_{log_or_call_id.removeprefix('log_').removeprefix('call_')}"
-
-
-def _word(sentiment: Mapping[str, object] | None) -> str | None:
-    overall = (sentiment or {}).get("overall")
+def sentiment_word(call: Call) -> str | None:
+    """Return the word of a call's sentiment."""
+    overall = (call.sentiment or {}).get("overall")
     return overall if isinstance(overall, str) else None

@@ -20,11 +20,13 @@ from dialnexa.kit.ids import new_id
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls import repository
 from dialnexa.platform.calls.admission import Refused, admit, scopes_of
+from dialnexa.platform.calls.charging import charge
 from dialnexa.platform.calls.ladder.packing import pack
 from dialnexa.platform.calls.models import Call, CallLadder, Recording, Transcript
 from dialnexa.platform.calls.records import ClaimedCall, InboundCall, RecordingFile, Result, TimelineEntry, Turn
 from dialnexa.platform.calls.schemas import TurnOut, call_fields, transcript_text
 from dialnexa.platform.calls.states import FINAL, SHOWN, CallState, settle
+from dialnexa.platform.costs.usage import Usage
 from dialnexa.platform.webhooks.outbox import emit
 
 log = structlog.get_logger(__name__)
@@ -189,6 +191,8 @@ async def finish(session: AsyncSession, call_id: str, result: Result, *, node_id
     if not await repository.advance(session, call_id, final, values=values):
         return False
     await _keep(session, call, result)
+    if call.answered_at is not None or result.answered_at is not None:
+        await charge(session, call, result.usage or Usage(talk_seconds=(result.duration_ms or 0) / 1000))
     await _close(session, call_id, result.ended_at)
     return True
 

@@ -6,6 +6,7 @@ from dialnexa.platform.agents import models as agents
 from dialnexa.platform.agents.folders import models as folders
 from dialnexa.platform.calendars import models as calendars
 from dialnexa.platform.calls import models as calls
+from dialnexa.platform.costs import models as costs
 from dialnexa.platform.database import Base
 from dialnexa.platform.knowledge import models as knowledge
 from dialnexa.platform.numbers import models as numbers
@@ -14,7 +15,7 @@ from dialnexa.platform.retention import models as retention
 from dialnexa.platform.tenancy import models as tenancy
 from dialnexa.platform.webhooks import models as webhooks
 
-NOUNS = (tenancy, agents, folders, numbers, calls, webhooks, oauth, knowledge, calendars, retention)
+NOUNS = (tenancy, agents, folders, numbers, calls, costs, webhooks, oauth, knowledge, calendars, retention)
 METADATA = Base.metadata
 
 FULL_TEXT = "knowledge_index"

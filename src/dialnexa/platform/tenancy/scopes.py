@@ -14,6 +14,7 @@ RESOURCES = {
     "events": "The stream of events.",
     "knowledge": "Knowledge bases, their documents, and what they answer.",
     "kyc": "What the workspace told about itself to be verified.",
+    "prices": "What calls cost: the price lists of the workspace; costs themselves are read with `calls:read`.",
     "numbers": "Phone numbers, SIP trunks, what numbers cost; to write them is to buy and give up numbers.",
     "webhooks": "Webhooks, their deliveries and replays.",
     "workspace": "The workspace: name, limits, where it may call, its wallet.",

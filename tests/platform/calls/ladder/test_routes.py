@@ -18,7 +18,7 @@ from dialnexa.platform.calls.states import CallState
 from tests.platform.calls.house import House, corrupt
 from tests.platform.calls.ladder.ladders import ANSWERED, BUSY, invite, says
 from tests.platform.calls.ladder.test_pcap import read
-from tests.platform.calls.test_routes import HouseClock, add_key
+from tests.platform.calls.serving import HouseClock, add_key
 
 
 @pytest.fixture

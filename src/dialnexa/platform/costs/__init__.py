@@ -1,0 +1,1 @@
+"""What calls cost: the operator's price lists, and the cost of each call at the prices of its day."""
