@@ -8,19 +8,25 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, func, inspect, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
 from dialnexa.kit.pagination import Page
 from dialnexa.kit.secrets import Vault
-from dialnexa.platform.agents.models import Agent
+from dialnexa.platform.agents.models import Agent, AgentVersion
+from dialnexa.platform.calls.models import Call
 from dialnexa.platform.database import Database, Moment
-from dialnexa.platform.migrations import downgrade, migrate, sync_url
+from dialnexa.platform.migrations import WrongSchema, downgrade, migrate, require_current, revision_of, sync_url
 from dialnexa.platform.migrations.tables import METADATA, described
 from dialnexa.platform.tenancy import repository, service
 from dialnexa.platform.tenancy.bootstrap import bootstrap, read_home
 from dialnexa.platform.tenancy.principal import Principal
+from dialnexa.platform.webhooks import fanout, signing
+from dialnexa.platform.webhooks import service as webhooks
+from dialnexa.platform.webhooks.models import Event, Webhook
+from dialnexa.platform.webhooks.schemas import WebhookIn
+from tests.platform.calls.house import build, said
 
 NOW = datetime(2026, 5, 23, 12, tzinfo=UTC)
 
@@ -45,6 +51,47 @@ def test_migrations_go_back(blank_url: str) -> None:
         assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
     engine.dispose()
     migrate(blank_url)
+
+
+async def test_what_was_kept_survives_the_way_back_and_forward_again(blank_url: str) -> None:
+    migrate(blank_url)
+    async with Database.open(blank_url) as database:
+        house = await build(database)
+        await house.node()
+        call = await house.talking()
+        await house.finish(call.id, turns=[said("agent", "Hello!", 0)], duration_ms=1000)
+        vault = Vault(Fernet.generate_key())
+        hook = WebhookIn(url="https://hooks.example/", events=["*"], is_active=False)
+        async with database.write() as session:
+            await signing.set_workspace_secret(
+                session, vault, house.who, secret="shared", name=None, grace=timedelta(), now=NOW
+            )
+            webhook, _ = await webhooks.create(session, vault, house.who, hook, now=NOW)
+            await fanout.hand_out(session, now=NOW)
+    downgrade(blank_url, "0004")
+    migrate(blank_url)
+    async with Database.open(blank_url) as database, database.read() as session:
+        kept = await session.get_one(Call, call.id)
+        assert (kept.state, kept.metadata_) == ("completed", call.metadata_)
+        assert await session.scalar(select(func.count()).select_from(Event)) == 4
+        assert await session.get_one(AgentVersion, house.version_id)
+        again = await session.get_one(Webhook, webhook.id)
+        assert vault.open(again.secret_sealed) == "shared", "it signs as before, with a copy of its own"
+
+
+def test_a_schema_from_the_future_is_refused_and_left_alone(blank_url: str) -> None:
+    with pytest.raises(WrongSchema, match="dialnexa migrate"):
+        require_current(blank_url)
+    migrate(blank_url)
+    require_current(blank_url)
+    engine = create_engine(sync_url(blank_url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    for attempt in (migrate, require_current):
+        with pytest.raises(WrongSchema, match="newer DialNexa: its schema is 9999"):
+            attempt(blank_url)
+    assert revision_of(blank_url) == "9999"
 
 
 async def test_an_installation_is_furnished_once(blank_url: str) -> None:

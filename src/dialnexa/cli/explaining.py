@@ -6,12 +6,13 @@ from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from dialnexa.cli.mistakes import Mistake
+from dialnexa.platform.migrations import WrongSchema
 
 
 def explain(error: Exception) -> str | None:
     """Return a sentence for an error that an operator can mend, ``None`` for any other."""
     match error:
-        case Mistake():
+        case Mistake() | WrongSchema():
             return str(error)
         case ValidationError() if error.title == "Settings":
             return "\n".join(

@@ -34,6 +34,10 @@ COMMANDS = {
     "api": _Command("dialnexa.cli.api", "api", "Serve the HTTP API."),
     "worker": _Command("dialnexa.cli.worker", "worker", "Carry calls: SIP, RTP and conversations."),
     "migrate": _Command("dialnexa.cli.migrate", "migrate", "Create or upgrade the tables; safe to run again."),
+    "backup": _Command(
+        "dialnexa.cli.backup.commands", "backup", "Write the whole installation into one file, while it works."
+    ),
+    "restore": _Command("dialnexa.cli.backup.commands", "restore", "Put a backup into an empty folder."),
     "keys": _Command("dialnexa.cli.keys", "keys", "Print the API keys and the demo agent's ids."),
     "workspace": _Command("dialnexa.cli.workspace", "app", "Decide about a workspace: KYC, wallet."),
     "call": _Command("dialnexa.cli.call", "call", "Place a call and print what is said."),

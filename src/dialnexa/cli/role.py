@@ -11,15 +11,20 @@ from pathlib import Path
 from dialnexa.kit.logging import configure_logging
 from dialnexa.kit.process import die_with_parent
 from dialnexa.kit.tracing import tracing
+from dialnexa.platform.migrations import require_current
 from dialnexa.settings import Settings
 
 
 @contextmanager
 def role(name: str, settings: Settings) -> Generator[None]:
-    """Write logs and traces as the operator wants them, and end with the supervisor if there is one."""
+    """Write logs and traces as the operator wants them, and end with the supervisor if there is one.
+
+    Raises ``WrongSchema`` when the database is not migrated to exactly this version.
+    """
     configure_logging(level=settings.log_level, as_json=settings.log_json)
     if supervisor := os.environ.get("DIALNEXA_SUPERVISOR"):
         die_with_parent(int(supervisor))
+    require_current(settings.resolved_database_url)
     with tracing(f"dialnexa-{name}", settings.otlp_endpoint):
         yield
 

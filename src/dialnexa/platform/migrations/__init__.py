@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.pool import NullPool
 
 HEAD = "head"
+
+
+class WrongSchema(Exception):
+    """The database has a schema that this version cannot use; the message says what to do."""
 
 
 def migrate(url: str, revision: str = HEAD) -> None:
     """Upgrade the database at an SQLAlchemy URL; safe to call at every start and by several processes at once.
 
-    It uses the blocking drivers (sqlite3, psycopg), so it may be called with or without an event loop.
+    It uses the blocking drivers (sqlite3, psycopg), so it may be called with or without an event loop. Raises
+    ``WrongSchema`` when a newer version has migrated the database already.
     """
+    check(revision_of(url))
     command.upgrade(_config(url), revision)
 
 
@@ -33,6 +43,40 @@ def revisions() -> tuple[str, ...]:
 def current(connection: Connection) -> str | None:
     """Return the revision a database is at, ``None`` when it has no tables of ours."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def revision_of(url: str) -> str | None:
+    """Return the revision a database has; ``None`` when it has no tables of ours, or is not there."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return None
+    engine = create_engine(sync_url(url), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            return current(connection)
+    finally:
+        engine.dispose()
+
+
+def check(revision: str | None) -> None:
+    """Raise ``WrongSchema`` for a revision this version does not know, which a newer one must have made."""
+    known = revisions()
+    if revision is not None and revision not in known:
+        raise WrongSchema(
+            f"This database was last used by a newer DialNexa: its schema is {revision}, the newest this version knows "
+            f"is {known[0]}. Install the newer version again, or restore a backup made before it."
+        )
+
+
+def require_current(url: str) -> None:
+    """Raise ``WrongSchema`` unless a database has exactly the schema of this version."""
+    revision, newest = revision_of(url), revisions()[0]
+    check(revision)
+    if revision != newest:
+        raise WrongSchema(
+            f"This database has the schema {revision or 'of nobody yet'}, this version needs {newest}. "
+            "Run `dialnexa migrate` once, then start again."
+        )
 
 
 def sync_url(url: str) -> str:

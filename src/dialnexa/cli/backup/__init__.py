@@ -1,0 +1,1 @@
+"""Backups: everything an installation needs to be itself again, in one file."""
