@@ -52,6 +52,7 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "group_id": "zz_none",
         "webhook_id": neighbour.webhook_id,
         "folder_id": neighbour.folder_id,
+        "template_id": "template_none",
         "delivery_id": neighbour.delivery_id,
         "calendar_id": neighbour.calendar_id,
         "booking_id": neighbour.booking_id,

@@ -26,6 +26,7 @@ from dialnexa.live.speech.embedded import flite
 from dialnexa.platform.agents import portable_routes, version_routes
 from dialnexa.platform.agents import routes as agents
 from dialnexa.platform.agents.folders import routes as folders
+from dialnexa.platform.agents.templates import routes as templates
 from dialnexa.platform.calendars import routes as calendars
 from dialnexa.platform.calls import admission, links
 from dialnexa.platform.calls import cost_routes as costs
@@ -168,7 +169,7 @@ def _routes() -> APIRouter:
     api, served = APIRouter(), APIRouter()
     # The sums of costs come before the routes of one call, whose id "costs" is not.
     of_calls = (costs.router, calls.router, call_logs.router, ladders.router, prices.router)
-    of_agents = (agents.router, version_routes.router, portable_routes.router, folders.router)
+    of_agents = (agents.router, version_routes.router, portable_routes.router, folders.router, templates.router)
     of_knowledge = (knowledge.router, calendars.router)
     nouns = (*of_calls, *of_agents, *of_knowledge, numbers.router, tenancy.router)
     for router in (*nouns, catalogue_routes.router, webhooks.router):

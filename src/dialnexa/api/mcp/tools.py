@@ -41,6 +41,11 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "import_agent: POST /v1/agents/import",
         "restore_agent_version: POST /v1/agents/{agent_id}/versions/{number}/restore destructive",
     ),
+    "templates": (
+        "list_templates: GET /v1/agent-templates",
+        "get_template: GET /v1/agent-templates/{template_id}",
+        "create_agent_from_template: POST /v1/agent-templates/{template_id}/agents",
+    ),
     "calls": (
         "create_call: POST /v1/calls billable",
         "list_calls: GET /v1/calls",

@@ -121,13 +121,12 @@ def nest(flat: Mapping[str, object]) -> dict[str, object]:
 
 def _language_code(body: Mapping[str, object]) -> object:
     """Return the language of a body that names it by its code alone."""
-    language = body.get("language")
-    if not isinstance(language, Mapping):
-        return None
-    named = cast(Mapping[str, object], language)
-    details = named.get("details")
-    described = cast(Mapping[str, object], details) if isinstance(details, Mapping) else {}
-    return named.get("code") or described.get("code")
+    language = _mapping(body.get("language"))
+    return language.get("code") or _mapping(language.get("details")).get("code")
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
 
 
 def _walk(body: Mapping[str, object], prefix: str, flat: dict[str, object], unknown: list[str]) -> None:
