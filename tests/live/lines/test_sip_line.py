@@ -13,7 +13,7 @@ from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.clock import PHASES
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.plan import CallLimits, EndReason
+from dialnexa.live.plan import CallLimits, EndReason, SipRoute
 from dialnexa.live.rtp import session as rtp
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.ladder import Ladders
@@ -144,3 +144,27 @@ async def test_a_key_told_by_info_and_by_rtp_is_one_key(media: MediaEngine) -> N
         for phase in range(PHASES):
             media.tick(phase, 1)
     assert diary.digits == "5#"
+
+
+async def test_a_second_leg_over_a_pbx_calls_whom_it_is_for_and_not_the_pbx(media: MediaEngine) -> None:
+    dialled: list[tuple[str, dict[str, Any]]] = []
+
+    def dial(to: str, **options: Any) -> object:
+        dialled.append((to, options))
+        raise ValueError("nobody is called in this test")
+
+    endpoint = SimpleNamespace(**vars(ENDPOINT), dial=dial)
+    pbx = SipRoute("198.51.100.7", 5060, contact="sip:desk@10.1.1.1", path=("<sip:edge;lr>",))
+    limits, ports = CallLimits(), PortRange(31300, 31320)
+    first = SipLine.dialling(
+        "+1", from_user="+2", route=pbx, endpoint=cast("Any", endpoint), media=media, ports=ports, limits=limits
+    )
+    for line in (first, first.onward("+16505550123", 5)):
+        assert line is not None
+        async with line:
+            with pytest.raises(NotConnected, match="nobody is called"):
+                await line.connect(lambda status: None)
+    (to_phone, called), (to_person, second) = dialled
+    assert (to_phone, called["contact"]) == ("+1", "sip:desk@10.1.1.1")
+    assert (to_person, second["contact"], second["host"]) == ("+16505550123", "", "198.51.100.7")
+    assert second["path"] == ("<sip:edge;lr>",)

@@ -368,6 +368,9 @@ def _onward(
     limits: CallLimits,
     ladder: Ladder,
 ) -> Onward:
+    # Where a phone or PBX is stays the way there, but it is not called itself: whom it shall reach is another.
+    route = replace(route, contact="")
+
     def second(to: str, ring_s: float) -> SipLine:
         its_own = replace(limits, ring_s=ring_s)
         return SipLine.dialling(
