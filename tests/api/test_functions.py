@@ -111,7 +111,7 @@ async def test_a_transfer_that_cannot_work_is_refused_in_a_sentence(
 
 
 async def test_types_that_cannot_run_yet_are_kept_as_they_are(world: World) -> None:
-    sent = {"display_name": "book", "type": "book_calendar", "description": "", "config": {"calendar_id": 3}}
+    sent = {"display_name": "text", "type": "sms", "description": "", "config": {"text": "Hello"}}
     assert (await world.agent(agent_functions=[sent]))["agent_functions"] == [sent]
 
 

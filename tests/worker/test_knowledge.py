@@ -10,26 +10,25 @@ from dialnexa.platform.calls.schemas import TurnOut
 from dialnexa.worker.knowledge import library
 from dialnexa.worker.translate import result
 from tests.api.test_knowledge import HOURS, PRICES, make, read_all, upload
-from tests.api.world import NOON, World, furnish, open_world
+from tests.api.world import NOON, World
 from tests.live.conversation.stories import story
 
 
-async def test_a_caller_s_question_is_answered_and_cited(tmp_path: Path) -> None:
-    async with open_world(await furnish(tmp_path / "furnished.db"), tmp_path) as world:
-        base, document_id = await _clinic(world)
-        shelf = library(world.database, world.home.workspace_id, Knowledge((base, "kb_gone"), 2, 0.5))
-        assert shelf is not None
-        found = await shelf.search("What does a check-up cost?")
-        assert [(one.title, one.score) for one in found] == [("prices", 1.0)]
-        assert library(world.database, world.home.workspace_id, Knowledge()) is None
-        elsewhere = library(world.database, "ws_other", Knowledge((base,), 2, 0.0))
-        assert elsewhere is not None
-        assert await elsewhere.search("What does a check-up cost?") == [], "another workspace sees nothing"
-        async with story(replies=["Forty dollars."], library=Remembered(found)) as call:
-            await call.agent_is_done()
-            await call.says("What does a check-up cost?")
-            await call.agent_is_done()
-            turns = call.turns
+async def test_a_caller_s_question_is_answered_and_cited(world: World, tmp_path: Path) -> None:
+    base, document_id = await _clinic(world)
+    shelf = library(world.database, world.home.workspace_id, Knowledge((base, "kb_gone"), 2, 0.5))
+    assert shelf is not None
+    found = await shelf.search("What does a check-up cost?")
+    assert [(one.title, one.score) for one in found] == [("prices", 1.0)]
+    assert library(world.database, world.home.workspace_id, Knowledge()) is None
+    elsewhere = library(world.database, "ws_other", Knowledge((base,), 2, 0.0))
+    assert elsewhere is not None
+    assert await elsewhere.search("What does a check-up cost?") == [], "another workspace sees nothing"
+    async with story(replies=["Forty dollars."], library=Remembered(found)) as call:
+        await call.agent_is_done()
+        await call.says("What does a check-up cost?")
+        await call.agent_is_done()
+        turns = call.turns
     outcome = CallOutcome(Ending.COMPLETED, EndReason.USER_DISCONNECTED, NOON, NOON, 0, turns=turns)
     shown = [TurnOut.of(turn) for turn in result(outcome, tmp_path, ()).turns]
     assert [len(turn.citations) for turn in shown] == [0, 0, 1]

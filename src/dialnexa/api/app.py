@@ -18,12 +18,13 @@ from dialnexa.api.edge import Edge
 from dialnexa.api.flows import FlowReader
 from dialnexa.api.mcp import oauth as mcp
 from dialnexa.api.metrics import Metrics
+from dialnexa.api.trying import trier
 from dialnexa.engine import EngineClient
 from dialnexa.kit.clock import Clock, SystemClock
 from dialnexa.kit.outgoing import Allowance, Outgoing
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.speech.embedded import flite
-from dialnexa.platform.agents import portable_routes, version_routes
+from dialnexa.platform.agents import portable_routes, trying, version_routes
 from dialnexa.platform.agents import routes as agents
 from dialnexa.platform.agents.folders import routes as folders
 from dialnexa.platform.agents.templates import routes as templates
@@ -130,6 +131,7 @@ def assemble(
     app.state.count_active = _count_active
     app.state.outgoing = outgoing or Outgoing()
     app.state.extractor = Extractor()
+    app.state.try_function = trier(app.state.outgoing, database, clock)
     app.state.retention = retention or Defaults()
     app.state.sender = Sender(app.state.outgoing, vault, clock)
     app.state.recording_link = partial(_recording_link, public_url, vault, clock)
@@ -170,7 +172,7 @@ def _routes() -> APIRouter:
     # The sums of costs come before the routes of one call, whose id "costs" is not.
     of_calls = (costs.router, calls.router, call_logs.router, ladders.router, prices.router)
     of_agents = (agents.router, version_routes.router, portable_routes.router, folders.router, templates.router)
-    of_knowledge = (knowledge.router, calendars.router)
+    of_knowledge = (knowledge.router, calendars.router, trying.router)
     nouns = (*of_calls, *of_agents, *of_knowledge, numbers.router, tenancy.router)
     for router in (*nouns, catalogue_routes.router, webhooks.router):
         api.include_router(router)

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, cast
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import structlog
@@ -21,32 +21,14 @@ from dialnexa.live.conversation.functions import FunctionError
 from dialnexa.live.plan import FunctionSpec
 from dialnexa.platform.agents.functions import CustomFunction
 from dialnexa.platform.wire import sentences
+from dialnexa.worker.sending import ANSWER_LIMIT, Sends
 
 log = structlog.get_logger(__name__)
 
-ANSWER_LIMIT = 64_000
-"""Bytes of an answer: far more than a model should read in the middle of a sentence."""
 _SHOWN_OF_ERROR = 300
 _WITH_BODY: Final = {"POST", "PUT", "PATCH"}
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _MISSING: Final = object()
-
-
-class Sends(Protocol):
-    """What this needs of ``kit.outgoing.Outgoing``."""
-
-    async def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes = b"",
-        timeout_s: float,
-        answer_limit: int,
-    ) -> Answer:
-        """Send a request that a user aimed; raises ``OutgoingError``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

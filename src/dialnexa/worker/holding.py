@@ -19,7 +19,8 @@ from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
 from dialnexa.platform.numbers import bindings
 from dialnexa.platform.numbers.service import outbound_rules_of_call, route_for
-from dialnexa.worker.functions import HttpFunctions
+from dialnexa.platform.tenancy.principal import Principal
+from dialnexa.worker.calling import CallFunctions
 from dialnexa.worker.knowledge import library
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import is_away
@@ -136,7 +137,14 @@ class CallHolder:
             note,
             clock=parts.clock,
             control=control,
-            functions=HttpFunctions(parts.outgoing, built.plan.agent.variables),
+            functions=CallFunctions(
+                parts.outgoing,
+                parts.database,
+                Principal(call.workspace_id, call.account_id, "", livemode=call.livemode, kind="secret"),
+                built.plan.agent.variables,
+                now=parts.clock.now,
+                call_id=call.call_id,
+            ),
             library=library(parts.database, call.workspace_id, built.plan.agent.knowledge),
         )
         await parts.scribe.flush()

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from dialnexa.kit import templates
 from dialnexa.live.plan import (
@@ -245,7 +244,6 @@ def _turn_taking(config: AgentConfig) -> TurnTaking:
 
 def _function(function: AgentFunction, render: _Renderer) -> FunctionSpec:
     """Describe a function to the model; what is said while it runs is rendered, its request only when it is made."""
-    schema = function.config.get("parameters") or function.config.get("json_schema")
     config = dict(function.config)
     if function.type == "call_transfer":
         config = transfer.rendered(config, render, render.rules.allow)
@@ -257,6 +255,6 @@ def _function(function: AgentFunction, render: _Renderer) -> FunctionSpec:
         name=function.tool_name,
         kind=function.type,
         description=render(function.description),
-        parameters=cast(Mapping[str, object], schema) if isinstance(schema, dict) else {},
+        parameters=function.parameters,
         config=config,
     )

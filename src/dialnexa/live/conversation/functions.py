@@ -30,6 +30,8 @@ _PRESS_DIGITS = FunctionSpec(
         "required": ["digits"],
     },
 )
+_OUTSIDE = frozenset({"custom", "check_calendar_availability", "book_calendar", "integration"})
+"""Kinds that a runner carries out."""
 _NO_PARAMETERS: Mapping[str, object] = {"type": "object", "properties": {}}
 _MESSAGE: Mapping[str, object] = {
     "type": "object",
@@ -166,7 +168,7 @@ class Functions:
             return FunctionResult(await self._transfer(spec.config), ok=True, ends_call=True, transferred=True)
         if spec.kind == "sms":
             return await self._text(spec, arguments)
-        if spec.kind == "custom" and self._runner is not None:
+        if spec.kind in _OUTSIDE and self._runner is not None:
             return FunctionResult(await self._runner.run(spec, arguments), ok=True)
         self._emit(Trouble("functions", f"{spec.name}: functions of type {spec.kind} are not available on this call."))
         raise FunctionError(f"The function {spec.name} is not available on this call. Tell the caller, and go on.")

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError, field_validator, model_validator
 
 from dialnexa.kit import templates
+from dialnexa.platform.agents.connected import BOOK, CHECK, PARAMETERS, CalendarFunction, IntegrationFunction
 from dialnexa.platform.agents.transfer import TransferFunction
 from dialnexa.platform.wire import Body, sentences
 
@@ -129,7 +130,13 @@ class CustomFunction(Body):
         return _PLACEHOLDER.sub("x", self.url)
 
 
-_SHAPES: Mapping[str, type[Body]] = {"custom": CustomFunction, "call_transfer": TransferFunction}
+_SHAPES: Mapping[str, type[Body]] = {
+    "custom": CustomFunction,
+    "call_transfer": TransferFunction,
+    CHECK: CalendarFunction,
+    BOOK: CalendarFunction,
+    "integration": IntegrationFunction,
+}
 """What the ``config`` of a function must be like, where that matters."""
 
 
@@ -155,6 +162,24 @@ class AgentFunction(Body):
                 raise ValueError(f"is a {self.type} function that cannot be called: {problems}") from None
             self.config = understood.model_dump(mode="json", exclude_unset=True)
         return self
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Return the JSON schema of the arguments: its own, else what its type usually needs."""
+        own = self.config.get("parameters") or self.config.get("json_schema")
+        if isinstance(own, dict) and own:
+            return cast("dict[str, object]", own)
+        if self.type == "integration":
+            return IntegrationFunction.model_validate(self.config).action.parameters
+        return PARAMETERS.get(self.type, {})
+
+    @property
+    def calendar_id(self) -> str:
+        """Return which calendar of the workspace it uses; empty for none."""
+        if self.type not in {CHECK, BOOK}:
+            return ""
+        config = CalendarFunction.model_validate(self.config)
+        return config.calendar_id if config.kind == "builtin" else ""
 
     @property
     def tool_name(self) -> str:

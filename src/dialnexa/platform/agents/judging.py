@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from dialnexa.kit.errors import BadRequest
 from dialnexa.kit.outgoing import Outgoing, Refused
 from dialnexa.platform.agents import flows
 from dialnexa.platform.agents.cautions import Caution, cautions
 from dialnexa.platform.agents.config import AgentConfig, obstacles
+from dialnexa.platform.agents.connected import IntegrationFunction
 from dialnexa.platform.agents.flows import FlowReport, ReadsFlows
 from dialnexa.platform.agents.functions import AgentFunction, CustomFunction
 from dialnexa.platform.catalogue.service import Catalogue
+from dialnexa.platform.wire import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,16 @@ class Judge:
     def _urls(self, field: str, functions: Sequence[AgentFunction]) -> list[str]:
         found = list[str]()
         for index, function in enumerate(functions):
-            if function.type != "custom":
+            config = function.config
+            if function.type == "integration":
+                config = IntegrationFunction.model_validate(config).request()
+            elif function.type != "custom":
                 continue
             try:
-                self.outgoing.check(CustomFunction.model_validate(function.config).sample_url())
+                self.outgoing.check(CustomFunction.model_validate(config).sample_url())
             except Refused as refusal:
                 found.append(f"{field}[{index}].config.url {refusal}")
+            except ValidationError as error:
+                problems = ", ".join(sentences(error.errors()))
+                found.append(f"{field}[{index}].config.action_config cannot be used: {problems}")
         return found

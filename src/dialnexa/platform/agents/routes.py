@@ -31,6 +31,7 @@ from dialnexa.platform.agents.schemas import (
     Routing,
 )
 from dialnexa.platform.agents.service import AgentState
+from dialnexa.platform.calendars import repository as calendars
 from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, listing
 from dialnexa.platform.knowledge import service as knowledge
 from dialnexa.platform.numbers import repository as number_rows
@@ -208,17 +209,24 @@ def _read(model: type[M], flat: Mapping[str, object]) -> M:
         raise BadRequest(sentences(error.errors(), FLAT_TO_NESTED)) from error
 
 
-async def _refuse_unknown_knowledge(session: AsyncSession, who: Principal, sent: AgentConfig) -> None:
-    missing = await knowledge.missing(session, who.workspace_id, sent.knowledge_base_ids)
-    if missing:
-        raise BadRequest([f"knowledge_base_ids names knowledge bases that do not exist: {', '.join(missing)}"])
+async def _refuse_unknown(session: AsyncSession, who: Principal, sent: AgentConfig) -> None:
+    """Raise ``BadRequest`` for knowledge bases and calendars that the workspace does not have."""
+    problems = list[str]()
+    if missing := await knowledge.missing(session, who.workspace_id, sent.knowledge_base_ids):
+        problems.append(f"knowledge_base_ids names knowledge bases that do not exist: {', '.join(missing)}")
+    for index, function in enumerate(sent.agent_functions):
+        calendar_id = function.calendar_id
+        if calendar_id and await calendars.calendar(session, who.workspace_id, calendar_id) is None:
+            problems.append(f"agent_functions[{index}].config.calendar_id names no calendar: {calendar_id}")
+    if problems:
+        raise BadRequest(problems)
 
 
 async def _create(
     session: AsyncSession, who: Principal, draft: AgentDraft | NestedDraft, now: Now, judge: Judge, *, publish: bool
 ) -> AgentState:
     await folders.check(session, who.workspace_id, draft.folder_id)
-    await _refuse_unknown_knowledge(session, who, draft)
+    await _refuse_unknown(session, who, draft)
     state = await service.create(session, who, draft, now=now, folder_id=draft.folder_id or None)
     return await _publish(session, who, state.agent.id, None, draft, now, judge) if publish else state
 
@@ -226,7 +234,7 @@ async def _create(
 async def _change(
     session: AsyncSession, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
 ) -> AgentState:
-    await _refuse_unknown_knowledge(session, who, patch)
+    await _refuse_unknown(session, who, patch)
     if "folder_id" in patch.model_fields_set:
         await folders.move_agent(session, who.workspace_id, agent_id, patch.folder_id, now=now)
     if patch.update_deployment and await _is_published(session, who, agent_id, patch.version_number):
