@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from dialnexa_client.exchange import Core, Plan
-from dialnexa_client.paging import AsyncListing, Listing, Search
+from dialnexa_client.paging import AsyncFollowing, AsyncListing, Feed, Following, Listing, Search
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,6 +69,28 @@ def listing(operation: Callable[Concatenate[Core, P], Search[T]]) -> Callable[Co
     @wraps(operation)
     def call(self: Resource, *args: P.args, **kwargs: P.kwargs) -> Listing[T]:
         return Listing(operation(self.runs.core, *args, **kwargs), self.runs.run)
+
+    return call
+
+
+def following(operation: Callable[Concatenate[Core, P], Feed[T]]) -> Callable[Concatenate[Resource, P], Following[T]]:
+    """Return a feed as a method that gives something to loop over without end."""
+
+    @wraps(operation)
+    def call(self: Resource, *args: P.args, **kwargs: P.kwargs) -> Following[T]:
+        return Following(operation(self.runs.core, *args, **kwargs), self.runs.run)
+
+    return call
+
+
+def async_following(
+    operation: Callable[Concatenate[Core, P], Feed[T]],
+) -> Callable[Concatenate[AsyncResource, P], AsyncFollowing[T]]:
+    """Return a feed as a method that gives something to loop over without end, with ``async for``."""
+
+    @wraps(operation)
+    def call(self: AsyncResource, *args: P.args, **kwargs: P.kwargs) -> AsyncFollowing[T]:
+        return AsyncFollowing(operation(self.runs.core, *args, **kwargs), self.runs.run)
 
     return call
 

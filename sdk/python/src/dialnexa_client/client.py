@@ -15,20 +15,10 @@ from urllib.parse import urlsplit
 import anyio
 import httpx
 
+from dialnexa_client.async_resources import AsyncGroups
 from dialnexa_client.errors import Misconfigured
 from dialnexa_client.exchange import Core, Lost, Outcome, Plan, Reply, Retries, Send, Sleep
-from dialnexa_client.resources import (
-    Agents,
-    ApiKeys,
-    AsyncAgents,
-    AsyncApiKeys,
-    AsyncCalls,
-    AsyncPhoneNumbers,
-    AsyncWorkspaceLimits,
-    Calls,
-    PhoneNumbers,
-    WorkspaceLimits,
-)
+from dialnexa_client.resources import Groups
 
 T = TypeVar("T")
 
@@ -37,7 +27,7 @@ DEFAULT_BASE_URL = "http://127.0.0.1:8080/v1"
 _TRANSIENT = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 
 
-class DialNexa:
+class DialNexa(Groups):
     """The blocking client. Use it as a context manager, or ``close`` it; one client serves many threads."""
 
     def __init__(
@@ -65,11 +55,7 @@ class DialNexa:
         self._http = http_client or httpx.Client()
         self._owns_http = http_client is None
         self._sleep = sleep
-        self.calls = Calls(self)
-        self.agents = Agents(self)
-        self.phone_numbers = PhoneNumbers(self)
-        self.api_keys = ApiKeys(self)
-        self.limits = WorkspaceLimits(self)
+        super().__init__(self)
 
     def run(self, plan: Plan[T]) -> T:
         """Carry a plan out: send what it says, wait as long as it says, and return its result."""
@@ -112,7 +98,7 @@ class DialNexa:
         self.close()
 
 
-class AsyncDialNexa:
+class AsyncDialNexa(AsyncGroups):
     """The client to await, on asyncio or trio. Use it as an async context manager, or ``await close()``."""
 
     def __init__(
@@ -132,11 +118,7 @@ class AsyncDialNexa:
         self._http = http_client or httpx.AsyncClient()
         self._owns_http = http_client is None
         self._sleep = sleep
-        self.calls = AsyncCalls(self)
-        self.agents = AsyncAgents(self)
-        self.phone_numbers = AsyncPhoneNumbers(self)
-        self.api_keys = AsyncApiKeys(self)
-        self.limits = AsyncWorkspaceLimits(self)
+        super().__init__(self)
 
     async def run(self, plan: Plan[T]) -> T:
         """Carry a plan out: send what it says, wait as long as it says, and return its result."""

@@ -49,6 +49,32 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A file to send, with the form fields beside it."""
+
+    file_name: str
+    content_type: str
+    content: bytes
+    fields: Mapping[str, str]
+
+    def form(self) -> tuple[str, bytes]:
+        """Return the content type and the body of the form (RFC 7578)."""
+        boundary = uuid.uuid4().hex
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in self.fields.items()
+        ]
+        name = quote(self.file_name, safe=" !#$&'()+,;=@[]{}~.-_")
+        parts += [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode(),
+            f"Content-Type: {self.content_type}\r\n\r\n".encode(),
+            self.content,
+            f"\r\n--{boundary}--\r\n".encode(),
+        ]
+        return f"multipart/form-data; boundary={boundary}", b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
     """One operation of the API, and how to read its answer."""
 
@@ -60,6 +86,7 @@ class Request(Generic[T]):
     idempotency_key: str | None = None
     save_to: Path | None = None
     """Where a successful answer's content goes, instead of into memory."""
+    upload: Upload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +174,8 @@ class Core:
         if request.body is not None:
             content = json.dumps(request.body, allow_nan=False).encode()
             headers["Content-Type"] = "application/json"
+        elif request.upload is not None:
+            headers["Content-Type"], content = request.upload.form()
         key = None
         if request.method != "GET":
             # The same key on every try: the server carries a write out once, however often it arrives.

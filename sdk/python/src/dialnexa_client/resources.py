@@ -1,9 +1,20 @@
-"""The groups of operations a client has, once blocking and once to await. What each does stands in ``operations``."""
+"""The groups of operations of the blocking client. What each does stands in ``operations``."""
 
 from __future__ import annotations
 
-from dialnexa_client.binding import AsyncResource, Resource, async_listing, async_method, listing, method
-from dialnexa_client.operations import agents, calls, phone_numbers, workspace
+from dialnexa_client.binding import Resource, Runs, following, listing, method
+from dialnexa_client.operations import (
+    agents,
+    calendars,
+    calls,
+    catalogue,
+    history,
+    house,
+    knowledge,
+    phone_numbers,
+    webhooks,
+    workspace,
+)
 
 
 class Calls(Resource):
@@ -16,22 +27,26 @@ class Calls(Resource):
     timeline = method(calls.timeline)
     wait = method(calls.wait)
     download_recording = method(calls.download_recording)
+    ladder = method(history.ladder)
+    ladder_text = method(history.ladder_text)
+    waterfall = method(history.waterfall)
+    retries = method(history.retries)
+    transfer = method(history.transfer)
+    costs = method(history.costs)
+    refused = listing(history.refused)
+    refused_ladder = method(history.refused_ladder)
 
 
-class AsyncCalls(AsyncResource):
-    """Place, read, follow, wait for and end calls."""
+class CallLogs(Resource):
+    """Read calls in the words of the Call History API."""
 
-    create = async_method(calls.create)
-    get = async_method(calls.get)
-    list = async_listing(calls.search)
-    hang_up = async_method(calls.hang_up)
-    timeline = async_method(calls.timeline)
-    wait = async_method(calls.wait)
-    download_recording = async_method(calls.download_recording)
+    list = listing(history.logs)
+    get = method(history.log)
+    details = method(history.log_details)
 
 
 class Agents(Resource):
-    """Make, change, publish and roll back agents."""
+    """Make, change, publish, compare and move agents."""
 
     create = method(agents.create)
     get = method(agents.get)
@@ -40,20 +55,58 @@ class Agents(Resource):
     publish = method(agents.publish)
     roll_back = method(agents.roll_back)
     versions = listing(agents.versions)
+    version = method(agents.version)
+    compare = method(agents.compare)
+    check_flow = method(agents.check_flow)
+    restore = method(agents.restore)
+    duplicate = method(agents.duplicate)
+    export = method(agents.export)
+    import_ = method(agents.import_)
+    move = method(agents.move)
     delete = method(agents.delete)
 
 
-class AsyncAgents(AsyncResource):
-    """Make, change, publish and roll back agents."""
+class Folders(Resource):
+    """Keep agents in folders."""
 
-    create = async_method(agents.create)
-    get = async_method(agents.get)
-    list = async_listing(agents.search)
-    update = async_method(agents.update)
-    publish = async_method(agents.publish)
-    roll_back = async_method(agents.roll_back)
-    versions = async_listing(agents.versions)
-    delete = async_method(agents.delete)
+    create = method(house.create_folder)
+    list = listing(house.folders)
+    get = method(house.folder)
+    rename = method(house.rename_folder)
+    delete = method(house.delete_folder)
+
+
+class KnowledgeBases(Resource):
+    """Keep documents that agents look answers up in."""
+
+    create = method(knowledge.create)
+    list = listing(knowledge.search)
+    get = method(knowledge.get)
+    update = method(knowledge.update)
+    delete = method(knowledge.delete)
+    affected_agents = method(knowledge.affected_agents)
+    look_up = method(knowledge.look_up)
+    upload = method(knowledge.upload)
+    documents = listing(knowledge.documents)
+    document = method(knowledge.document)
+    update_document = method(knowledge.update_document)
+    delete_document = method(knowledge.delete_document)
+    document_text = method(knowledge.document_text)
+    download_document = method(knowledge.download_document)
+
+
+class Calendars(Resource):
+    """Keep calendars that agents book into."""
+
+    create = method(calendars.create)
+    list = listing(calendars.search)
+    get = method(calendars.get)
+    update = method(calendars.update)
+    delete = method(calendars.delete)
+    slots = method(calendars.slots)
+    bookings = listing(calendars.bookings)
+    book = method(calendars.book)
+    cancel = method(calendars.cancel)
 
 
 class PhoneNumbers(Resource):
@@ -64,32 +117,99 @@ class PhoneNumbers(Resource):
     update = method(phone_numbers.update)
     add_sip_trunk = method(phone_numbers.add_sip_trunk)
     delete = method(phone_numbers.delete)
+    sip_trunks = listing(phone_numbers.sip_trunks)
+    sip_trunk = method(phone_numbers.sip_trunk)
+    update_sip_trunk = method(phone_numbers.update_sip_trunk)
+    delete_sip_trunk = method(phone_numbers.delete_sip_trunk)
+    add_number = method(phone_numbers.add_number)
+    offers = method(phone_numbers.offers)
+    purchase = method(phone_numbers.purchase)
+    pricing = method(phone_numbers.pricing)
+    country_rules = method(house.country_rules)
+    enabled_network_groups = method(house.enabled_network_groups)
 
 
-class AsyncPhoneNumbers(AsyncResource):
-    """Read and assign numbers, bring your own trunk."""
+class Telephony(Resource):
+    """Say where the workspace may call."""
 
-    get = async_method(phone_numbers.get)
-    list = async_listing(phone_numbers.search)
-    update = async_method(phone_numbers.update)
-    add_sip_trunk = async_method(phone_numbers.add_sip_trunk)
-    delete = async_method(phone_numbers.delete)
+    get = method(house.telephony)
+    set = method(house.set_telephony)
+    countries = listing(house.countries)
+    network_groups = method(house.network_groups)
+    set_network_group = method(house.set_network_group)
+
+
+class Webhooks(Resource):
+    """Subscribe URLs to events, look at deliveries, send again."""
+
+    create = method(webhooks.create)
+    list = listing(webhooks.search)
+    get = method(webhooks.get)
+    update = method(webhooks.update)
+    delete = method(webhooks.delete)
+    test = method(webhooks.test)
+    deliveries = listing(webhooks.deliveries)
+    delivery = method(webhooks.delivery)
+    dead_letters = listing(webhooks.dead_letters)
+    retry = method(webhooks.retry)
+    retry_all = method(webhooks.retry_all)
+    replay = method(webhooks.replay)
+    kinds = listing(webhooks.kinds)
+    workspace_secret = method(webhooks.workspace_secret)
+    set_workspace_secret = method(webhooks.set_workspace_secret)
+    delete_workspace_secret = method(webhooks.delete_workspace_secret)
+
+
+class Events(Resource):
+    """Follow what happens, in order."""
+
+    follow = following(webhooks.events)
+
+
+class Languages(Resource):
+    """Read the languages agents can use."""
+
+    list = method(catalogue.languages)
+    get = method(catalogue.language)
+
+
+class Llms(Resource):
+    """Read the language models agents can use."""
+
+    list = method(catalogue.llms)
+    fallback = method(catalogue.fallback_llms)
+    get = method(catalogue.llm)
+
+
+class Transcribers(Resource):
+    """Read the recognisers agents can use."""
+
+    list = method(catalogue.transcribers)
+    fallback = method(catalogue.fallback_transcribers)
+    get = method(catalogue.transcriber)
+
+
+class Voices(Resource):
+    """Read the voices agents can use."""
+
+    list = listing(catalogue.voices)
+    get = method(catalogue.voice)
+    languages = method(catalogue.voice_languages)
+    models = listing(catalogue.voice_models)
+    accents = method(catalogue.accents)
+    s2s = listing(catalogue.speech_voices)
 
 
 class ApiKeys(Resource):
-    """Make and revoke keys."""
+    """Make, change and revoke keys."""
 
     create = method(workspace.create_key)
     list = listing(workspace.keys)
+    get = method(workspace.key)
+    update = method(workspace.update_key)
+    regenerate = method(workspace.regenerate_key)
+    scopes = method(workspace.scopes)
     revoke = method(workspace.revoke_key)
-
-
-class AsyncApiKeys(AsyncResource):
-    """Make and revoke keys."""
-
-    create = async_method(workspace.create_key)
-    list = async_listing(workspace.keys)
-    revoke = async_method(workspace.revoke_key)
 
 
 class WorkspaceLimits(Resource):
@@ -99,8 +219,54 @@ class WorkspaceLimits(Resource):
     set = method(workspace.set_limits)
 
 
-class AsyncWorkspaceLimits(AsyncResource):
-    """Read and set how many calls the workspace may hold at once."""
+class Retention(Resource):
+    """Read and set how long things are kept."""
 
-    get = async_method(workspace.limits)
-    set = async_method(workspace.set_limits)
+    get = method(house.retention)
+    set = method(house.set_retention)
+
+
+class Prices(Resource):
+    """Read and set what things cost."""
+
+    get = method(history.prices)
+    set = method(history.set_prices)
+
+
+class Kyc(Resource):
+    """Verify the workspace."""
+
+    get = method(house.kyc)
+    submit = method(house.submit_kyc)
+
+
+class AuditLog(Resource):
+    """Read who changed what."""
+
+    list = listing(house.audit_log)
+
+
+class Groups:
+    """All groups, as attributes of a client."""
+
+    def __init__(self, runs: Runs) -> None:
+        self.calls = Calls(runs)
+        self.call_logs = CallLogs(runs)
+        self.agents = Agents(runs)
+        self.folders = Folders(runs)
+        self.knowledge_bases = KnowledgeBases(runs)
+        self.calendars = Calendars(runs)
+        self.phone_numbers = PhoneNumbers(runs)
+        self.telephony = Telephony(runs)
+        self.webhooks = Webhooks(runs)
+        self.events = Events(runs)
+        self.languages = Languages(runs)
+        self.llms = Llms(runs)
+        self.transcribers = Transcribers(runs)
+        self.voices = Voices(runs)
+        self.api_keys = ApiKeys(runs)
+        self.limits = WorkspaceLimits(runs)
+        self.retention = Retention(runs)
+        self.prices = Prices(runs)
+        self.kyc = Kyc(runs)
+        self.audit_log = AuditLog(runs)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dialnexa_client.decoding import reader
 from dialnexa_client.exchange import Core, Plan, Request, part
 from dialnexa_client.models.agents import Agent, AgentVersion
+from dialnexa_client.models.records import Answer
 from dialnexa_client.models.workspace import Deleted
+from dialnexa_client.operations import asking
 from dialnexa_client.paging import Search
 
 
@@ -74,3 +78,55 @@ def versions(core: Core, agent_id: str, *, limit: int = 100) -> Search[AgentVers
 def delete(core: Core, agent_id: str) -> Plan[Deleted]:
     """Take an agent away and off its numbers. The records of its calls stay."""
     return core.ask(Request("DELETE", f"/agents/{part(agent_id)}", reader(Deleted)))
+
+
+def duplicate(
+    core: Core, agent_id: str, *, title: str | None = None, idempotency_key: str | None = None
+) -> Plan[Agent]:
+    """Make a draft agent that begins as this one is."""
+    path, body = f"/agents/{part(agent_id)}/duplicate", asking.given(title=title)
+    return asking.write(core, "POST", path, Agent, body, idempotency_key=idempotency_key)
+
+
+def version(core: Core, agent_id: str, number: int) -> Plan[Answer]:
+    """Return one version, with all its fields."""
+    return asking.get(core, f"/agents/{part(agent_id)}/versions/{number}", Answer)
+
+
+def compare(core: Core, agent_id: str, from_: int | None = None, to: int | None = None) -> Plan[Answer]:
+    """Return what differs between two versions; without numbers, between the live one and the draft."""
+    return asking.get(core, f"/agents/{part(agent_id)}/versions/compare", Answer, {"from": from_, "to": to})
+
+
+def check_flow(core: Core, agent_id: str, number: int) -> Plan[Answer]:
+    """Return what is wrong with a version's conversation graph."""
+    return asking.get(core, f"/agents/{part(agent_id)}/versions/{number}/flow-check", Answer)
+
+
+def restore(core: Core, agent_id: str, number: int) -> Plan[Agent]:
+    """Make the draft what a version was."""
+    return asking.write(core, "POST", f"/agents/{part(agent_id)}/versions/{number}/restore", Agent)
+
+
+def export(core: Core, agent_id: str, *, version: int | None = None) -> Plan[Answer]:
+    """Return an agent as a file, without its secrets; ``import_`` makes an agent of ``answer.raw``."""
+    return asking.get(core, f"/agents/{part(agent_id)}/export", Answer, {"version": version})
+
+
+def import_(
+    core: Core,
+    file: Mapping[str, object],
+    *,
+    dry_run: bool = False,
+    title: str | None = None,
+    folder_id: str | None = None,
+    idempotency_key: str | None = None,
+) -> Plan[Answer]:
+    """Make an agent of a file; ``dry_run`` only tells what would be missing here."""
+    query = {"dry_run": dry_run or None, "title": title, "folder_id": folder_id}
+    return asking.write(core, "POST", "/agents/import", Answer, file, query=query, idempotency_key=idempotency_key)
+
+
+def move(core: Core, agent_id: str, folder_id: str | None) -> Plan[Answer]:
+    """Put an agent into a folder; ``None`` takes it out."""
+    return asking.write(core, "PATCH", f"/agents/{part(agent_id)}/folder", Answer, {"folder_id": folder_id})

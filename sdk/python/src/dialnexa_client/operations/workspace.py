@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from dialnexa_client.decoding import reader
 from dialnexa_client.exchange import Core, Plan, Request, part
+from dialnexa_client.models.records import Answer
 from dialnexa_client.models.workspace import ApiKey, Deleted, Limits, NewApiKey
+from dialnexa_client.operations import asking
 from dialnexa_client.paging import Search
 
 
@@ -39,6 +41,26 @@ def create_key(
 def keys(core: Core, *, search: str | None = None, limit: int = 100) -> Search[ApiKey]:
     """List keys, newest first, with those that were revoked or have expired. ``search`` is part of the name."""
     return Search(core, "/api-keys", ApiKey, {"search": search}, limit)
+
+
+def key(core: Core, key_id: str) -> Plan[ApiKey]:
+    """Return a key, without its secret."""
+    return asking.get(core, f"/api-keys/{part(key_id)}", ApiKey)
+
+
+def update_key(core: Core, key_id: str, **fields: object) -> Plan[ApiKey]:
+    """Change ``name``, ``scopes``, ``allowed_origins`` or ``allowed_agents``."""
+    return asking.write(core, "PATCH", f"/api-keys/{part(key_id)}", ApiKey, fields)
+
+
+def regenerate_key(core: Core, key_id: str, *, expire_now: bool = False) -> Plan[NewApiKey]:
+    """Make a key with the same rights; the old one ends now, or in 24 hours."""
+    return asking.write(core, "POST", f"/api-keys/{part(key_id)}/regenerate", NewApiKey, {"expire_now": expire_now})
+
+
+def scopes(core: Core) -> Plan[tuple[Answer, ...]]:
+    """List what restricted keys may be allowed."""
+    return asking.items(core, "/api-keys/scopes", Answer)
 
 
 def revoke_key(core: Core, key_id: str) -> Plan[Deleted]:
