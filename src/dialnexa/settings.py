@@ -82,6 +82,17 @@ class Settings(BaseSettings):
         default=120, ge=0, description="POST /calls of one workspace; 0: no limit."
     )
     rate_limit_calls_burst: int = Field(default=20, ge=1, description="POST /calls of one workspace at once.")
+    rate_limit_web_per_minute: int = Field(
+        default=30, ge=0, description="Web calls begun with one publishable key; 0: no limit."
+    )
+    rate_limit_web_address_per_minute: int = Field(
+        default=10, ge=0, description="Those of one client address; 0: no limit."
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Comma list of the addresses and networks of reverse proxies before the API: their X-Forwarded-For "
+        "says who asks. Empty: nobody's does.",
+    )
     rate_limit_address_per_minute: int = Field(
         default=600, ge=0, description="Requests without a valid key from one address; 0: no limit."
     )

@@ -131,7 +131,14 @@ async def test_last_use_is_noted(world: World) -> None:
 
 async def test_limits_and_telephony_rules(world: World) -> None:
     limits = (await world.http.get("/v1/workspace/limits")).json()
-    assert limits == {"concurrency_limit": 25, "active_calls": 0, "peak": 0, "peak_at": None}
+    assert limits == {
+        "concurrency_limit": 25,
+        "active_calls": 0,
+        "peak": 0,
+        "peak_at": None,
+        "peaks": [],
+        "limits": [],
+    }
     changed = await world.http.patch("/v1/workspace/limits", json={"concurrency_limit": 0})
     assert changed.json()["concurrency_limit"] == 0
     assert (await world.http.patch("/v1/workspace/limits", json={"concurrency_limit": -1})).status_code == 400

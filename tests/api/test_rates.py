@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
+from dialnexa.platform.http import Principal, Requires, Router
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimiter, RateLimits, Verdict, tighter
 from tests.api.world import Furnished, World, open_world
 
@@ -74,3 +76,41 @@ def test_the_tighter_verdict_binds() -> None:
     assert tighter(wide, narrow) is narrow
     assert tighter(empty, wide) is empty
     assert tighter(off, wide) is wide
+
+
+async def test_a_publishable_key_is_counted_by_key_and_by_address(furnished: Furnished, tmp_path: Path) -> None:
+    limits = RateLimits(key=Rate(600, 600), web_key=Rate(60, 3), web_address=Rate(60, 2))
+    async with open_world(furnished, tmp_path, rate_limits=limits, trusted_proxies="127.0.0.1") as world:
+        router = Router(tags=["Web calls"])
+
+        @router.post("/web-calls-for-this-test")
+        async def begin(_who: Annotated[Principal, Requires("calls:write", publishable=True)]) -> dict[str, bool]:
+            return {"ok": True}
+
+        world.app.include_router(router)
+        pages = await world.key(type="publishable", allowed_origins=["https://shop.example"])
+        seen = list[int]()
+        async with world.as_(pages["secret"]) as page:
+            for address, origin in (
+                ("198.51.100.1", "https://shop.example"),
+                ("198.51.100.1", "https://shop.example"),
+                ("198.51.100.1", "https://shop.example"),  # too often from there
+                ("198.51.100.2", "https://shop.example"),  # another address, but the key's own bucket is empty
+            ):
+                headers = {"X-Forwarded-For": f"203.0.113.66, {address}", "Origin": origin}
+                seen.append((await page.post("/web-calls-for-this-test", headers=headers)).status_code)
+            assert seen == [200, 200, 429, 429]
+            world.clock.later(minutes=1)
+            foreign = await page.post("/web-calls-for-this-test", headers={"Origin": "https://evil.example"})
+            assert (foreign.status_code, foreign.json()["code"]) == (403, "origin_forbidden")
+
+
+async def test_only_trusted_proxies_say_who_asks(furnished: Furnished, tmp_path: Path) -> None:
+    for trusted, counted in (("", "127.0.0.1"), ("127.0.0.0/8", "198.51.100.1"), ("203.0.113.9", "127.0.0.1")):
+        folder = tmp_path / (trusted.replace("/", "_") or "nobody")
+        folder.mkdir()
+        async with open_world(furnished, folder, trusted_proxies=trusted) as world:
+            headers = {"X-Forwarded-For": "6.6.6.6, 198.51.100.1"}
+            await world.http.post("/v1/api-keys", json={"name": "x"}, headers=headers)
+            entry = (await world.http.get("/v1/audit-log")).json()["data"][0]
+            assert entry["address"] == counted, trusted

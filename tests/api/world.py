@@ -235,7 +235,12 @@ def dead_letter(webhook: Webhook, call_id: str) -> Delivery:
 
 @asynccontextmanager
 async def open_world(
-    furnished: Furnished, folder: Path, *, rate_limits: RateLimits = UNLIMITED, terms: Terms | None = None
+    furnished: Furnished,
+    folder: Path,
+    *,
+    rate_limits: RateLimits = UNLIMITED,
+    terms: Terms | None = None,
+    trusted_proxies: str = "",
 ) -> AsyncGenerator[World]:
     """Serve the API on a copy of the furnished file."""
     path = folder / "dialnexa.db"
@@ -249,6 +254,7 @@ async def open_world(
             folder,
             rate_limits=rate_limits,
             terms=terms,
+            trusted_proxies=trusted_proxies,
         ) as world,
     ):
         yield world
@@ -263,6 +269,7 @@ async def serve(
     *,
     rate_limits: RateLimits = UNLIMITED,
     terms: Terms | None = None,
+    trusted_proxies: str = "",
 ) -> AsyncGenerator[World]:
     """Serve the API on an open database."""
     clock, queue = HandClock(), RememberingQueue()
@@ -275,6 +282,7 @@ async def serve(
         clock=clock,
         rate_limits=rate_limits,
         terms=terms,
+        trusted_proxies=trusted_proxies,
     )
     async with client(app, home.keys.secret_key) as http:
         yield World(app, database, clock, home, neighbour, queue, http)

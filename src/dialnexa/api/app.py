@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from dialnexa.api import errors, openapi, status
 from dialnexa.api.edge import Edge
@@ -29,8 +29,9 @@ from dialnexa.platform.agents import routes as agents
 from dialnexa.platform.agents.folders import routes as folders
 from dialnexa.platform.agents.templates import routes as templates
 from dialnexa.platform.calendars import routes as calendars
-from dialnexa.platform.calls import admission, links
 from dialnexa.platform.calls import cost_routes as costs
+from dialnexa.platform.calls import limits_routes as limits
+from dialnexa.platform.calls import links
 from dialnexa.platform.calls import log_routes as call_logs
 from dialnexa.platform.calls import routes as calls
 from dialnexa.platform.calls.ladder import routes as ladders
@@ -54,7 +55,7 @@ from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import Idempotency
 from dialnexa.platform.tenancy.kyc import KycPolicy
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimiter, RateLimits
-from dialnexa.platform.tenancy.service import scope_of
+from dialnexa.platform.tenancy.shared_buckets import SharedBuckets
 from dialnexa.platform.tenancy.terms import Terms
 from dialnexa.platform.webhooks import routes as webhooks
 from dialnexa.platform.webhooks.pump import Pump
@@ -79,6 +80,7 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             recordings=settings.recordings,
             public_url=settings.public_url,
             rate_limits=_rate_limits(settings),
+            trusted_proxies=settings.trusted_proxies,
             terms=Terms(KycPolicy.parse(settings.kyc, settings.kyc_countries), settings.billing),
             catalogue=_catalogue(settings),
             outgoing=Outgoing(Allowance.parse(settings.outgoing_allow)),
@@ -107,6 +109,7 @@ def assemble(
     public_url: str = "",
     clock: Clock | None = None,
     rate_limits: RateLimits | None = None,
+    trusted_proxies: str = "",
     terms: Terms | None = None,
     catalogue: Catalogue | None = None,
     outgoing: Outgoing | None = None,
@@ -125,10 +128,11 @@ def assemble(
     app.state.recordings, app.state.public_url, app.state.draining = recordings, public_url, False
     app.state.authenticator = Authenticator(database, clock.now)
     app.state.idempotency = Idempotency(database, vault, clock.now)
-    app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic)
+    app.state.buckets = SharedBuckets(database, clock.now)
+    shared = None if database.is_sqlite else app.state.buckets
+    app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic, shared)
     app.state.terms = terms or Terms()
     app.state.market = Market(SandboxCatalogue(), app.state.terms)
-    app.state.count_active = _count_active
     app.state.outgoing = outgoing or Outgoing()
     app.state.extractor = Extractor()
     app.state.try_function = trier(app.state.outgoing, database, clock)
@@ -143,6 +147,8 @@ def assemble(
     errors.install(app)
     openapi.install(app)
     app.add_middleware(Edge, owner=app, metrics=app.state.metrics)
+    if trusted_proxies:  # outermost, so that everybody inside sees the client they tell of
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[one.strip() for one in trusted_proxies.split(",")])
     return app
 
 
@@ -152,6 +158,8 @@ def _rate_limits(settings: Settings) -> RateLimits:
         key=Rate(key, key),
         calls=Rate(settings.rate_limit_calls_per_minute, settings.rate_limit_calls_burst),
         address=Rate(address, address),
+        web_key=Rate(settings.rate_limit_web_per_minute, settings.rate_limit_web_per_minute),
+        web_address=Rate(settings.rate_limit_web_address_per_minute, settings.rate_limit_web_address_per_minute),
     )
 
 
@@ -170,7 +178,7 @@ def _routes() -> APIRouter:
     """
     api, served = APIRouter(), APIRouter()
     # The sums of costs come before the routes of one call, whose id "costs" is not.
-    of_calls = (costs.router, calls.router, call_logs.router, ladders.router, prices.router)
+    of_calls = (costs.router, calls.router, call_logs.router, ladders.router, limits.router, prices.router)
     of_agents = (agents.router, version_routes.router, portable_routes.router, folders.router, templates.router)
     of_knowledge = (knowledge.router, calendars.router, trying.router)
     nouns = (*of_calls, *of_agents, *of_knowledge, numbers.router, tenancy.router)
@@ -186,11 +194,6 @@ def _recording_link(public_url: str, vault: Vault, clock: Clock, call_id: str) -
     return links.link(public_url, vault, call_id, clock.now())
 
 
-async def _count_active(session: AsyncSession, workspace_id: str) -> int:
-    scope = scope_of(workspace_id)
-    return (await admission.count(session, [scope]))[scope]
-
-
 async def _tidy(app: FastAPI) -> None:
     """Forget what nobody can use any more, and bring rentals forward, now and then."""
     database, clock = app.state.database, app.state.clock
@@ -200,6 +203,7 @@ async def _tidy(app: FastAPI) -> None:
             await app.state.idempotency.forget_old()
             async with database.write() as session:
                 await oauth.forget_old(session, now=clock.now())
+            await app.state.buckets.forget_full()
             await purchase.sweep(database, app.state.market, now=clock.now())
         except SQLAlchemyError as error:
             log.warning("old keys, grants and rentals stay as they are for now", error=repr(error))

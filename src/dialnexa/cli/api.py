@@ -35,6 +35,7 @@ async def _serve_api(settings: Settings, ready_file: Path | None) -> None:
                 port=settings.http_port,
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,  # the application itself believes the operator's proxies, and nobody else
                 lifespan="off",
                 timeout_graceful_shutdown=5,
             )

@@ -39,7 +39,7 @@ from dialnexa.platform.tenancy import audit
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import MAX_KEY_LENGTH, Answer, Idempotency
 from dialnexa.platform.tenancy.principal import Principal
-from dialnexa.platform.tenancy.rate_limits import RateLimiter, Verdict, tighter
+from dialnexa.platform.tenancy.rate_limits import Rate, RateLimiter, RateLimits, Verdict, tighter
 from dialnexa.platform.wire import Body, ignored_fields
 
 __all__ = [
@@ -133,21 +133,29 @@ class Guard:
     async def _admit(self, request: Request) -> Principal:
         vouched: Vouched | None = getattr(request.state, "vouched", None)
         principal = vouched.principal if vouched else await authenticate(request)
-        self._count(request, principal, vouched.verdict if vouched else None)
+        await self._count(request, principal, vouched.verdict if vouched else None)
         principal.require(self.scope, publishable=self.publishable)
         principal.require_origin(request.headers.get("origin"))
         if self.per_workspace and getattr(request.app.state, "draining", False):
             raise Unavailable("This server is shutting down; try again.", headers={"Retry-After": "5"})
         return principal
 
-    def _count(self, request: Request, principal: Principal, verdict: Verdict | None) -> None:
+    async def _count(self, request: Request, principal: Principal, verdict: Verdict | None) -> None:
         limiter: RateLimiter = request.app.state.rate_limiter
-        verdict = verdict or limiter.take(f"key:{principal.key_id}", limiter.limits.key)
-        if self.per_workspace:
-            verdict = tighter(verdict, limiter.take(f"calls:{principal.workspace_id}", limiter.limits.calls))
+        verdict = verdict or await limiter.count(f"key:{principal.key_id}", limiter.limits.key)
+        for name, rate in self._buckets(request, principal, limiter.limits):
+            verdict = tighter(verdict, await limiter.count(name, rate))
         request.state.rate = verdict
         if not verdict.allowed:
             raise _too_many()
+
+    def _buckets(self, request: Request, who: Principal, limits: RateLimits) -> Iterator[tuple[str, Rate]]:
+        """Return what a request is counted in, beside the bucket of its key."""
+        if self.per_workspace:
+            yield f"calls:{who.workspace_id}", limits.calls
+        if self.publishable and who.kind == "publishable":
+            yield f"web:{who.key_id}", limits.web_key
+            yield f"web:{who.key_id}:{client_address(request)}", limits.web_address
 
 
 def Requires(scope: str, *, publishable: bool = False, per_workspace: bool = False) -> Any:
@@ -168,10 +176,10 @@ class Vouched:
     """What their bucket said: one request of theirs is counted once, however many of ours it makes."""
 
 
-def vouch(request: Request, principal: Principal) -> Vouched:
+async def vouch(request: Request, principal: Principal) -> Vouched:
     """Count a request against its key, and vouch for it; raise ``TooManyRequests`` when the key asks too often."""
     limiter: RateLimiter = request.app.state.rate_limiter
-    request.state.rate = limiter.take(f"key:{principal.key_id}", limiter.limits.key)
+    request.state.rate = await limiter.count(f"key:{principal.key_id}", limiter.limits.key)
     if not request.state.rate.allowed:
         raise _too_many()
     return Vouched(principal, request.state.rate)

@@ -89,7 +89,7 @@ class McpEndpoint:
         principal = await self._who(request)
         if principal.kind == "publishable":
             raise Forbidden("A publishable key opens no tools; use a secret (sk_…) or a restricted key (rk_…).")
-        return vouch(request, principal)
+        return await vouch(request, principal)
 
     async def _who(self, request: Request) -> Principal:
         secret = request.headers.get("authorization", "").partition(" ")[2].strip()

@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.calls.models import Slot
 from dialnexa.platform.database import table_of
-from dialnexa.platform.tenancy.models import Limit
+from dialnexa.platform.tenancy.models import Limit, LimitPeak
 
 # Built once: everything that talks passes here.
 _SCOPES: BindParameter[Sequence[str]] = bindparam("scopes", expanding=True)
 _LOCK = (
-    select(Limit.scope, Limit.max_concurrent, Limit.peak)
+    select(Limit.scope, Limit.max_concurrent, Limit.peak, Limit.day, Limit.day_peak)
     .where(Limit.scope.in_(_SCOPES))
     .order_by(Limit.scope)
     .with_for_update(key_share=True)  # FOR NO KEY UPDATE; SQLite has no such clause and needs none
@@ -67,9 +67,7 @@ async def admit(session: AsyncSession, *, call_id: str, scopes: Collection[str],
             return Refused(limit.scope, limit.max_concurrent)
     await session.execute(_TAKE, [{"scope": scope, "call_id": call_id} for scope in ordered])
     for limit in limits:
-        if held[limit.scope] + 1 > limit.peak:
-            risen = update(Limit).where(Limit.scope == limit.scope).values(peak=held[limit.scope] + 1, peak_at=now)
-            await session.execute(risen.execution_options(synchronize_session=False))
+        await _note_peak(session, limit, held[limit.scope] + 1, now)
     return Admitted(tuple(ordered))
 
 
@@ -86,6 +84,23 @@ class _Limit:
     scope: str
     max_concurrent: int
     peak: int
+    day: str
+    day_peak: int
+
+
+async def _note_peak(session: AsyncSession, limit: _Limit, held: int, now: datetime) -> None:
+    """Remember the most calls held at once, ever and today; the limit's row is locked, so nobody else does."""
+    today = now.date().isoformat()
+    risen = {"peak": held, "peak_at": now} if held > limit.peak else {}
+    if limit.day != today or held > limit.day_peak:
+        risen |= {"day": today, "day_peak": held}
+        known = update(LimitPeak).where(LimitPeak.scope == limit.scope, LimitPeak.day == today).values(peak=held)
+        same_day = limit.day == today
+        fresh = insert(table_of(LimitPeak)).values(scope=limit.scope, day=today, peak=held)
+        await session.execute(known.execution_options(synchronize_session=False) if same_day else fresh)
+    if risen:
+        change = update(Limit).where(Limit.scope == limit.scope).values(risen)
+        await session.execute(change.execution_options(synchronize_session=False))
 
 
 async def _lock(session: AsyncSession, scopes: Sequence[str]) -> list[_Limit]:

@@ -1,30 +1,21 @@
-"""The workspace over HTTP: its limits (contract B.12)."""
+"""The workspace over HTTP: its name, its place, its wallet (contract I.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, listing
 from dialnexa.platform.tenancy import audit_routes, key_routes, kyc_routes, service, telephony, wallet
-from dialnexa.platform.tenancy.schemas import LimitsIn, LimitsOut, WalletEntryOut, WorkspaceIn, WorkspaceOut
+from dialnexa.platform.tenancy.schemas import WalletEntryOut, WorkspaceIn, WorkspaceOut
 from dialnexa.platform.tenancy.terms import Terms
 
 workspace = Router(tags=["Workspace"])
 
-CountActive = Callable[[AsyncSession, str], Awaitable[int]]
-"""Counts the calls a workspace holds now: calls know that, tenancy does not."""
-
 Reader = Annotated[Principal, Requires("workspace:read")]
 Writer = Annotated[Principal, Requires("workspace:write")]
-
-
-def _count_active(request: Request) -> CountActive:
-    return request.app.state.count_active
 
 
 def _terms(request: Request) -> Terms:
@@ -32,7 +23,6 @@ def _terms(request: Request) -> Terms:
 
 
 Demands = Annotated[Terms, Depends(_terms)]
-Active = Annotated[CountActive, Depends(_count_active)]
 
 
 class WalletOut(BaseModel):
@@ -77,24 +67,6 @@ async def get_wallet(who: Reader, database: Db, page: Pages, terms: Demands) -> 
         left = await wallet.balance(session, who.workspace_id)
     entries = listing([WalletEntryOut.of(entry) for entry in part.items], part.total, page)
     return WalletOut(billing=terms.billing, balance_usd=wallet.dollars(left), entries=entries)
-
-
-@workspace.get("/workspace/limits", summary="Get limits and their use")
-async def get_limits(who: Reader, database: Db, active: Active) -> LimitsOut:
-    """Return how many calls the workspace may hold at once, holds now, and held at most."""
-    async with database.read() as session:
-        limit = await service.limit(session, who.workspace_id)
-        return LimitsOut.of(limit, await active(session, who.workspace_id))
-
-
-@workspace.patch("/workspace/limits", summary="Set limits")
-async def set_limits(body: LimitsIn, who: Writer, database: Db, active: Active) -> LimitsOut:
-    """Set the concurrency limit. Calls that run are not cut when it sinks below their number."""
-    who.may_change(live=True, what="the limits of a workspace")
-    async with database.write() as session:
-        limit = await service.limit(session, who.workspace_id)
-        limit.max_concurrent = body.concurrency_limit
-        return LimitsOut.of(limit, await active(session, who.workspace_id))
 
 
 router = APIRouter()

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from dialnexa.kit import countries
 from dialnexa.kit.clock import iso
 from dialnexa.platform.tenancy import scopes, wallet
-from dialnexa.platform.tenancy.models import ApiKey, Limit, WalletEntry, Workspace
+from dialnexa.platform.tenancy.models import ApiKey, WalletEntry, Workspace
 from dialnexa.platform.tenancy.principal import KeyKind
 from dialnexa.platform.tenancy.service import KeyRequest, NewKey
 from dialnexa.platform.wire import Body
@@ -170,31 +170,6 @@ def key_fields(key: ApiKey, now: datetime) -> dict[str, object]:
         "last_used_at": _iso(key.last_used_at),
         "created_at": _iso(key.created_at),
     }
-
-
-class LimitsIn(Body):
-    """New limits of a workspace."""
-
-    concurrency_limit: Annotated[int, Field(ge=0, le=100_000)]
-
-
-class LimitsOut(BaseModel):
-    """How many calls a workspace may hold, holds, and held at most."""
-
-    concurrency_limit: int
-    active_calls: int
-    peak: int
-    peak_at: str | None
-
-    @classmethod
-    def of(cls, limit: Limit, active_calls: int) -> LimitsOut:
-        """Describe a limit and its use."""
-        return cls(
-            concurrency_limit=limit.max_concurrent,
-            active_calls=active_calls,
-            peak=max(limit.peak, active_calls),
-            peak_at=_iso(limit.peak_at),
-        )
 
 
 def _zone(name: str) -> str:
