@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,4 +88,15 @@ async def test_a_graph_can_be_checked_before_it_is_published(world: World) -> No
 async def test_an_agent_with_a_prompt_has_no_graph_to_check(world: World) -> None:
     agent = await world.agent()
     found = await world.http.get(f"/v1/agents/{agent['id']}/versions/1/flow-check")
+    assert found.json() == {"problems": [], "warnings": []}
+
+
+async def test_the_example_of_the_guide_is_published_without_a_warning(world: World) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "flows.md").read_text()
+    (command,) = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    made = await world.http.post("/v1/agents", json=json.loads(command.split("-d '")[1].rstrip().removesuffix("'")))
+    assert made.status_code == 201, made.text
+    assert made.json()["is_published"]
+    assert made.headers.get("x-dialnexa-ignored-fields") is None
+    found = await world.http.get(f"/v1/agents/{made.json()['id']}/versions/1/flow-check")
     assert found.json() == {"problems": [], "warnings": []}

@@ -1,7 +1,7 @@
 """An agent with a prompt and a language model of its own on a real call, and what is heard when the model fails.
 
-One installation, three calls at once. The model server is a local one that speaks the OpenAI protocol; it knows which
-story it is in by the agent's prompt.
+One installation, four calls at once, one of them along a conversation graph. The model server is a local one that
+speaks the OpenAI protocol; it knows which story it is in by the agent's prompt.
 """
 
 from __future__ import annotations
@@ -23,11 +23,34 @@ pytestmark = pytest.mark.e2e
 FRIENDLY, SILENT = "+16505550199", "+16505550180"
 MODEL = "small-but-polite"
 TALKS, BROKEN, MUTE = "You remind people of appointments.", "Your model is broken.", "Your model is mute."
+WALKS = "You remind people along a graph."
 PLAN = (
     (TALKS, FRIENDLY, "agent_defined"),
     (BROKEN, FRIENDLY, "agent_defined"),
     (MUTE, SILENT, "agent_dynamic"),  # the model is to say the first words, and says none
+    (WALKS, FRIENDLY, "agent_defined"),
 )
+FLOW = {
+    "nodes": [
+        {"id": "start", "type": "start", "prompt": "Find out whether Tuesday at two works."},
+        {
+            "id": "ask",
+            "type": "conversation",
+            "message": "Good. Shall I remind you by text, or by phone?",
+            "config": {"slot": "reminder"},
+        },
+        {"id": "note", "type": "sms", "config": {"text": "See you on Tuesday."}},
+        {"id": "confirm", "type": "conversation", "message": "By {{reminder}}, is that right?"},
+        {"id": "done", "type": "end", "message": "All set. Goodbye, {{customer_name}}."},
+    ],
+    "edges": [
+        {"id": "e1", "from": "start", "to": "ask", "condition": {"type": "llm", "text": "The time works."}},
+        {"id": "e2", "from": "ask", "to": "note", "condition": {"type": "always"}},
+        {"id": "e3", "from": "note", "to": "done", "condition": {"type": "outcome", "value": "success"}},
+        {"id": "e4", "from": "note", "to": "confirm", "condition": {"type": "outcome", "value": "failure"}},
+        {"id": "e5", "from": "confirm", "to": "done", "condition": {"type": "llm", "text": "It is right."}},
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +77,9 @@ def _reply(model: ChatServer) -> Any:
     if MUTE in messages[0]["content"]:
         return _silence
     heard = messages[-1]["content"].lower()
+    if WALKS in messages[0]["content"]:
+        tools: Any = model.asked[-1].body["tools"]
+        return _move(heard, [tool["function"]["name"] for tool in tools])
     if "text" in heard:
         return says(chunk({"content": "By text message, "}), chunk({"content": "is that right?"}), STOP, DONE)
     if "right" in heard:
@@ -61,6 +87,22 @@ def _reply(model: ChatServer) -> Any:
     if "works" in heard:
         return says(chunk({"content": "Good. Shall I remind you by text, or by phone?"}), STOP, DONE)
     return says(chunk({"content": "Sorry, does Tuesday at two still work for you?"}), STOP, DONE)
+
+
+def _move(heard: str, offered: list[str]) -> Any:
+    """What a model does that is offered ways on: takes the one that was meant, else asks again."""
+    if "works" in heard and "go_to_ask" in offered:
+        return says(*_calls("go_to_ask", "{}"), DONE)
+    if "text" in heard and "note_answer" in offered:
+        return says(*_calls("note_answer", '{"reminder": "text message"}'), DONE)
+    if "right" in heard and "go_to_done" in offered:
+        return says(*_calls("go_to_done", "{}"), DONE)
+    return says(chunk({"content": "Sorry, does Tuesday at two still work for you?"}), STOP, DONE)
+
+
+def _calls(name: str, arguments: str) -> list[bytes]:
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+    return [chunk({"tool_calls": [call]}), chunk({}, "tool_calls")]
 
 
 def _end_call() -> list[bytes]:
@@ -88,7 +130,8 @@ def _publish(home: Installation, prompt: str, start: str) -> str:
         "/v1/agents",
         json={
             "title": "Reminders",
-            "agent_type": "Single_Prompt_Agent",
+            "agent_type": "Conversational_Flow_Agent" if prompt == WALKS else "Single_Prompt_Agent",
+            "flow": FLOW if prompt == WALKS else None,
             "language_id": "en",
             "voice_id": "builtin/auto",
             "boosted_keywords": "yes that works, text message please, yes that is right",
@@ -126,7 +169,7 @@ async def _tell_them(data: Path) -> dict[str, Story]:
                 )
                 for prompt, person, start in PLAN
             ]
-            assert [answer.status_code for answer in placed] == [201, 201, 201]
+            assert [answer.status_code for answer in placed] == [201] * len(PLAN)
             records = await gather_finished(home, [answer.json()["call_id"] for answer in placed])
             assert all(asked.headers["authorization"] == "Bearer mine" for asked in model.asked)
             return {
@@ -192,6 +235,34 @@ def test_each_answer_says_where_its_time_went(stories: dict[str, Story]) -> None
         times = [turn["latency"][stage] for stage in stages]
         assert times == sorted(times), turn
     assert record["latency"] > 0
+
+
+# --- a model along a graph -------------------------------------------------------------------------------------------
+
+
+def test_the_graph_leads_the_conversation_and_the_model_judges_what_was_said(stories: dict[str, Story]) -> None:
+    story = stories[WALKS]
+    assert (story.record["status"], story.record["end_reason"]) == ("completed", "agent_disconnected"), story.record
+    assert story.said("agent").endswith(
+        "Good. Shall I remind you by text, or by phone? By text message, is that right? All set. Goodbye, Maria."
+    )
+    assert story.record["collected_variables"] == {"reminder": "text message"}
+    assert story.troubles() == []
+
+
+def test_the_timeline_tells_where_the_conversation_went(stories: dict[str, Story]) -> None:
+    events = stories[WALKS].events
+    nodes = [event["detail"] for event in events if event["event"] == "flow_node"]
+    assert [(node["node_id"], node["edge_id"]) for node in nodes] == [
+        ("start", ""),
+        ("ask", "e1"),
+        ("note", "e2"),
+        ("confirm", "e4"),
+        ("done", "e5"),
+    ]
+    (message,) = (event["detail"] for event in events if event["event"] == "sms")
+    assert (message["to"], message["sent"]) == (FRIENDLY, False)
+    assert message["detail"].startswith("No carrier for text messages")
 
 
 # --- a model that does not -------------------------------------------------------------------------------------------

@@ -138,3 +138,11 @@ async def test_a_function_set_up_wrongly_says_so_and_asks_nobody() -> None:
     with pytest.raises(FunctionError, match="not set up properly: url should not be empty"):
         await HttpFunctions(server, {}).run(FunctionSpec("check_order", "custom", ""), {})
     assert server.asked == []
+
+
+async def test_what_the_conversation_learned_can_be_used_in_the_request() -> None:
+    server = Server([says({})])
+    functions = HttpFunctions(server, {"order": "none yet"})
+    functions.know({"order": "A/17"})
+    await functions.run(spec(url=f"{URL}/{{{{order}}}}", method="GET"), {})
+    assert server.asked[0]["url"] == f"{URL}/A%2F17"

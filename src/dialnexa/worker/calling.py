@@ -47,7 +47,13 @@ class CallFunctions:
             return await self._calendars.run(spec, arguments)
         if spec.kind == "integration":
             return await self._http.run(_as_request(spec), arguments)
+        if spec.kind == "sms":
+            raise FunctionError("No carrier for text messages is set up on this installation. Go on without it.")
         return await self._http.run(spec, arguments)
+
+    def know(self, variables: Mapping[str, str]) -> None:
+        """Take in what the conversation learned, for the requests from now on."""
+        self._http.know(variables)
 
     def _calendar(self, config: CalendarFunction) -> CalendarPort:
         if config.kind == "cal.com":

@@ -50,11 +50,8 @@ class HttpFunctions:
     async def run(self, spec: FunctionSpec, arguments: Mapping[str, object]) -> str:
         """Make the request and return what the model shall read: the answer, and the variables it gave.
 
-        Raises ``FunctionError`` with a sentence for the model: refused, unreachable, too late, too long, not 2xx; and
-        for every text message, because no carrier takes them from here.
+        Raises ``FunctionError`` with a sentence for the model: refused, unreachable, too late, too long, not 2xx.
         """
-        if spec.kind == "sms":
-            raise FunctionError("No carrier for text messages is set up on this installation. Go on without it.")
         custom = _config(spec)
         request = _request(custom, arguments, self._variables)
         try:
@@ -71,6 +68,10 @@ class HttpFunctions:
             raise FunctionError(f"{spec.name} did not work: {_sentence(str(error))}") from error
         text = _text(spec.name, answer)
         return self._learn(custom, text) if custom.response_variables else text
+
+    def know(self, variables: Mapping[str, str]) -> None:
+        """Take in what the conversation learned; URLs, headers and query parameters may use it from now on."""
+        self._variables |= variables
 
     def _learn(self, custom: CustomFunction, text: str) -> str:
         """Keep what the answer tells, and say so beside the answer."""

@@ -260,6 +260,9 @@ class Shop:
             raise FunctionError(self.error)
         return '{"status": "shipped"}'
 
+    def know(self, variables: Mapping[str, str]) -> None:
+        raise AssertionError(f"an agent without a graph learns nothing: {variables}")
+
 
 async def test_a_function_is_called_and_its_result_told() -> None:
     shop = Shop()

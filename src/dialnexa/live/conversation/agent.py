@@ -179,6 +179,7 @@ class Agent:
                         self._emit(Trouble("llm", event.why))
                     case Walked():
                         self._itinerary.follow(event)
+                        self._functions.know(event.collected)
                     case Finished():
                         break
         self._speak(number, [sentences.rest()])

@@ -51,6 +51,10 @@ class FunctionRunner(Protocol):
         """Return what the model shall read of the answer. Raises ``FunctionError``; may be cancelled at any time."""
         ...
 
+    def know(self, variables: Mapping[str, str]) -> None:
+        """Take in what the conversation learned, for the functions that are run from now on."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionResult:
@@ -101,6 +105,11 @@ class Functions:
             for spec in self._specs.values()
             if spec.offered
         )
+
+    def know(self, variables: Mapping[str, str]) -> None:
+        """Let what a flow collected be used where functions are described with ``{{variables}}``."""
+        if self._runner is not None:
+            self._runner.know(variables)
 
     def offer_keypad(self) -> None:
         """Let the model press keys from now on, whether or not the agent has a function for it."""

@@ -50,6 +50,10 @@ class Carrier:
     def __init__(self, refuses: str = "") -> None:
         self.refuses = refuses
         self.sent: list[Mapping[str, object]] = []
+        self.known: dict[str, str] = {}
+
+    def know(self, variables: Mapping[str, str]) -> None:
+        self.known |= variables
 
     async def run(self, spec: FunctionSpec, arguments: Mapping[str, object]) -> str:
         if self.refuses:
@@ -84,7 +88,7 @@ async def test_a_whole_call_along_its_graph() -> None:
         ]
         assert told.result.reason is EndReason.AGENT_DISCONNECTED
         assert carrier.sent == [{"to": "+16505550199", "text": "See you on Tuesday, reminder by text."}]
-        assert told.result.collected == {"reminder": "text"}
+        assert told.result.collected == carrier.known == {"reminder": "text"}
         assert told.happened(FlowNodeEntered) == [
             FlowNodeEntered("start", "", "start", "start"),
             FlowNodeEntered("keep", "", "conversation", "edge", "start-keep"),

@@ -19,10 +19,12 @@ from dialnexa.live.conversation.ledger import UNFINISHED
 from dialnexa.live.conversation.words import phrases
 from dialnexa.live.plan import AgentPlan
 from dialnexa.live.speech.embedded.flow import acting, graph, hearing
+from dialnexa.live.speech.embedded.flow.acting import Wish
 from dialnexa.live.speech.embedded.flow.memory import Memory
 from dialnexa.live.speech.embedded.flow.nodes import ACTING
 from dialnexa.live.speech.ports import (
     Expect,
+    Expectation,
     Finished,
     Llm,
     LlmEvent,
@@ -90,6 +92,8 @@ class FlowMind:
         self._learned = 0
         self._awaiting = ""
         self._calls = 0
+        self._particular = False
+        """Whether the recogniser was told to expect something, which must then be taken back."""
 
     async def stream(self, messages: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[LlmEvent]:
         """Yield the reply: where the conversation goes, the graph's words and the model's, functions, ``Finished``.
@@ -106,7 +110,7 @@ class FlowMind:
             if step.text:
                 yield self._say(turn, step.text)
             if step.call is not None:
-                turn.calls = [self._call(step.call.name, json.dumps(dict(step.call.arguments)))]
+                turn.calls = [self._call(step.call)]
             if step.call is not None or step.then == "wait":
                 break
             if step.then == "end":
@@ -218,7 +222,7 @@ class FlowMind:
             turn.calls = functions
             if self._walk.node.kind in ACTING and functions[0].name in {tool.name for tool in offer.functions}:
                 wish = self._walk.calls(functions[0].name, written(functions[0]))
-                turn.calls = [self._call(wish.name, json.dumps(dict(wish.arguments)))]
+                turn.calls = [self._call(wish)]
             return None
         if not called:
             return None
@@ -230,9 +234,10 @@ class FlowMind:
         name = self._walk.tools.get("end_call")
         return [self._tool_call(name, "{}")] if name else []
 
-    def _call(self, name: str, arguments: str) -> ToolCall:
+    def _call(self, wish: Wish) -> ToolCall:
         """Call the current node's function and remember whose result decides where to go."""
-        call = self._tool_call(name, arguments)
+        wish = acting.fitted(wish, self._agent.functions)
+        call = self._tool_call(wish.name, json.dumps(dict(wish.arguments)))
         self._awaiting = call.id
         return call
 
@@ -252,11 +257,17 @@ class FlowMind:
         return Walked(walk.path, dict(walk.memory.collected), walk.trouble)
 
     def _expected(self) -> Expect | None:
-        """Tell recognisers what may be answered where the conversation waits."""
-        walk = self._walk
-        words = hearing.names(self._agent.variables, self._agent.transcriber.keyterms)
+        """Tell recognisers what may be answered where the conversation waits; where nothing is known, the key terms."""
+        walk, keyterms = self._walk, self._agent.transcriber.keyterms
+        words = hearing.names(self._agent.variables, keyterms)
         edges = self._graph.edges_from(walk.node)
-        return Expect(hearing.expectation(walk.node, edges, self._graph.globals, walk.memory, words))
+        expectation = hearing.expectation(walk.node, edges, self._graph.globals, walk.memory, words)
+        if expectation.kind == "free_text" and not expectation.phrases:
+            if not keyterms and not self._particular:
+                return None
+            expectation = Expectation("free_text", keyterms, words)
+        self._particular = True
+        return Expect(expectation)
 
 
 def _letters(texts: Iterable[str]) -> str:

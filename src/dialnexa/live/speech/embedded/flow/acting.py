@@ -9,6 +9,7 @@ from typing import Final
 from zlib import crc32
 
 from dialnexa.live.plan import FunctionSpec
+from dialnexa.live.speech.embedded.flow.fields import mapping
 from dialnexa.live.speech.embedded.flow.memory import Memory
 from dialnexa.live.speech.embedded.flow.nodes import Node
 
@@ -40,6 +41,28 @@ def usable(functions: Iterable[FunctionSpec], offered: Iterable[str]) -> dict[st
     own = {function.name: function.name for function in every if not function.offered}
     kinds = {function.kind: function.name for function in every if function.name in names}
     return {**own, **kinds, **names}
+
+
+def fitted(call: Wish, functions: Iterable[FunctionSpec]) -> Wish:
+    """Return a call whose texts are numbers and truths where the function's schema wants those."""
+    schema = next((function.parameters for function in functions if function.name == call.name), None)
+    properties = mapping(mapping(schema).get("properties"))
+    kinds = {name: mapping(properties.get(name)).get("type") for name in call.arguments}
+    return Wish(call.name, {name: _as(kinds[name], value) for name, value in call.arguments.items()})
+
+
+def _as(kind: object, value: object) -> object:
+    """Read a text as what it stands for; one that cannot be read stays, and is refused where it is checked."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if kind == "boolean":
+        return {"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), value)
+    if kind == "integer" and re.fullmatch(r"-?\d{1,18}", text):
+        return int(text)
+    if kind == "number" and re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?", text):
+        return float(text)
+    return value
 
 
 def wish(node: Node, tools: Mapping[str, str], memory: Memory) -> Wish | None:

@@ -69,7 +69,8 @@ class FlowLlm:
         for sentence in reply.sentences():
             yield TextDelta(sentence)
         if reply.wish is not None:
-            yield ToolCall(f"flow_{len(events)}", reply.wish.name, json.dumps(dict(reply.wish.arguments)))
+            wish = acting.fitted(reply.wish, self._agent.functions)
+            yield ToolCall(f"flow_{len(events)}", wish.name, json.dumps(dict(wish.arguments)))
         said = len(reply.text.split())
         yield Finished("tool_calls" if reply.wish else "stop", sum(len(m.content.split()) for m in messages), said)
 
