@@ -15,6 +15,17 @@ from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.agents.models import Agent, AgentVersion
 
 _HAS = (AgentVersion.workspace_id == Agent.workspace_id) & (AgentVersion.agent_id == Agent.id)
+IN_SHORT = (
+    "title",
+    "description",
+    "agent_type",
+    "pipeline_type",
+    "language_id",
+    "voice_id",
+    "llm_id",
+    "timezone",
+)
+"""What a list shows of an agent's settings."""
 _OTHER = aliased(AgentVersion)
 _NEWEST = _HAS & (
     AgentVersion.number
@@ -47,25 +58,42 @@ class AgentRow(NamedTuple):
     versions: Sequence[AgentVersion]
 
 
-async def agents(
-    session: AsyncSession, workspace_id: str, wanted: AgentFilter, page: Page | None = None
-) -> Part[AgentRow]:
-    """Return one page of the workspace's agents, or all of them, newest first: two queries, however many there are."""
+async def agents(session: AsyncSession, workspace_id: str, wanted: AgentFilter, page: Page) -> Part[AgentRow]:
+    """Return one page of the workspace's agents, newest first: three queries, however many there are."""
     where = _where(workspace_id, wanted)
     query = select(Agent, AgentVersion).join(AgentVersion, _NEWEST).where(*where).order_by(Agent.id.desc())
-    ids = select(Agent.id).where(*where).order_by(Agent.id.desc())
-    if page is not None:
-        query = query.offset(page.offset).limit(page.limit)
-        ids = ids.offset(page.offset).limit(page.limit)
+    query = query.offset(page.offset).limit(page.limit)
+    ids = select(Agent.id).where(*where).order_by(Agent.id.desc()).offset(page.offset).limit(page.limit)
     rows = [(row[0], row[1]) for row in await session.execute(query)]
     versions: dict[str, list[AgentVersion]] = {agent.id: [] for agent, _ in rows}
     for version in await _in_short(session, workspace_id, ids):
         versions[version.agent_id].append(version)
     items = [AgentRow(agent, newest, versions[agent.id]) for agent, newest in rows]
-    total = len(items)
-    if page is not None:
-        total = await session.scalar(select(func.count()).select_from(Agent).where(*where)) or 0
-    return Part(items, total)
+    total = await session.scalar(select(func.count()).select_from(Agent).where(*where))
+    return Part(items, total or 0)
+
+
+async def agents_in_short(
+    session: AsyncSession, workspace_id: str, wanted: AgentFilter
+) -> list[tuple[AgentRow, Mapping[str, str | None]]]:
+    """Return all agents with a few settings of their newest version, newest agent first.
+
+    The database picks those out: reading the settings of two thousand agents whole takes seconds.
+    """
+    where = _where(workspace_id, wanted)
+    settings = [AgentVersion.config[name].as_string() for name in IN_SHORT]
+    query = (
+        select(Agent, AgentVersion, *settings)
+        .join(AgentVersion, _NEWEST)
+        .where(*where)
+        .order_by(Agent.id.desc())
+        .options(defer(AgentVersion.config, raiseload=True))
+    )
+    rows = (await session.execute(query)).all()
+    versions: dict[str, list[AgentVersion]] = {row[0].id: [] for row in rows}
+    for version in await _in_short(session, workspace_id, select(Agent.id).where(*where)):
+        versions[version.agent_id].append(version)
+    return [(AgentRow(row[0], row[1], versions[row[0].id]), dict(zip(IN_SHORT, row[2:], strict=True))) for row in rows]
 
 
 def _where(workspace_id: str, wanted: AgentFilter) -> list[ColumnElement[bool]]:

@@ -79,8 +79,8 @@ async def create_agent(body: AgentDraft, who: Writer, database: Db, now: Now, ju
 async def list_agents(who: Reader, database: Db, wanted: Wanted) -> AgentsOut:
     """List all agents, newest first, in short."""
     async with database.read() as session:
-        part = await service.listed(session, who.workspace_id, wanted)
-    return AgentsOut(agents=[AgentListed.of(state) for state in part.items])
+        agents = await service.listed_in_short(session, who.workspace_id, wanted)
+    return AgentsOut(agents=[AgentListed.of(state, shown) for state, shown in agents])
 
 
 @router.get("/agents/{agent_id}", summary="Get an agent")

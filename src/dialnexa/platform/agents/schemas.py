@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -250,9 +250,9 @@ class AgentListed(AgentHead):
     timezone: str | None
 
     @classmethod
-    def of(cls, state: AgentState) -> AgentListed:
-        """Describe an agent in short."""
-        return cls.model_validate({**state.shown.config, **_head(state)})
+    def of(cls, state: AgentState, shown: Mapping[str, str | None]) -> AgentListed:
+        """Describe an agent in short; ``shown`` are the settings that a list shows."""
+        return cls.model_validate({**shown, **_head(state)})
 
 
 class AgentsOut(BaseModel):

@@ -248,6 +248,14 @@ async def get_version(session: AsyncSession, workspace_id: str, agent_id: str, n
     return await _state(session, agent, await _version(session, agent, number))
 
 
+async def listed_in_short(
+    session: AsyncSession, workspace_id: str, wanted: AgentFilter
+) -> list[tuple[AgentState, Mapping[str, str | None]]]:
+    """Return all agents, each with the few settings a list shows; no version's settings are loaded."""
+    rows = await repository.agents_in_short(session, workspace_id, wanted)
+    return [(AgentState(row.agent, tuple(row.versions), row.newest), shown) for row, shown in rows]
+
+
 def to_compare(state: AgentState, before: int | None, after: int | None) -> tuple[AgentVersion, AgentVersion]:
     """Return two versions of an agent; by default the live one, or the first, and the open draft."""
     first = (state.live or state.versions[-1]).number if before is None else before
@@ -264,10 +272,8 @@ async def exists(session: AsyncSession, workspace_id: str, agent_id: str) -> boo
     return await repository.agent(session, workspace_id, agent_id) is not None
 
 
-async def listed(
-    session: AsyncSession, workspace_id: str, wanted: AgentFilter, page: Page | None = None
-) -> Part[AgentState]:
-    """Return agents for a list; the settings of their older versions are not loaded."""
+async def listed(session: AsyncSession, workspace_id: str, wanted: AgentFilter, page: Page) -> Part[AgentState]:
+    """Return one page of agents; the settings of their older versions are not loaded."""
     part = await repository.agents(session, workspace_id, wanted, page)
     states = [AgentState(row.agent, tuple(row.versions), row.newest) for row in part.items]
     return Part(states, part.total)
