@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from dialnexa.platform.calls.charging import charge_analysis
+from dialnexa.platform.calls.models import Call
 from dialnexa.platform.calls.states import CallState
 from dialnexa.platform.costs.usage import Tokens, Usage
 from tests.platform.calls.house import House
@@ -50,6 +52,19 @@ async def test_a_call_tells_what_it_used_and_cost(api: Api, house: House) -> Non
     assert lines["llm"] == (0.0, "tokens")
     assert (await api.get(f"/v1/calls/{free}")).json()["cost"]["total"] == 0
     assert (await api.get(f"/v1/calls/{unanswered}")).json()["cost"] is None
+
+
+async def test_what_a_call_cost_goes_through_the_wallet_once(api: Api, house: House) -> None:
+    await put(api, PRICES)
+    paid = await talk(house)
+    await talk(house, CallState.NO_ANSWER, reason="user_did_not_pick_up")
+    ledger = (await api.get("/v1/workspace/wallet")).json()
+    assert [(entry["reference"], entry["amount_usd"]) for entry in ledger["entries"]["data"]] == [(paid, -0.27)]
+    async with house.database.write() as session:
+        call = await session.get(Call, paid)
+        assert call is not None
+        await charge_analysis(session, call, Tokens(model="m", requests=1, input_tokens=10))
+    assert (await api.get("/v1/workspace/wallet")).json()["entries"]["meta"]["total"] == 1
 
 
 async def test_old_calls_keep_their_price_whatever_comes_after(api: Api, house: House) -> None:

@@ -8,8 +8,9 @@ from dialnexa.platform.calls import repository
 from dialnexa.platform.calls.models import Call
 from dialnexa.platform.costs import repository as cost_repository
 from dialnexa.platform.costs import service as costs
-from dialnexa.platform.costs.pricing import Talk
+from dialnexa.platform.costs.pricing import Talk, millionths
 from dialnexa.platform.costs.usage import Tokens, Usage
+from dialnexa.platform.tenancy import wallet
 
 
 async def charge(session: AsyncSession, call: Call, usage: Usage) -> None:
@@ -27,6 +28,10 @@ async def charge(session: AsyncSession, call: Call, usage: Usage) -> None:
         at=call.created_at,
     )
     await cost_repository.replace_costs(session, call.id, rows)
+    if call.livemode and cost.currency == wallet.CURRENCY:
+        spent = sum(millionths(line.amount) for line in cost.components)
+        owner = (call.workspace_id, call.account_id)
+        await wallet.spend_on_call(session, owner, call.id, spent, now=call.ended_at or call.created_at)
 
 
 async def charge_analysis(session: AsyncSession, call: Call, tokens: Tokens) -> None:

@@ -17,6 +17,7 @@ from dialnexa.kit.ids import new_id
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.tenancy.models import WalletEntry, Workspace
 
+CURRENCY = "USD"
 _MILLION = 1_000_000
 _CAP_KEY = "daily_spend_cap_usd"
 Owner = tuple[str, str]
@@ -102,6 +103,17 @@ def spend(
 ) -> None:
     """Take money out for a call or a number."""
     session.add(_entry(owner, kind, -micros(usd), reference, note, now))
+
+
+async def spend_on_call(session: AsyncSession, owner: Owner, call_id: str, amount: int, *, now: datetime) -> None:
+    """Take out what a call has cost so far, in millionths; its analysis may add to it, so a call has one entry."""
+    known = await session.get(WalletEntry, f"wle_{call_id}")
+    if known is not None:
+        known.amount = -amount
+    elif amount:
+        entry = _entry(owner, "call", -amount, call_id, "", now)
+        entry.id = f"wle_{call_id}"
+        session.add(entry)
 
 
 async def entries(session: AsyncSession, workspace_id: str, page: Page) -> Part[WalletEntry]:
