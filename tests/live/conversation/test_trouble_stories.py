@@ -313,7 +313,7 @@ async def test_a_function_that_never_answers_is_given_up() -> None:
         ("custom", "{}", "needs id"),
         ("custom", "nonsense", "not valid JSON"),
         ("custom", '{"id": 1}', "The shop is closed."),
-        ("integration", '{"id": 1}', "not available"),
+        ("unheard_of", '{"id": 1}', "not available"),
     ],
 )
 async def test_what_goes_wrong_with_a_function_is_told_to_the_model(kind: str, arguments: str, told: str) -> None:
@@ -325,7 +325,7 @@ async def test_what_goes_wrong_with_a_function_is_told_to_the_model(kind: str, a
         await call.agent_is_done()
         assert told in call.asked()[-1].content
         reported = any(isinstance(what, Trouble) and what.part == "functions" for what in call.happenings)
-        assert reported == (kind == "integration")
+        assert reported == (kind == "unheard_of")
 
 
 async def test_what_the_caller_says_while_a_function_runs_is_answered_after_it() -> None:
