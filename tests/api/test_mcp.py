@@ -57,6 +57,7 @@ async def test_a_client_of_either_age_reads_the_api(world: World, mode: str) -> 
 
 
 async def test_every_tool_is_an_operation_with_a_schema_of_its_own(world: World) -> None:
+    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
     for name, operation in build(document(world.app), ENTRIES).items():
         schema = operation.tool.input_schema
         Draft202012Validator.check_schema(schema)
@@ -72,7 +73,8 @@ async def test_each_tool_says_what_it_does_to_the_world(world: World) -> None:
         annotations, meta = hints[entry.name]
         assert annotations is not None
         assert meta is not None
-        assert annotations.read_only_hint is entry.name.startswith(("list_", "get_", "search_", "compare_")), entry.name
+        reads = ("list_", "get_", "search_", "compare_", "check_")
+        assert annotations.read_only_hint is entry.name.startswith(reads), entry.name
         assert annotations.destructive_hint is (entry.destructive or entry.billable), entry.name
         assert meta == {"dialnexa/group": entry.group, "dialnexa/billable": entry.billable}
     assert {entry.name for entry in ENTRIES if entry.billable} >= {"create_call"}

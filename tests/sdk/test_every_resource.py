@@ -190,3 +190,12 @@ async def test_a_number_is_found_and_rented(world: World) -> None:
     rented = await api.phone_numbers.purchase(f"+{str(offers[0]['number']).removeprefix('+')}", country_iso="US")
     assert rented.id in [one.id async for one in api.phone_numbers.list()]
     assert await api.phone_numbers.pricing()
+
+
+async def test_an_agent_begins_as_a_template(world: World) -> None:
+    api = client_of(world)
+    first = (await api.agents.templates().page()).items[0]
+    template = await api.agents.template(str(first["id"]))
+    made = await api.agents.from_template(str(template["id"]), title="Mine")
+    assert (await api.agents.get(made.id)).title == "Mine"
+    assert (await api.agents.integrations().page()).number == 1

@@ -26,4 +26,4 @@ def _group(name: str, entries: list[Entry]) -> str:
 def _mark(entry: Entry) -> str:
     if entry.billable:
         return "billable: asks first"
-    return "destructive" if entry.destructive else "reads" if entry.read_only else "changes"
+    return "destructive" if entry.destructive else "reads" if entry.reads else "changes"

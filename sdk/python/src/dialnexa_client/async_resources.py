@@ -63,6 +63,11 @@ class AsyncAgents(AsyncResource):
     export = async_method(agents.export)
     import_ = async_method(agents.import_)
     move = async_method(agents.move)
+    try_function = async_method(agents.try_function)
+    templates = async_listing(agents.templates)
+    template = async_method(agents.template)
+    from_template = async_method(agents.from_template)
+    integrations = async_listing(agents.integrations)
     delete = async_method(agents.delete)
 
 

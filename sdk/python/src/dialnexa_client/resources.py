@@ -63,6 +63,11 @@ class Agents(Resource):
     export = method(agents.export)
     import_ = method(agents.import_)
     move = method(agents.move)
+    try_function = method(agents.try_function)
+    templates = listing(agents.templates)
+    template = method(agents.template)
+    from_template = method(agents.from_template)
+    integrations = listing(agents.integrations)
     delete = method(agents.delete)
 
 

@@ -93,7 +93,7 @@ def _tool(entry: Entry, described: Mapping[str, Any], schema: dict[str, Any]) ->
         input_schema=schema,
         annotations=ToolAnnotations(
             title=described["summary"],
-            read_only_hint=entry.read_only,
+            read_only_hint=entry.reads,
             destructive_hint=entry.destructive or entry.billable,
             idempotent_hint=entry.method in {"GET", "PATCH", "PUT", "DELETE"},
             open_world_hint=entry.billable,

@@ -13,15 +13,12 @@ class Entry:
     group: str
     method: str
     path: str
+    reads: bool = False
+    """It changes nothing."""
     destructive: bool = False
     """It takes something away or changes what live calls depend on."""
     billable: bool = False
     """It may cost money: a person has to agree first."""
-
-    @property
-    def read_only(self) -> bool:
-        """Whether it changes nothing."""
-        return self.method == "GET"
 
 
 _GROUPS: dict[str, tuple[str, ...]] = {
@@ -36,6 +33,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "delete_agent: DELETE /v1/agents/{agent_id} destructive",
         "list_agent_versions: GET /v1/agents/{agent_id}/versions",
         "get_agent_version: GET /v1/agents/{agent_id}/versions/{number}",
+        "check_agent_flow: GET /v1/agents/{agent_id}/versions/{number}/flow-check",
         "compare_agent_versions: GET /v1/agents/{agent_id}/versions/compare",
         "get_agent_export: GET /v1/agents/{agent_id}/export",
         "import_agent: POST /v1/agents/import",
@@ -51,16 +49,44 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "list_calls: GET /v1/calls",
         "get_call: GET /v1/calls/{call_id}",
         "get_call_details: GET /v1/call-logs/{log_id}/details",
+        "get_call_retries: GET /v1/calls/{call_id}/retries",
+        "get_call_transfer: GET /v1/calls/{call_id}/transfer",
+        "get_call_waterfall: GET /v1/calls/{call_id}/waterfall",
+        "get_call_costs: GET /v1/calls/costs",
         "get_call_timeline: GET /v1/calls/{call_id}/timeline",
         "get_call_ladder: GET /v1/calls/{call_id}/ladder",
         "hang_up_call: POST /v1/calls/{call_id}/hangup destructive",
         "list_refused_calls: GET /v1/refused-calls",
+    ),
+    "knowledge-base": (
+        "list_knowledge_bases: GET /v1/knowledge-base",
+        "get_knowledge_base: GET /v1/knowledge-base/{kb_id}",
+        "list_knowledge_base_documents: GET /v1/knowledge-base/{kb_id}/documents",
+        "get_knowledge_base_document: GET /v1/knowledge-base/{kb_id}/documents/{document_id}",
+        "get_knowledge_base_affected_agents: GET /v1/knowledge-base/{kb_id}/affected-agents",
+        "search_knowledge_base: POST /v1/knowledge-base/{kb_id}/search reads",
+        "create_knowledge_base: POST /v1/knowledge-base",
+        "update_knowledge_base: PATCH /v1/knowledge-base/{kb_id}",
+        "delete_knowledge_base: DELETE /v1/knowledge-base/{kb_id} destructive",
+    ),
+    "calendars": (
+        "list_calendars: GET /v1/calendars",
+        "list_calendar_slots: GET /v1/calendars/{calendar_id}/slots",
+        "list_calendar_bookings: GET /v1/calendars/{calendar_id}/bookings",
+        "create_calendar_booking: POST /v1/calendars/{calendar_id}/bookings",
+        "cancel_calendar_booking: DELETE /v1/calendars/{calendar_id}/bookings/{booking_id} destructive",
     ),
     "phone-numbers": (
         "list_organization_phone_numbers: GET /v1/organization-phone-numbers",
         "get_organization_phone_number: GET /v1/organization-phone-numbers/{number_id}",
         "update_phone_number: PATCH /v1/organization-phone-numbers/{number_id} destructive",
         "delete_phone_number: DELETE /v1/organization-phone-numbers/{number_id} destructive",
+        "search_plivo_numbers: GET /v1/organization-phone-numbers/plivo-numbers",
+        "purchase_phone_number: POST /v1/organization-phone-numbers/purchase billable",
+        "list_phone_number_pricing: GET /v1/phone-number-pricing",
+        "list_countries: GET /v1/telephony-config/countries",
+        "list_org_phone_country_rules: GET /v1/phone-country-rules/countries",
+        "list_enabled_network_groups: GET /v1/phone-country-rules/enabled-network-groups",
         "create_sip_trunk: POST /v1/organization-phone-numbers/sip-trunks",
         "list_sip_trunks: GET /v1/organization-phone-numbers/sip-trunks",
         "get_sip_trunk: GET /v1/organization-phone-numbers/sip-trunks/{trunk_id}",
@@ -78,6 +104,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "get_transcriber: GET /v1/transcribers/{transcriber_id}",
         "list_fallback_transcribers: GET /v1/transcribers/fallback",
     ),
+    "integrations": ("list_integrations: GET /v1/integrations",),
     "webhooks": (
         "list_user_webhooks: GET /v1/user-webhooks",
         "get_user_webhook: GET /v1/user-webhooks/{webhook_id}",
@@ -87,6 +114,10 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "organization": (
         "get_workspace_limits: GET /v1/workspace/limits",
         "get_telephony_config: GET /v1/telephony-config",
+        "get_kyc: GET /v1/kyc",
+        "get_retention: GET /v1/workspace/retention",
+        "list_audit_log: GET /v1/audit-log",
+        "list_prices: GET /v1/prices",
         "list_organization_folders: GET /v1/organization-folders",
         "create_organization_folder: POST /v1/organization-folders",
         "update_organization_folder: PATCH /v1/organization-folders/{folder_id}",
@@ -99,7 +130,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 def _entry(group: str, line: str) -> Entry:
     name, _, rest = line.partition(": ")
     method, path, *marks = rest.split()
-    return Entry(name, group, method, path, "destructive" in marks, "billable" in marks)
+    reads = method == "GET" or "reads" in marks
+    return Entry(name, group, method, path, reads, "destructive" in marks, "billable" in marks)
 
 
 ENTRIES = tuple(_entry(group, line) for group, lines in _GROUPS.items() for line in lines)

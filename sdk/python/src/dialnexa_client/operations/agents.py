@@ -12,6 +12,8 @@ from dialnexa_client.models.workspace import Deleted
 from dialnexa_client.operations import asking
 from dialnexa_client.paging import Search
 
+_TEMPLATES = "/agent-templates"
+
 
 def create(
     core: Core,
@@ -130,3 +132,30 @@ def import_(
 def move(core: Core, agent_id: str, folder_id: str | None) -> Plan[Answer]:
     """Put an agent into a folder; ``None`` takes it out."""
     return asking.write(core, "PATCH", f"/agents/{part(agent_id)}/folder", Answer, {"folder_id": folder_id})
+
+
+def try_function(core: Core, agent_id: str, function_name: str, **fields: object) -> Plan[Answer]:
+    """Use one of an agent's functions without a call; ``fields``: ``arguments``, ``variables``, ``version_number``."""
+    path = f"/agents/{part(agent_id)}/functions/{part(function_name)}/test"
+    return asking.write(core, "POST", path, Answer, fields)
+
+
+def templates(core: Core, *, category: str | None = None, direction: str | None = None) -> Search[Answer]:
+    """List agents to begin with."""
+    return Search(core, _TEMPLATES, Answer, {"category": category, "direction": direction}, key="templates")
+
+
+def template(core: Core, template_id: str) -> Plan[Answer]:
+    """Return an agent to begin with, whole."""
+    return asking.get(core, f"{_TEMPLATES}/{part(template_id)}", Answer)
+
+
+def from_template(core: Core, template_id: str, *, idempotency_key: str | None = None, **fields: object) -> Plan[Agent]:
+    """Make an agent of a template; ``fields``: ``title``, ``variables``, ``folder_id``, ``is_published``."""
+    path = f"{_TEMPLATES}/{part(template_id)}/agents"
+    return asking.write(core, "POST", path, Agent, fields, idempotency_key=idempotency_key)
+
+
+def integrations(core: Core) -> Search[Answer]:
+    """List the services that agents' functions can use here."""
+    return Search(core, "/integrations", Answer, {})
