@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from dialnexa.kit.secrets import Vault
 from dialnexa.platform.database import Database
 from dialnexa.platform.migrations import migrate, sync_url
 from dialnexa.platform.webhooks.outbox import emit
-from tests.platform.calls.house import NOON, build, said
+from tests.platform.calls.house import NOON, House, build, said
 from tests.platform.conftest import empty_cluster
 from tests.platform.postgres import BINARIES, Cluster
 
@@ -62,7 +63,7 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Place, Place
     return Place(tmp_path / "here", urls[0]), Place(tmp_path / "there", urls[1])
 
 
-async def inhabit(place: Place) -> None:
+async def inhabit(place: Place) -> House:
     """Make an installation in which a call was held, recorded, and another waits."""
     place.data.mkdir()
     migrate(place.url)
@@ -77,6 +78,7 @@ async def inhabit(place: Place) -> None:
     Vault.from_file(place.data / "master.key")
     (place.data / "recordings" / "2026").mkdir(parents=True)
     (place.data / "recordings" / "2026" / "a.wav").write_bytes(b"RIFF" * 1000)
+    return house
 
 
 async def test_what_comes_back_is_what_was_there(places: tuple[Place, Place], tmp_path: Path) -> None:
@@ -109,6 +111,18 @@ async def test_new_rows_are_numbered_on(places: tuple[Place, Place], tmp_path: P
             payload={}, at=NOON, call_id=new_id("call"),
         )  # fmt: skip
         assert await session.scalar(text("SELECT max(seq) FROM events")) == before + 1
+
+
+async def test_calls_are_placed_and_held_on_what_was_restored(places: tuple[Place, Place], tmp_path: Path) -> None:
+    here, there = places
+    before = await inhabit(here)
+    here.run("backup", str(tmp_path / "backup.tar"), "--no-recordings")
+    there.run("restore", str(tmp_path / "backup.tar"))
+    async with Database.open(there.url) as database, engine.EngineClient.open(there.url) as queue:
+        house = replace(before, database=database, queue=queue)
+        await house.node("node_after")
+        placed = await house.place()
+        assert await house.claim(placed.id, "node_after") is not None
 
 
 async def test_a_place_that_is_inhabited_is_left_alone(places: tuple[Place, Place], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from dialnexa.cli.benchmark import overload, placing, rate, soak
+from dialnexa.cli.benchmark import overload, placing, rate, soak, webhooks
 from tests.e2e.installation import COMMAND
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
@@ -65,3 +65,10 @@ async def test_every_call_that_is_placed_is_accepted_and_its_cost_told() -> None
     assert facts["answers"] == {"201": facts["calls"]}
     assert isinstance(cost := facts["cpu_ms_per_call"], float)
     assert cost > 0
+
+
+async def test_events_reach_a_receiver_that_fails_often() -> None:
+    facts = (await webhooks.run("", 40, 0.5)).facts()
+    assert (facts["events"], facts["lost"], facts["repeated"]) == (40, 0, 0)
+    assert int(str(facts["attempts"])) > 40
+    assert facts.keys() >= {"cpu_ms_per_event", "events_per_second", "events_per_second_of_one_core"}

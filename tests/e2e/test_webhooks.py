@@ -7,92 +7,24 @@ import hmac
 import json
 import os
 import signal
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.e2e.inbox import SECRET, api_pid, inbox, subscribe
 from tests.e2e.installation import Installation, running
 
 pytestmark = pytest.mark.e2e
 
 BUSY = "+16505550110"
-SECRET = "between us"
-
-
-class Inbox:
-    """What arrived, each with its headers; refuses everything while ``closed``."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[dict[str, str], bytes]] = []
-        self.closed = False
-        self.refused = 0
-        self.port = 0
-
-    @property
-    def events(self) -> list[tuple[str, str]]:
-        """Call and event of each message but pings, once each, in order of arrival."""
-        said = [json.loads(body) for _, body in self.messages]
-        return list(dict.fromkeys((one["call_id"], one["event"]) for one in said if one["event"] != "ping"))
-
-
-@contextmanager
-def inbox() -> Generator[Inbox]:
-    box = Inbox()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if box.closed:
-                box.refused += 1
-            else:
-                box.messages.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(503 if box.closed else 204)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    box.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield box
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Installation]:
     with running(tmp_path / "data", environment={"DIALNEXA_OUTGOING_ALLOW": "127.0.0.0/8"}) as installation:
         yield installation
-
-
-def subscribe(own: Installation, box: Inbox, **more: Any) -> dict[str, Any]:
-    body = {"url": f"http://127.0.0.1:{box.port}/hook", "events": ["*"], "secret": SECRET, "timeout_ms": 2000, **more}
-    answer = own.http.post("/v1/user-webhooks", json=body)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def api_pid(own: Installation) -> int:
-    pid = int(own.facts["pid"])
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        if b"api" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
-            return int(child)
-    raise AssertionError("no api runs")
 
 
 def test_no_event_is_lost_when_the_api_is_killed(own: Installation) -> None:

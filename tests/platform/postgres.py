@@ -26,6 +26,12 @@ class Cluster:
     """A running server."""
 
     port: int
+    _control: tuple[str, ...] = ()
+    """The command that tells the server what to do."""
+
+    def restart(self) -> None:
+        """Take the server down in the middle of whatever it does, as a crash would, and bring it up again."""
+        subprocess.run([*self._control, "-m", "immediate", "restart"], check=True, capture_output=True, cwd="/")
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -52,13 +58,13 @@ def cluster() -> Generator[Cluster]:
         port: int = probe.getsockname()[1]
     data = folder / "data"
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    start = [str(BINARIES / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start"]
+    control = [str(BINARIES / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options]
     stop = [str(BINARIES / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"]
     init = [str(BINARIES / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run([*run, *init], check=True, capture_output=True, cwd=folder)
-    subprocess.run([*run, *start], check=True, capture_output=True, cwd=folder)
+    subprocess.run([*run, *control, "start"], check=True, capture_output=True, cwd=folder)
     try:
-        yield Cluster(port)
+        yield Cluster(port, (*run, *control))
     finally:
         subprocess.run([*run, *stop], check=True, capture_output=True, cwd=folder)
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from dialnexa.cli.benchmark import overload as overload_mode
 from dialnexa.cli.benchmark import placing as placing_mode
 from dialnexa.cli.benchmark import rate as rate_mode
 from dialnexa.cli.benchmark import soak as soak_mode
+from dialnexa.cli.benchmark import webhooks as webhooks_mode
 from dialnexa.cli.benchmark.report import RESULTS, Manner, Result
 from dialnexa.cli.benchmark.twilio import streams
 
@@ -128,6 +129,21 @@ def place(
     Manner(as_json, save).tell(
         Result(f"place calls {found.database}", [found.facts()], placing_mode.GOALS, note=_PLACED)
     )
+
+
+@app.command()
+def webhooks(
+    events: Annotated[int, typer.Option(min=1, help="How many events.")] = 5000,
+    failures: Annotated[float, typer.Option(min=0, max=0.9, help="The share of attempts the receiver fails.")] = 0.2,
+    database_url: Annotated[
+        str, typer.Option(help="An empty PostgreSQL database; SQLite in a fresh folder if not given.")
+    ] = "",
+    as_json: Json = False,
+    save: Save = False,
+) -> None:
+    """Deliver events to a receiver that fails now and then and print what each costs and whether any is lost."""
+    found = uvloop.run(webhooks_mode.run(database_url, events, failures))
+    Manner(as_json, save).tell(Result(f"webhooks {found.database}", [found.facts()], webhooks_mode.GOALS))
 
 
 @app.command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 
@@ -43,13 +44,21 @@ class Pump:
     """Delivers events. ``run()`` goes on until cancelled; tests go round by round."""
 
     def __init__(
-        self, database: Database, sender: Sender, clock: Clock, link: wire.Link, *, dice: Random | None = None
+        self,
+        database: Database,
+        sender: Sender,
+        clock: Clock,
+        link: wire.Link,
+        *,
+        dice: Random | None = None,
+        retry_after_s: Sequence[float] = RETRY_AFTER_S,
     ) -> None:
         self._database = database
         self._sender = sender
         self._clock = clock
         self._link = link
         self._dice = dice or Random()
+        self._retry_after_s = retry_after_s
         self._sending: dict[asyncio.Task[None], Job] = {}
         self._finished: list[Attempt] = []
         self._pace: dict[str, int] = {}
@@ -125,8 +134,8 @@ class Pump:
     def _attempt(self, job: Job, outcome: Outcome) -> Attempt:
         now, done = self._clock.now(), job.delivery.retry_attempt
         retry_at = None
-        if not outcome.ok and done < min(job.webhook.retry_count, len(RETRY_AFTER_S)):
-            wait = RETRY_AFTER_S[done] * self._dice.uniform(1 - _JITTER, 1 + _JITTER)
+        if not outcome.ok and done < min(job.webhook.retry_count, len(self._retry_after_s)):
+            wait = self._retry_after_s[done] * self._dice.uniform(1 - _JITTER, 1 + _JITTER)
             retry_at = now + timedelta(seconds=wait)
         if not outcome.ok:
             log.warning(

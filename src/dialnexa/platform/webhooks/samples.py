@@ -60,18 +60,23 @@ def sample(name: str, workspace_id: str, *, livemode: bool) -> dict[str, Any]:
     event_id, at = f"evt_{_ULID}", _BEGAN + timedelta(seconds=60)
     if name == PING:
         return wire.ping(event_id, workspace_id, f"webhook_{_ULID}", livemode=livemode, now=at)
-    about_call = name.startswith("call.")
     event = Event(
         id=event_id,
         workspace_id=workspace_id,
         livemode=livemode,
         type="call.failed" if name == "call.busy" else name,
-        call_id=_CALL if about_call else None,
-        payload={**({"call": _call(name, workspace_id)} if about_call else {}), **_BESIDES.get(name, {})},
+        call_id=_CALL if name.startswith("call.") else None,
+        payload=payload(name, workspace_id),
         position=812,
         created_at=at,
     )
     return wire.message(event, name, lambda call_id: f"https://dialnexa.example/v1/calls/{call_id}/recording")
+
+
+def payload(name: str, workspace_id: str) -> dict[str, Any]:
+    """Return what an event of this name keeps in the outbox."""
+    about = {"call": _call(name, workspace_id)} if name.startswith("call.") else {}
+    return {**about, **_BESIDES.get(name, {})}
 
 
 def _call(name: str, workspace_id: str) -> dict[str, Any]:
