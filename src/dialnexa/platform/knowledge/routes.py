@@ -199,7 +199,12 @@ async def delete_document(kb_id: str, document_id: str, who: Writer, database: D
     "/{kb_id}/documents/{document_id}/download",
     summary="Download a document",
     response_class=Response,
-    responses={200: {"description": "The file as it was uploaded.", "content": {"application/octet-stream": {}}}},
+    responses={
+        200: {
+            "description": "The file as it was uploaded.",
+            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()},
+        }
+    },
 )
 async def download_document(kb_id: str, document_id: str, who: Reader, database: Db) -> Response:
     """Return the file as it was uploaded."""
