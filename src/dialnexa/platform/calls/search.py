@@ -144,17 +144,18 @@ def _ends(filters: Filters) -> tuple[dict[str, str], list[ColumnElement[bool]]]:
 def _amounts(filters: Filters) -> list[ColumnElement[bool]]:
     """Read the bounds of durations and latencies.
 
-    The columns hold whole numbers of 32 bits, and PostgreSQL's driver takes nothing else for them.
+    The columns hold whole numbers of 32 bits, and PostgreSQL's driver takes nothing else for them. What is more is cut
+    first: seconds near the end of what floats hold are infinite milliseconds.
     """
     conditions: list[ColumnElement[bool]] = []
     least = ((Call.duration_ms, filters.duration_min_ms), (Call.latency_ms, filters.latency_min_ms))
     most = ((Call.duration_ms, filters.duration_max_ms), (Call.latency_ms, filters.latency_max_ms))
-    conditions += [column >= min(math.ceil(bound), _MAX_INT) for column, bound in least if bound is not None]
-    conditions += [column <= min(math.floor(bound), _MAX_INT) for column, bound in most if bound is not None]
+    conditions += [column >= math.ceil(min(bound, _MAX_INT)) for column, bound in least if bound is not None]
+    conditions += [column <= math.floor(min(bound, _MAX_INT)) for column, bound in most if bound is not None]
     if filters.longer_than_ms is not None:
-        conditions.append(Call.duration_ms > min(math.floor(filters.longer_than_ms), _MAX_INT))
+        conditions.append(Call.duration_ms > math.floor(min(filters.longer_than_ms, _MAX_INT)))
     if filters.shorter_than_ms is not None:
-        conditions.append(Call.duration_ms < min(math.ceil(filters.shorter_than_ms), _MAX_INT))
+        conditions.append(Call.duration_ms < math.ceil(min(filters.shorter_than_ms, _MAX_INT)))
     return conditions
 
 
