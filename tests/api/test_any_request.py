@@ -93,6 +93,8 @@ async def _send(world: World, key: str, case: Case) -> None:
     arguments = case.as_transport_kwargs(base_url="http://dialnexa.test")
     if isinstance(arguments.get("data"), str | bytes):
         arguments["content"] = arguments.pop("data")
+    if arguments.get("files"):  # httpx wants texts, not numbers, in files
+        arguments["files"] = [(name, _as_text(part)) for name, part in arguments["files"]]
     arguments["headers"]["Authorization"] = f"Bearer {key}"
     async with world.as_(key) as http:
         request = http.build_request(**arguments)
@@ -100,3 +102,8 @@ async def _send(world: World, key: str, case: Case) -> None:
         answer = await http.send(request)
     assert answer.status_code < 500, f"{case.as_curl_command()}\n{answer.text}"
     case.validate_response(answer, checks=[content_type_conformance, response_headers_conformance])
+
+
+def _as_text(part: tuple[Any, ...]) -> tuple[Any, ...]:
+    name, content, *more = part
+    return (name, content if isinstance(content, str | bytes) else str(content), *more)

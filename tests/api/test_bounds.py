@@ -59,6 +59,8 @@ async def test_a_body_may_be_deep_but_not_endless(world: World) -> None:
 async def test_amounts_of_any_size_are_compared(world: World) -> None:
     for query in ("duration_min=1.5", "duration_max=1e300", "latency_min=1e12"):
         assert (await world.http.get(f"/v1/calls?{query}")).status_code == 200
+    for query in ("duration_min=1e308", "duration_max=1.5e308"):  # seconds here: infinite in milliseconds
+        assert (await world.http.get(f"/v1/call-logs?{query}")).status_code == 200
 
 
 async def test_a_test_key_changes_nothing_that_live_calls_depend_on(world: World) -> None:

@@ -82,7 +82,9 @@ class Export:
 
 
 def _export(
-    export: Annotated[bool, Query(description="All that fit, as a table, instead of a page.")] = False,
+    export: Annotated[
+        bool, Query(description="All that fit, as a table instead of a page: CSV with `Accept: text/csv`, else JSON.")
+    ] = False,
     columns: Annotated[
         str | None,
         Query(max_length=4000, description="Comma list of columns of the export; default: all, and custom fields."),
