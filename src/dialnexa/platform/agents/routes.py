@@ -24,6 +24,7 @@ from dialnexa.platform.agents.schemas import (
     AgentPatch,
     AgentsOut,
     DuplicateIn,
+    NestedAgentCreated,
     NestedAgentOut,
     NestedBody,
     NestedDraft,
@@ -106,12 +107,14 @@ async def change_agent(agent_id: str, body: AgentPatch, who: Writer, database: D
 
 
 @router.post("/agents2", status_code=201, summary="Make an agent (nested form)")
-async def create_nested_agent(body: NestedBody, who: Writer, database: Db, now: Now, judge: Judges) -> NestedAgentOut:
+async def create_nested_agent(
+    body: NestedBody, who: Writer, database: Db, now: Now, judge: Judges
+) -> NestedAgentCreated:
     """Make an agent with a draft version 1, from the nested form."""
     draft = _read(NestedDraft, body.flat())
     judge.refuse_impossible(draft, FLAT_TO_NESTED)
     async with database.write() as session:
-        return NestedAgentOut.of(await _create(session, who, draft, now, judge, publish=draft.is_published), judge)
+        return NestedAgentCreated.of(await _create(session, who, draft, now, judge, publish=draft.is_published), judge)
 
 
 @router.get("/agents2", summary="List agents (nested form)")

@@ -297,6 +297,25 @@ class NestedAgentOut(AgentHead):
         )
 
 
+class AgentReference(BaseModel):
+    """An agent's id, under both names of it."""
+
+    id: str
+    agent_id: str
+
+
+class NestedAgentCreated(NestedAgentOut):
+    """A new agent in the nested form. Older clients look for its id in `data`."""
+
+    data: AgentReference
+
+    @classmethod
+    def of(cls, state: AgentState, judge: Judge) -> NestedAgentCreated:
+        """Describe a new agent."""
+        agent = NestedAgentOut.of(state, judge)
+        return cls.model_validate({**agent.model_dump(), "data": {"id": agent.id, "agent_id": agent.id}})
+
+
 def head_of_version(state: AgentState, version: AgentVersion) -> VersionHead:
     """Describe one version in short."""
     return VersionHead.model_validate(_version_head(state, version))
