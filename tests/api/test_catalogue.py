@@ -96,6 +96,28 @@ async def test_previews_play_without_a_key_and_in_parts(world: World) -> None:
         assert (await browser.get("/v1/voices/nobody/preview")).status_code == 404
 
 
+async def test_previews_are_kept_by_browsers_and_fetched_in_parts(world: World) -> None:
+    voices = (await get(world, "/v1/voices"))["voices"]
+    async with world.as_(None) as browser:
+        first, other = [await browser.get(voices[place]["preview_url"]) for place in (0, -1)]
+        assert first.headers["cache-control"] == "public, max-age=86400"
+        assert first.headers["accept-ranges"] == "bytes"
+        tag, size = first.headers["etag"], len(first.content)
+        assert (await browser.get(voices[0]["preview_url"])).headers["etag"] == tag != other.headers["etag"]
+
+        async def part(wanted: str, **headers: str) -> tuple[int, str | None, bytes]:
+            answer = await browser.get(voices[0]["preview_url"], headers={"Range": wanted, **headers})
+            return answer.status_code, answer.headers.get("content-range"), answer.content
+
+        assert await part("bytes=44-99") == (206, f"bytes 44-99/{size}", first.content[44:100])
+        assert await part("bytes=-10") == (206, f"bytes {size - 10}-{size - 1}/{size}", first.content[-10:])
+        assert await part("bytes=44-", **{"If-Range": tag}) == (206, f"bytes 44-{size - 1}/{size}", first.content[44:])
+        assert await part("bytes=44-", **{"If-Range": '"another"'}) == (200, None, first.content)
+        assert (await part(f"bytes={size}-"))[:2] == (416, f"bytes */{size}")
+        for invalid in ("bytes=", "bytes=a-b", "lines=1-2", "bytes=9-3"):
+            assert (await part(invalid))[0] == 400, invalid
+
+
 async def test_every_id_of_the_catalogue_goes_into_an_agent(world: World) -> None:
     for language in await get(world, "/v1/languages"):
         await world.agent(language_id=language["id"])

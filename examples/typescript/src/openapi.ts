@@ -158,7 +158,7 @@ export interface components {
             notes?: {
                 [key: string]: unknown;
             } | null;
-            retry?: components["schemas"]["dialnexa__platform__calls__request__RetryIn"] | null;
+            retry?: components["schemas"]["RetryIn"] | null;
         } & {
             [key: string]: unknown;
         };
@@ -376,6 +376,22 @@ export interface components {
              */
             totalIsExact?: boolean;
         };
+        /** @description When and how often to try again. Waits are uniform. */
+        RetryIn: {
+            /**
+             * @description 0 disables retries; attempt 1 is the first dial.
+             * @default 0
+             */
+            max_retries?: number;
+            /** @default 30 */
+            wait_minutes?: number;
+            /** @default true */
+            retry_on_no_answer?: boolean;
+            /** @default true */
+            retry_on_busy?: boolean;
+            /** @default false */
+            retry_on_voicemail?: boolean;
+        };
         /** @description Our audio, as it left, and as the far end reported it (RTCP); null where it reported nothing. */
         SentOut: {
             packets: number;
@@ -474,22 +490,6 @@ export interface components {
             recording_seconds?: number;
             /** @description What the post-call analysis used. */
             analysis?: components["schemas"]["Tokens"];
-        };
-        /** @description When and how often to try again. Waits are uniform. */
-        dialnexa__platform__calls__request__RetryIn: {
-            /**
-             * @description 0 disables retries; attempt 1 is the first dial.
-             * @default 0
-             */
-            max_retries?: number;
-            /** @default 30 */
-            wait_minutes?: number;
-            /** @default true */
-            retry_on_no_answer?: boolean;
-            /** @default true */
-            retry_on_busy?: boolean;
-            /** @default false */
-            retry_on_voicemail?: boolean;
         };
     };
     responses: never;

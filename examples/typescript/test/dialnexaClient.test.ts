@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type CallByVersion, DialNexaClient, DialNexaError, NoAnswerError } from "../src/dialnexaClient.js";
+import { type CallByAgent, type CallByVersion, DialNexaClient, DialNexaError, NoAnswerError } from "../src/dialnexaClient.js";
 
 const REQUEST: CallByVersion = {
   from_number: "+14155550100",
@@ -53,6 +53,17 @@ test("places a call in the documented shape", async () => {
   assert.equal(request.headers.get("Authorization"), "Bearer sk_test_1");
   assert.ok(request.headers.get("Idempotency-Key"));
   assert.deepEqual(await request.json(), REQUEST);
+});
+
+test("places a call by an agent, whose prompt the metadata fills", async () => {
+  const { client, requests } = scene(json({ call_id: "call_1", status: "queued" }, 201));
+  const order = { agent_id: "agent_1", to_phone_number: "+16505550199", metadata: { customer_name: "Alex Rivera" } };
+  await client.createCall(order, { idempotencyKey: "order-17" });
+  assert.deepEqual(await requests[0]?.json(), order);
+  assert.equal(requests[0]?.headers.get("Idempotency-Key"), "order-17");
+  // @ts-expect-error: a call needs somebody to call
+  const nobody: CallByAgent = { agent_id: "agent_1" };
+  assert.ok(nobody);
 });
 
 test("a wrong field name does not compile", () => {

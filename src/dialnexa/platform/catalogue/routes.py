@@ -36,7 +36,9 @@ MAX_VOICES = 50
 _AUDIO: dict[int | str, dict[str, Any]] = {
     200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}},
     206: {"description": "The part named by `Range`.", "content": {"audio/wav": {}}},
+    400: {"description": "`Range` names no part.", "content": {"text/plain": {}}},
     404: {"description": "There is no such voice here."},
+    416: {"description": "The part named by `Range` lies beyond the end.", "content": {"text/plain": {}}},
     429: {"description": "Too many requests from this address."},
 }
 

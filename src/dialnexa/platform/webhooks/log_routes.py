@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Request
 from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, listing
 from dialnexa.platform.webhooks import repository, service, wire
 from dialnexa.platform.webhooks.repository import LogFilter
-from dialnexa.platform.webhooks.schemas import DeliveryDetails, DeliveryOut, RetryIn, RetryOut
+from dialnexa.platform.webhooks.schemas import DeadLettersRetryIn, DeliveryDetails, DeliveryOut, RetryOut
 
 log = Router(tags=["Webhooks"])
 
@@ -36,7 +36,7 @@ async def list_dead_letters(
 
 
 @log.post("/dead-letters/retry", status_code=202, summary="Send all dead letters again")
-async def retry_dead_letters(body: RetryIn, who: Writer, database: Db, now: Now) -> RetryOut:
+async def retry_dead_letters(body: DeadLettersRetryIn, who: Writer, database: Db, now: Now) -> RetryOut:
     """Send dead letters again, of one webhook or of all, the oldest 5,000 at a time.
 
     Those of webhooks that are switched off, or whose event is no longer kept, stay where they are.

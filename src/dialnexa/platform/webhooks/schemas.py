@@ -244,7 +244,7 @@ class DeliveryDetails(DeliveryOut):
         return cls.model_validate({**DeliveryOut.of(delivery).model_dump(), "request": request})
 
 
-class RetryIn(Body):
+class DeadLettersRetryIn(Body):
     """Which dead letters to send again: those of one webhook, or all."""
 
     webhook_id: str | None = None
