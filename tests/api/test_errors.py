@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from dialnexa.platform.tenancy import routes as tenancy
 from tests.api.world import World, agent_body
 
 JSON = {"Content-Type": "application/json"}
+FORM = "multipart/form-data; boundary=x"
 
 
 async def _post(world: World, content: bytes, headers: dict[str, str] | None = None) -> Any:
@@ -54,6 +56,15 @@ async def test_a_body_of_another_type(world: World, content_type: str) -> None:
     assert answer.status_code == 415
     assert "application/json" in answer.json()["message"]
     assert answer.json()["error"] == "Unsupported Media Type"
+
+
+async def test_a_packed_body_is_not_unpacked(world: World) -> None:
+    packed = gzip.compress(b" " * 100_000_000)
+    for path, kind in (("/v1/agents", "application/json"), ("/v1/knowledge-base/kb_none/documents", FORM)):
+        headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+        answer = await world.http.post(path, content=packed, headers=headers)
+        assert answer.status_code == 415
+        assert answer.json()["message"] == "Send the body as it is, without Content-Encoding: gzip."
 
 
 async def test_a_body_too_large_is_refused_whether_or_not_it_says_so(world: World) -> None:
@@ -102,9 +113,9 @@ async def test_a_bug_answers_with_an_id_that_is_in_the_log(world: World, monkeyp
     async def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(tenancy.service, "limit", broken)
+    monkeypatch.setattr(tenancy.service, "workspace", broken)
     with capture_logs() as logs:
-        answer = await world.http.get("/v1/workspace/limits")
+        answer = await world.http.get("/v1/workspace")
     body = answer.json()
     assert (answer.status_code, body["error"]) == (500, "Internal Server Error")
     assert "secret detail" not in answer.text

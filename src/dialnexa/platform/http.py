@@ -271,6 +271,9 @@ def _too_large(most: int) -> PayloadTooLarge:
 
 
 def _check_content_type(request: Request, body: bytes) -> None:
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if body and coding not in {"", "identity"}:  # unpacking could make a gigabyte of a body within its bounds
+        raise UnsupportedMediaType(f"Send the body as it is, without Content-Encoding: {_header_list({coding: None})}.")
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if isinstance(request, _UploadRequest):
         if given != "multipart/form-data":
