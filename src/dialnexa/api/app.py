@@ -34,6 +34,7 @@ from dialnexa.platform.calls import limits_routes as limits
 from dialnexa.platform.calls import links
 from dialnexa.platform.calls import log_routes as call_logs
 from dialnexa.platform.calls import routes as calls
+from dialnexa.platform.calls.analysis import routes as analyses
 from dialnexa.platform.calls.ladder import routes as ladders
 from dialnexa.platform.calls.placing import Queue
 from dialnexa.platform.catalogue import routes as catalogue_routes
@@ -178,10 +179,10 @@ def _routes() -> APIRouter:
     """
     api, served = APIRouter(), APIRouter()
     # The sums of costs come before the routes of one call, whose id "costs" is not.
-    of_calls = (costs.router, calls.router, call_logs.router, ladders.router, limits.router, prices.router)
+    of_calls = (costs.router, calls.router, call_logs.router, analyses.router, ladders.router, prices.router)
     of_agents = (agents.router, version_routes.router, portable_routes.router, folders.router, templates.router)
     of_knowledge = (knowledge.router, calendars.router, trying.router)
-    nouns = (*of_calls, *of_agents, *of_knowledge, numbers.router, tenancy.router)
+    nouns = (*of_calls, limits.router, *of_agents, *of_knowledge, numbers.router, tenancy.router)
     for router in (*nouns, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     api.include_router(retention_routes.router)

@@ -10,6 +10,7 @@ import uvloop
 
 from dialnexa.cli.benchmark import capacity as capacity_mode
 from dialnexa.cli.benchmark import figures
+from dialnexa.cli.benchmark import history as history_mode
 from dialnexa.cli.benchmark import overload as overload_mode
 from dialnexa.cli.benchmark import placing as placing_mode
 from dialnexa.cli.benchmark import rate as rate_mode
@@ -33,6 +34,7 @@ _PER_CORE = (
 _STAMPED = "Answers are stamped by the kernel as they arrive, so the load's own lateness is in no figure."
 
 _PLACED = "The api process has a core of its own; nobody carries the calls out, their slots are given back meanwhile."
+_LISTED = "Each request finds a page, counts the list and reads the calls, as GET /calls does; without HTTP and JSON."
 
 Calls = Annotated[int, typer.Option(min=1, help="How many calls.")]
 Seconds = Annotated[float, typer.Option(min=1, help="How long to measure.")]
@@ -144,6 +146,22 @@ def webhooks(
     """Deliver events to a receiver that fails now and then and print what each costs and whether any is lost."""
     found = uvloop.run(webhooks_mode.run(database_url, events, failures))
     Manner(as_json, save).tell(Result(f"webhooks {found.database}", [found.facts()], webhooks_mode.GOALS))
+
+
+@app.command()
+def history(
+    rows: Annotated[int, typer.Option(min=1000, help="How many calls there are.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each kind of list is asked for.")] = 20,
+    database_url: Annotated[
+        str, typer.Option(help="An empty database to fill; default: a SQLite file that goes afterwards.")
+    ] = "",
+    as_json: Json = False,
+    save: Save = False,
+) -> None:
+    """Fill a workspace with a million calls and print how soon lists of them come, filter by filter."""
+    found = uvloop.run(history_mode.run(rows, rounds, database_url))
+    name = f"history {found.rows} calls {found.database}"
+    Manner(as_json, save).tell(Result(name, [found.facts()], history_mode.GOALS, note=_LISTED))
 
 
 @app.command()

@@ -174,6 +174,8 @@ class CallHolder:
                     ended = await service.finish(session, call_id, result, node_id=self._parts.node_id)
                     if ended and result.recording is not None and result.recording.bytes:
                         await self._parts.finishing.promise(session, call_id)
+                    if ended and result.turns:
+                        await self._parts.analysing.promise(session, call_id)
             except (SQLAlchemyError, OSError) as error:
                 if not is_away(error):
                     raise

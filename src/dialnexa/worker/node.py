@@ -24,12 +24,14 @@ from dialnexa.live.sandbox.sandbox import Sandbox
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
 from dialnexa.live.speech.services import SpeechServices
 from dialnexa.platform.calls import nodes, service
+from dialnexa.platform.calls.analysis.service import ANALYSING
 from dialnexa.platform.calls.records import NodeLease
 from dialnexa.platform.database import Database
 from dialnexa.platform.knowledge.extraction import Extractor
 from dialnexa.platform.knowledge.reading import Reader
 from dialnexa.platform.knowledge.service import READING
 from dialnexa.settings import Settings
+from dialnexa.worker.analysing import Analysing
 from dialnexa.worker.directory import Directory
 from dialnexa.worker.documents import Documents
 from dialnexa.worker.finishing import Finishing, Wishes
@@ -37,6 +39,7 @@ from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.metrics import Snapshot, WorkerMetrics, served
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.phones import Phones
+from dialnexa.worker.plans import ModelDefaults
 from dialnexa.worker.reception import Reception
 from dialnexa.worker.registrations import Registrations
 from dialnexa.worker.scribe import Scribe
@@ -91,7 +94,7 @@ class Worker:
                     capacity=settings.capacity,
                     run_call=holder.dial,
                     recordings=RecordingWork(parts.finishing.queue, parts.finishing.finish),
-                    chores={READING: documents.read},
+                    chores={READING: documents.read, ANALYSING: parts.analysing.analyse},
                 )
             )
             keeper = Registrations(
@@ -177,9 +180,10 @@ class Worker:
                 draining=not self._reception.open,
                 meters=meters(self._parts.endpoint),
             )
-            if alive:
-                await nodes.drop_unheld(session, self.id, self._holder.held, now=now)
+            unheld = await nodes.drop_unheld(session, self.id, self._holder.held, now=now) if alive else list[str]()
             swept = await nodes.sweep(session, now=now) if alive and sweep else None
+            for call_id in (*unheld, *(swept.calls if swept else ())):
+                await self._parts.analysing.promise(session, call_id)
             living = [node.id for node in await nodes.living(session)] if swept else []
         if not alive:
             log.error("lease_lost", node=self.id)
@@ -242,6 +246,8 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
     )
     following = (directory.run(), report_strangers(strangers, database, clock))
     stack.push_async_callback(_ended, *map(asyncio.create_task, following))
+    queue = await stack.enter_async_context(EngineClient.open(settings.resolved_database_url))
+    speech = await stack.enter_async_context(SpeechServices.open())
     return Parts(
         node_id=node_id,
         settings=settings,
@@ -257,19 +263,28 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
         ),
         sandbox=await stack.enter_async_context(Sandbox.open(media, ports)),
         phones=phones,
-        speech=await stack.enter_async_context(SpeechServices.open()),
+        speech=speech,
         scribe=Scribe(database, node_id, clock),
-        finishing=await _open_finishing(settings, stack, database, clock),
+        finishing=await _open_finishing(settings, stack, database, clock, queue),
+        analysing=Analysing(
+            database,
+            clock,
+            queue,
+            speech,
+            ModelDefaults(settings.llm_base_url, settings.llm_api_key, settings.llm_model),
+        ),
         metrics=WorkerMetrics(clock),
         outgoing=outgoing,
     )
 
 
-async def _open_finishing(settings: Settings, stack: AsyncExitStack, database: Database, clock: Clock) -> Finishing:
+async def _open_finishing(
+    settings: Settings, stack: AsyncExitStack, database: Database, clock: Clock, queue: EngineClient
+) -> Finishing:
     return Finishing(
         database,
         clock,
-        await stack.enter_async_context(EngineClient.open(settings.resolved_database_url)),
+        queue,
         await stack.enter_async_context(Converter.open()),
         settings.recordings,
         Wishes(settings.recording_format, settings.recordings_url),

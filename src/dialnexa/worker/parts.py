@@ -14,6 +14,7 @@ from dialnexa.live.sip.endpoint import SipEndpoint
 from dialnexa.live.speech.ports import Providers
 from dialnexa.platform.database import Database
 from dialnexa.settings import Settings
+from dialnexa.worker.analysing import Analysing
 from dialnexa.worker.directory import Directory
 from dialnexa.worker.finishing import Finishing
 from dialnexa.worker.metrics import WorkerMetrics
@@ -42,6 +43,7 @@ class Parts:
     speech: Providers
     scribe: Scribe
     finishing: Finishing
+    analysing: Analysing
     """What is done with recordings after the call."""
     metrics: WorkerMetrics
     outgoing: Outgoing

@@ -45,11 +45,22 @@ class _TryAgain(Exception):
 class OpenAiChat:
     """A language model behind an OpenAI-compatible endpoint."""
 
-    def __init__(self, model: Model, http: httpx.AsyncClient, timeouts: ChatTimeouts | None = None) -> None:
-        """Speak to ``model.base_url`` (which ends in ``/v1`` or the like) with the worker's shared client."""
+    def __init__(
+        self,
+        model: Model,
+        http: httpx.AsyncClient,
+        timeouts: ChatTimeouts | None = None,
+        *,
+        response_format: Mapping[str, object] | None = None,
+    ) -> None:
+        """Speak to ``model.base_url`` (which ends in ``/v1`` or the like) with the worker's shared client.
+
+        ``response_format`` is passed on as it is: for answers that must be JSON.
+        """
         self._model = model
         self._http = http
         self._timeouts = timeouts or ChatTimeouts()
+        self._format = response_format
         self._url = f"{model.base_url.rstrip('/')}/chat/completions"
 
     async def stream(self, messages: Sequence[Message], tools: Sequence[Tool]) -> AsyncGenerator[LlmEvent]:
@@ -57,7 +68,10 @@ class OpenAiChat:
 
         Tool calls are yielded whole, after the text and before ``Finished``. Raises ``SpeechError``.
         """
-        body = orjson.dumps(_request(self._model, messages, tools))
+        request = _request(self._model, messages, tools)
+        if self._format is not None:
+            request["response_format"] = self._format
+        body = orjson.dumps(request)
         for retries_left in (1, 0):
             try:
                 async with aclosing(self._attempt(body)) as events:
@@ -124,7 +138,7 @@ class OpenAiChat:
             sentence += " Check the model's name and base_url (it usually ends in /v1)."
         if status in _RETRIED_STATUSES or status >= 500:
             raise _TryAgain(sentence)
-        raise SpeechError(sentence)
+        raise SpeechError(sentence, status=status)
 
     async def _paced(self, lines: AsyncIterator[bytes], reply: _Reply) -> AsyncGenerator[bytes]:
         """Yield lines, allowing ``first_token_s`` in all until the first token, then ``between_tokens_s`` each.

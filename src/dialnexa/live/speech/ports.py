@@ -17,6 +17,11 @@ from dialnexa.live.plan import AgentPlan, Citation, FlowNodeEntered, Passage, Tr
 class SpeechError(Exception):
     """A provider failed for good (after its own retries); says which one, why, and what the operator can do."""
 
+    def __init__(self, sentence: str, *, status: int | None = None) -> None:
+        """Say what is wrong; ``status`` is the HTTP status, where one was answered."""
+        super().__init__(sentence)
+        self.status = status
+
 
 # --- what the next answer may be -------------------------------------------------------------------------------------
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import httpx
 
-from dialnexa.live.plan import AgentPlan, Transcriber, Voice
+from dialnexa.live.plan import AgentPlan, Model, Transcriber, Voice
 from dialnexa.live.speech.embedded.flow.llm import FlowLlm
 from dialnexa.live.speech.embedded.recogniser import PocketsphinxStt
 from dialnexa.live.speech.embedded.voice import PREFIX, EmbeddedTts
 from dialnexa.live.speech.fallback import FallbackLlm, FallbackTts
 from dialnexa.live.speech.openai_chat import OpenAiChat
-from dialnexa.live.speech.ports import Llm, SpeechError, Stt, Tts
+from dialnexa.live.speech.ports import Llm, Message, SpeechError, Stt, Tts
+from dialnexa.live.speech.structured import Answer, ask
 
 _RECOGNISER = "builtin/pocketsphinx"
 _FLOW = "builtin/flow"
@@ -37,6 +38,10 @@ class SpeechServices:
             httpx.AsyncClient(limits=_CONNECTIONS, trust_env=False) as http,
         ):
             yield cls(stt, tts, http)
+
+    async def ask(self, model: Model, messages: Sequence[Message], schema: Mapping[str, object] | None) -> Answer:
+        """Return a language model's whole answer, as JSON of a schema if one is given. Raises ``SpeechError``."""
+        return await ask(model, self._http, messages, schema)
 
     def stt(self, settings: Transcriber) -> Stt:
         """Return the recogniser an agent names."""

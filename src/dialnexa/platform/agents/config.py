@@ -6,6 +6,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
+from dialnexa.platform.agents import analysis_fields
 from dialnexa.platform.agents.functions import AgentFunction, Template, clashes
 from dialnexa.platform.agents.speaking import FallbackVoice, Pronunciation
 from dialnexa.platform.agents.transfer import (
@@ -125,6 +126,12 @@ class AgentConfig(Body):
     )
     post_call_analysis_llm_id: str | None = None
 
+    @field_validator("post_call_analysis")
+    @classmethod
+    def _in_one_form(cls, fields: list[dict[str, object]]) -> list[dict[str, object]]:
+        """Write fields of the analysis in one spelling; ``contradictions`` names those that cannot be read."""
+        return analysis_fields.stored(fields)
+
     @model_validator(mode="before")
     @classmethod
     def _null_means_default(cls, data: object) -> object:
@@ -185,7 +192,7 @@ class AgentConfig(Body):
 
 def contradictions(config: AgentConfig) -> list[str]:
     """Return a sentence for each pair of fields that cannot both hold; empty when all is well."""
-    found = list[str]()
+    found = analysis_fields.mistakes(config.post_call_analysis)
     margin = config.end_call_on_silence_sec - config.reminder_message_interval
     if config.reminder_message_frequency and margin <= _SILENCE_MARGIN_S:
         found.append(

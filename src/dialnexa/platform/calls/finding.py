@@ -39,8 +39,8 @@ from dialnexa.platform.agents.models import AgentVersion
 from dialnexa.platform.calls.models import Call, Recording
 from dialnexa.platform.calls.search import Filters, Order, Wanted, read
 
-_COUNTED = 10_000
-"""Index entries looked at for a total: some milliseconds on either database."""
+_COUNTED = 2_000
+"""Index entries looked at for a total: a few milliseconds on either database."""
 _VERSIONS = 200
 """Versions that a part of a name may mean."""
 

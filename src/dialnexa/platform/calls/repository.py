@@ -131,9 +131,14 @@ async def timeline(session: AsyncSession, call_id: str, *, after: int = 0, limit
 
 async def spoken(session: AsyncSession, call_id: str) -> list[dict[str, object]]:
     """Return the turns on a call's timeline, for a call that still goes on."""
+    return await of_kind(session, call_id, "turn")
+
+
+async def of_kind(session: AsyncSession, call_id: str, kind: str) -> list[dict[str, object]]:
+    """Return what the lines of one kind on a call's timeline say."""
     query = (
         select(TimelineEvent.detail)
-        .where(TimelineEvent.call_id == call_id, TimelineEvent.kind == "turn")
+        .where(TimelineEvent.call_id == call_id, TimelineEvent.kind == kind)
         .order_by(TimelineEvent.seq)
     )
     return list(await session.scalars(query))

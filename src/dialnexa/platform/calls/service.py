@@ -232,6 +232,13 @@ async def end_abandoned(session: AsyncSession, call_id: str, *, reason: str, det
     return await finish(session, call_id, result)
 
 
+async def tell_analysis(session: AsyncSession, call_id: str, at: datetime) -> None:
+    """Emit that a call's analysis is there, with the call as it is with it."""
+    call = await repository.get(session, call_id)
+    assert call is not None  # its analysis was written in this transaction
+    await tell(session, call, "call.analysis_ready", at, **await _kept(session, call))
+
+
 async def tell(
     session: AsyncSession,
     call: Call,
