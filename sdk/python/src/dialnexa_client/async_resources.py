@@ -32,6 +32,7 @@ class AsyncCalls(AsyncResource):
     waterfall = async_method(history.waterfall)
     retries = async_method(history.retries)
     transfer = async_method(history.transfer)
+    analyze = async_method(history.analyze)
     costs = async_method(history.costs)
     refused = async_listing(history.refused)
     refused_ladder = async_method(history.refused_ladder)

@@ -32,6 +32,7 @@ class Calls(Resource):
     waterfall = method(history.waterfall)
     retries = method(history.retries)
     transfer = method(history.transfer)
+    analyze = method(history.analyze)
     costs = method(history.costs)
     refused = listing(history.refused)
     refused_ladder = method(history.refused_ladder)

@@ -61,6 +61,19 @@ def transfer(core: Core, call_id: str) -> Plan[Answer]:
     return asking.get(core, f"/calls/{part(call_id)}/transfer", Answer)
 
 
+def analyze(
+    core: Core,
+    call_id: str,
+    *,
+    fields: Sequence[Mapping[str, object]] | None = None,
+    llm_id: str | None = None,
+) -> Plan[Answer]:
+    """Have an ended call analysed again, with other fields or another model; return the run that is on its way."""
+    wanted: dict[str, object] = {} if fields is None else {"fields": [dict(field) for field in fields]}
+    body = wanted if llm_id is None else {**wanted, "llm_id": llm_id}
+    return asking.write(core, "POST", f"/calls/{part(call_id)}/analyze", Answer, body)
+
+
 def costs(
     core: Core, *, start_date: str | None = None, end_date: str | None = None, group_by: str | None = None
 ) -> Plan[Answer]:
