@@ -14,14 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response, Security, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, Field
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import (
@@ -35,6 +34,7 @@ from dialnexa.kit.errors import (
 from dialnexa.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page
 from dialnexa.kit.secrets import Vault
 from dialnexa.platform.database import Database
+from dialnexa.platform.listing import Listing, Meta, listing
 from dialnexa.platform.tenancy import audit
 from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import MAX_KEY_LENGTH, Answer, Idempotency
@@ -443,45 +443,3 @@ def _paging(
 
 
 Pages = Annotated[Paging, Depends(_paging)]
-
-
-class Meta(BaseModel):
-    """Where this page lies in the whole list, in the words of both generations of clients."""
-
-    page: int
-    limit: int
-    total: int
-    totalPages: int
-    totalItems: int
-    itemsPerPage: int
-    currentPage: int
-    totalIsExact: bool = Field(
-        default=True, description="False: counting took too long; there are at least `total`, and always more pages."
-    )
-
-    @classmethod
-    def of(cls, page: Page, total: int, *, exact: bool = True) -> Meta:
-        """Describe a page of a list of ``total`` items, or at least so many."""
-        pages = page.pages(total)
-        return cls(
-            page=page.number,
-            limit=page.limit,
-            total=total,
-            totalPages=pages,
-            totalItems=total,
-            itemsPerPage=page.limit,
-            currentPage=page.number,
-            totalIsExact=exact,
-        )
-
-
-class Listing(BaseModel, Generic[T]):
-    """The envelope of every list (H.5)."""
-
-    data: list[T]
-    meta: Meta
-
-
-def listing(items: list[T], total: int, page: Page, *, exact: bool = True) -> Listing[T]:
-    """Put one page of a list into its envelope."""
-    return Listing(data=items, meta=Meta.of(page, total, exact=exact))

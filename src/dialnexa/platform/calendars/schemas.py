@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, field_vali
 from dialnexa.kit.clock import iso
 from dialnexa.platform.calendars import slots
 from dialnexa.platform.calendars.models import Booking, Calendar
-from dialnexa.platform.http import Meta
+from dialnexa.platform.listing import Meta
 from dialnexa.platform.wire import Body
 
 Hours = dict[str, list[tuple[str, str]]]

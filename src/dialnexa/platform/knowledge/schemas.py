@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from dialnexa.kit.clock import iso
-from dialnexa.platform.http import Meta
 from dialnexa.platform.knowledge.index import Hit
 from dialnexa.platform.knowledge.models import Document, KnowledgeBase
 from dialnexa.platform.knowledge.repository import Affected, Holdings
+from dialnexa.platform.listing import Meta
 from dialnexa.platform.wire import Body
 
 Status = Literal["processing", "ready", "failed"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from dialnexa.kit.clock import iso
-from dialnexa.platform.http import Meta
+from dialnexa.platform.listing import Meta
 from dialnexa.platform.numbers.models import PhoneNumber, TrunkRegistration
 from dialnexa.platform.wire import Body
 

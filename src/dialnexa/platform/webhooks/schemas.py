@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from dialnexa.kit.clock import iso
-from dialnexa.platform.http import Meta
+from dialnexa.platform.listing import Meta
 from dialnexa.platform.webhooks.models import Delivery, Webhook, WorkspaceSecret
 from dialnexa.platform.webhooks.names import unknown, valid
 from dialnexa.platform.wire import Body
