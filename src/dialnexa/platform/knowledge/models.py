@@ -105,9 +105,6 @@ class Chunk(Base):
     text: Mapped[str] = mapped_column(Text)
     terms: Mapped[str] = mapped_column(Text)
     """The stems of its words, separated by spaces."""
-    embedding: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Unit vector of float32, where the installation has a model for that."""
-    embedding_model: Mapped[str | None]
 
     @property
     def id(self) -> str:

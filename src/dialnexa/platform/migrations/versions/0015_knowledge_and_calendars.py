@@ -162,8 +162,6 @@ def _knowledge() -> None:
         sa.Column("page", sa.Integer(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("terms", sa.Text(), nullable=False),
-        sa.Column("embedding", sa.LargeBinary(), nullable=True),
-        sa.Column("embedding_model", sa.String(length=255), nullable=True),
         sa.ForeignKeyConstraint(
             ["document_id"],
             ["knowledge_documents.id"],
