@@ -172,7 +172,7 @@ async def _neighbour(database: Database) -> Neighbour:
         new = await service.create_key(session, workspace.id, KeyRequest("theirs"), now=NOON)
         account = await repository.default_account(session, workspace.id, livemode=True)
         who = Principal(workspace.id, account.id, new.key.id, livemode=True, kind="secret")
-        made = await agents.create(session, who, AgentConfig(title="Eve", prompt_text="Hi."), now=NOON)
+        made = await agents.create(session, VAULT, who, AgentConfig(title="Eve", prompt_text="Hi."), now=NOON)
         state = await agents.publish(session, who, made.agent.id, now=NOON)
         trunk = TrunkRequest("+14155550777", Termination("203.0.113.9", 5060), "ip")
         number = await numbers.add_trunk_number(session, VAULT, who, trunk, now=NOON)

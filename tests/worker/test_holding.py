@@ -9,9 +9,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from dialnexa.platform.calls.records import Result
+from dialnexa.kit.secrets import Vault
+from dialnexa.platform.agents import sealing
+from dialnexa.platform.agents.config import AgentConfig
+from dialnexa.platform.agents.functions import AgentFunction
+from dialnexa.platform.calls.records import ClaimedCall, Result
+from dialnexa.platform.tenancy.telephony import TelephonyRules
 from dialnexa.worker import holding
 from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.metrics import WorkerMetrics
@@ -59,12 +65,20 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[Result]:
     return written
 
 
-def holder(database: Database) -> CallHolder:
+class Readable(Database):
+    """A database that has nothing to say, but can be read."""
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[None]:
+        yield None
+
+
+def holder(database: Database, vault: Vault | None = None) -> CallHolder:
     parts = SimpleNamespace(
         node_id="node_1",
         clock=Clock(),
         database=database,
-        vault=None,
+        vault=vault,
         media=SimpleNamespace(overloaded=False),
         metrics=WorkerMetrics(Clock()),
         sandbox=SimpleNamespace(address=("127.0.0.1", 5070)),
@@ -119,11 +133,6 @@ async def test_a_trunk_that_was_removed_in_the_meantime_is_the_reason(
 ) -> None:
     """Such a call goes nowhere, least of all to the sandbox's people."""
 
-    class Readable(Database):
-        @asynccontextmanager
-        async def read(self) -> AsyncGenerator[None]:
-            yield None
-
     async def gone(*_: object) -> None:
         return None
 
@@ -132,3 +141,37 @@ async def test_a_trunk_that_was_removed_in_the_meantime_is_the_reason(
     (end,) = ends
     assert end.state == "failed"
     assert "trunk" in end.detail
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def none(*_: object) -> TelephonyRules:
+        return TelephonyRules()
+
+    monkeypatch.setattr(holding, "outbound_rules_of_call", none)
+
+
+def with_a_secret(vault: Vault) -> ClaimedCall:
+    config: dict[str, object] = {"url": "https://shop.example/", "api_token": "tok-1"}
+    function = AgentFunction(display_name="order", type="custom", config=config)
+    agent = AgentConfig(agent_functions=sealing.sealed([function], vault))
+    assert "tok-1" not in agent.model_dump_json()
+    where = ("outbound", "+14155550100", "+16505550199")
+    return ClaimedCall("call_1", "ws_1", "acct_1", False, *where, "agent_1", "av_1", 1, "Ada", agent, {}, None)
+
+
+@pytest.mark.usefixtures("rules")
+async def test_only_the_plan_of_a_call_has_the_secrets_of_its_functions_in_clear() -> None:
+    vault = Vault(Fernet.generate_key())
+    call = with_a_secret(vault)
+    built = await holder(Readable(), vault)._plan(call)
+    assert built.plan.agent.functions[0].config["api_token"] == "tok-1"
+    assert "tok-1" not in call.config.model_dump_json()
+
+
+@pytest.mark.usefixtures("rules")
+async def test_secrets_that_cannot_be_opened_any_more_end_the_call_with_the_reason(ends: list[Result]) -> None:
+    held = holder(Readable(), Vault(Fernet.generate_key()))
+    await held.answer(with_a_secret(Vault(Fernet.generate_key())), cast("Any", None))
+    (end,) = ends
+    assert (end.state, "restore the master.key file" in end.detail) == ("failed", True)

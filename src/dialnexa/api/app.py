@@ -136,7 +136,7 @@ def assemble(
     app.state.market = Market(SandboxCatalogue(), app.state.terms)
     app.state.outgoing = outgoing or Outgoing()
     app.state.extractor = Extractor()
-    app.state.try_function = trier(app.state.outgoing, database, clock)
+    app.state.try_function = trier(app.state.outgoing, database, vault, clock)
     app.state.retention = retention or Defaults()
     app.state.sender = Sender(app.state.outgoing, vault, clock)
     app.state.recording_link = partial(_recording_link, public_url, vault, clock)

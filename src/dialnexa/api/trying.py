@@ -7,9 +7,11 @@ import json
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.outgoing import Outgoing
+from dialnexa.kit.secrets import SealBroken, Vault
 from dialnexa.live.conversation.arguments import BadArguments, read
 from dialnexa.live.conversation.functions import FunctionError
 from dialnexa.live.plan import FunctionSpec
+from dialnexa.platform.agents import sealing
 from dialnexa.platform.agents.trying import Trial, Tried, Try
 from dialnexa.platform.database import Database
 from dialnexa.worker.calling import CallFunctions
@@ -17,17 +19,20 @@ from dialnexa.worker.calling import CallFunctions
 _LONGEST_S = 120.0
 
 
-def trier(outgoing: Outgoing, database: Database, clock: Clock) -> Try:
+def trier(outgoing: Outgoing, database: Database, vault: Vault, clock: Clock) -> Try:
     """Return what tries functions through this guard and database."""
 
     async def attempt(trial: Trial) -> Tried:
-        function = trial.function
+        began = clock.monotonic()
+        try:
+            [function] = sealing.opened([trial.function], vault)
+        except SealBroken as error:
+            return Tried(False, str(error), 0)
         spec = FunctionSpec(
             function.tool_name, function.type, function.description, function.parameters, function.config
         )
         variables = {name: one if isinstance(one, str) else json.dumps(one) for name, one in trial.variables.items()}
         runner = CallFunctions(outgoing, database, trial.who, variables, now=clock.now)
-        began = clock.monotonic()
         ok, result = await _run(runner, spec, json.dumps(dict(trial.arguments)))
         return Tried(ok, result, round((clock.monotonic() - began) * 1000))
 

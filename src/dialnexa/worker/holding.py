@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.kit.logging import about_call
+from dialnexa.kit.secrets import SealBroken
 from dialnexa.kit.templates import TemplateError
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.line import Line
@@ -25,7 +26,7 @@ from dialnexa.worker.knowledge import library
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import is_away
 from dialnexa.worker.phones import to_phone, to_phones
-from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan
+from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan, with_secrets
 from dialnexa.worker.routes import sip_route
 from dialnexa.worker.translate import result as as_result
 from dialnexa.worker.watching import CallWatch
@@ -159,8 +160,9 @@ class CallHolder:
             rules = await outbound_rules_of_call(session, call.workspace_id, call.phone_number_id)
         no_audio_s = settings.no_audio_seconds
         try:
-            return build_plan(call, route, recording, models=models, no_audio_s=no_audio_s, rules=rules)
-        except (TemplateError, ValueError) as error:
+            in_clear = with_secrets(call, self._parts.vault)
+            return build_plan(in_clear, route, recording, models=models, no_audio_s=no_audio_s, rules=rules)
+        except (TemplateError, ValueError, SealBroken) as error:
             raise _NotRunnable(f"The agent version cannot be run: {error}") from error
 
     async def _finish(self, call_id: str, result: Result) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dialnexa.kit import templates
+from dialnexa.kit.secrets import Vault
 from dialnexa.live.plan import (
     AgentPlan,
     CallLimits,
@@ -25,7 +26,7 @@ from dialnexa.live.plan import (
 )
 from dialnexa.live.speech.embedded.flow import acting, checks, graph
 from dialnexa.live.speech.embedded.flow.graph import Graph
-from dialnexa.platform.agents import transfer
+from dialnexa.platform.agents import sealing, transfer
 from dialnexa.platform.agents.config import LONGEST_KEYTERM, MOST_KEYTERMS, AgentConfig
 from dialnexa.platform.agents.functions import AgentFunction
 from dialnexa.platform.agents.transfer import TransferFunction
@@ -79,6 +80,15 @@ class _Renderer:
         """All variables as text, for the flow engine."""
         merged = {**self._defaults, **{name: value for name, value in self._values.items() if value is not None}}
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in merged.items()}
+
+
+def with_secrets(call: ClaimedCall, vault: Vault) -> ClaimedCall:
+    """Return a call whose functions have their secrets in clear, for its plan and for nothing that is stored.
+
+    Raises ``SealBroken`` when they were sealed with another master key.
+    """
+    functions = sealing.opened(call.config.agent_functions, vault)
+    return replace(call, config=call.config.model_copy(update={"agent_functions": functions}))
 
 
 def build_plan(

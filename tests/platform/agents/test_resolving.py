@@ -27,8 +27,9 @@ NOW = datetime(2026, 5, 23, 12, tzinfo=UTC)
 class Studio:
     """An agent with versions 1 and 2 published and 3 a draft."""
 
-    def __init__(self, database: Database, who: Principal, agent_id: str, ids: dict[int, str]) -> None:
+    def __init__(self, database: Database, vault: Vault, who: Principal, agent_id: str, ids: dict[int, str]) -> None:
         self.database = database
+        self.vault = vault
         self.who = who
         self.agent_id = agent_id
         self.ids = ids
@@ -47,14 +48,14 @@ async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
     url = f"sqlite:///{tmp_path / 'studio.db'}"
     migrate(url)
     async with Database.open(url) as database:
-        home = await bootstrap(database, Vault(Fernet.generate_key()), now=NOW)
+        home = await bootstrap(database, vault := Vault(Fernet.generate_key()), now=NOW)
         async with database.write() as session:
             account = await repository.default_account(session, home.workspace_id, livemode=True)
             who = Principal(home.workspace_id, account.id, "key", livemode=True, kind="secret")
-            made = await service.create(session, who, AgentConfig(title="Ada"), now=NOW)
+            made = await service.create(session, vault, who, AgentConfig(title="Ada"), now=NOW)
             await service.publish(session, who, made.agent.id, now=NOW)
             state = await service.publish(session, who, made.agent.id, now=NOW)
-        yield Studio(database, who, made.agent.id, {version.number: version.id for version in state.versions})
+        yield Studio(database, vault, who, made.agent.id, {version.number: version.id for version in state.versions})
 
 
 async def test_a_version_by_its_id(studio: Studio) -> None:
@@ -85,7 +86,7 @@ async def test_what_cannot_run(studio: Studio) -> None:
     with pytest.raises(BadRequest, match="does not belong"):
         await studio.resolve(studio.ids[1], agent="agent_other")
     async with studio.database.write() as session:
-        fresh = await service.create(session, studio.who, AgentConfig(title="New"), now=NOW)
+        fresh = await service.create(session, studio.vault, studio.who, AgentConfig(title="New"), now=NOW)
     with pytest.raises(Forbidden, match="no published version"):
         await studio.resolve(agent=fresh.agent.id)
 

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.fernet import Fernet
 from sqlalchemy import insert, make_url, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.ids import ulid
+from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls import nodes, placing, service
@@ -31,6 +33,7 @@ NOON = datetime(2026, 5, 23, 12, tzinfo=UTC)
 OUR_NUMBER = "+14155550100"
 CUSTOMER = "+16505550199"
 NODE = "node_1"
+VAULT = Vault(Fernet.generate_key())
 
 
 @dataclass
@@ -164,7 +167,7 @@ async def build(database: Database, *, suffix: str = "1", number: str = OUR_NUMB
         await session.flush()
         who = Principal(workspace, live, "key_1", livemode=True, kind="secret")
         config = AgentConfig(title="Ada", prompt_text="You call {{customer_name}}.", welcome_message="Hello!")
-        made = await agents.create(session, who, config, now=NOON)
+        made = await agents.create(session, VAULT, who, config, now=NOON)
         state = await agents.publish(session, who, made.agent.id, now=NOON)
         draft, published = state.versions
         trunk = SipTrunk(

@@ -16,7 +16,7 @@ from dialnexa.platform.calls.service import claim
 from dialnexa.platform.database import Database
 from dialnexa.platform.tenancy import telephony
 from dialnexa.platform.tenancy.telephony import TelephonyRules
-from tests.platform.calls.house import CUSTOMER, NODE, NOON, OUR_NUMBER, House, RememberingQueue, build, corrupt
+from tests.platform.calls.house import CUSTOMER, NODE, NOON, OUR_NUMBER, VAULT, House, RememberingQueue, build, corrupt
 
 
 def queued(house: House) -> list[str]:
@@ -62,7 +62,7 @@ async def test_variables_nobody_gave_are_named(house: House) -> None:
 
 async def test_a_strict_agent_refuses_them(house: House) -> None:
     async with house.database.write() as session:
-        await agents.change(session, "ws_1", house.agent_id, {"require_variables": True}, now=NOON)
+        await agents.change(session, VAULT, "ws_1", house.agent_id, {"require_variables": True}, now=NOON)
         await agents.publish(session, house.who, house.agent_id, now=NOON)
     with pytest.raises(BadRequest, match=r"variables\.customer_name should not be empty"):
         await house.place({"to_phone_number": CUSTOMER, "agent_id": house.agent_id})

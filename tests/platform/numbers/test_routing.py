@@ -117,7 +117,9 @@ async def test_an_inactive_number_is_nobody_s(office: Office) -> None:
 
 async def test_a_number_that_follows_an_agent_follows_its_live_version(office: Office) -> None:
     async with office.database.write() as session:
-        await agents.change(session, office.home.workspace_id, office.home.agent_id, {"title": "Second"}, now=NOW)
+        await agents.change(
+            session, VAULT, office.home.workspace_id, office.home.agent_id, {"title": "Second"}, now=NOW
+        )
         state = await agents.publish(session, office.who, office.home.agent_id, now=NOW)
     match = await office.inbound("+14155550100", over=await office.sandbox())
     assert isinstance(match, InboundMatch)

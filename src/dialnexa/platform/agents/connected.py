@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
+from dialnexa.platform.agents.confidential import at_most
 from dialnexa.platform.wire import Body
 
 Provider = Literal["builtin", "cal.com"]
@@ -55,7 +56,7 @@ class CalendarFunction(Body):
 
     provider: Provider | None = None
     calendar_id: Annotated[str, Field(max_length=100, coerce_numbers_to_str=True)] = ""
-    api_key: Annotated[str, Field(max_length=500)] | None = Field(default=None, repr=False)
+    api_key: Annotated[str, at_most(500)] | None = Field(default=None, repr=False)
     event_type_id: Annotated[str, Field(max_length=100, coerce_numbers_to_str=True)] | None = Field(
         default=None, validation_alias=AliasChoices("event_type_id", "event_type", "eventTypeId")
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError, field_validator, model_validator
 
 from dialnexa.kit import templates
+from dialnexa.platform.agents.confidential import at_most
 from dialnexa.platform.agents.connected import BOOK, CHECK, PARAMETERS, CalendarFunction, IntegrationFunction
 from dialnexa.platform.agents.transfer import TransferFunction
 from dialnexa.platform.wire import Body, sentences
@@ -36,6 +37,8 @@ def _template(text: str) -> str:
 
 Template = Annotated[str, Field(max_length=100_000), AfterValidator(_template)]
 """Text with ``{{variables}}``."""
+Secretive = Annotated[str, at_most(100_000), AfterValidator(_template)]
+"""A template in which sealed secrets may stand, however long sealing makes them."""
 
 
 class CustomFunction(Body):
@@ -44,17 +47,16 @@ class CustomFunction(Body):
     ``{{variables}}`` may stand in url, headers, query parameters, token and holding message.
     """
 
-    url: Template = Field(
+    url: Annotated[Secretive, at_most(4000)] = Field(
         min_length=1,
-        max_length=4000,
         validation_alias=AliasChoices("url", "api_endpoint", "endpoint", "api_url"),
     )
     method: Method = Field(default="POST", validation_alias=AliasChoices("method", "http_method"))
-    api_token: Template | None = Field(
+    api_token: Secretive | None = Field(
         default=None, validation_alias=AliasChoices("api_token", "bearer_token", "token"), repr=False
     )
-    headers: dict[str, Template] = Field(default_factory=dict[str, str], max_length=50, repr=False)
-    query_parameters: dict[str, Template] = Field(
+    headers: dict[str, Secretive] = Field(default_factory=dict[str, str], max_length=50, repr=False)
+    query_parameters: dict[str, Secretive] = Field(
         default_factory=dict[str, str],
         max_length=50,
         validation_alias=AliasChoices("query_parameters", "query_params", "query"),

@@ -11,6 +11,7 @@ from dialnexa.kit.errors import BadRequest
 from dialnexa.kit.outgoing import Outgoing, Refused
 from dialnexa.platform.agents import flows
 from dialnexa.platform.agents.cautions import Caution, cautions
+from dialnexa.platform.agents.confidential import MASK
 from dialnexa.platform.agents.config import AgentConfig, obstacles
 from dialnexa.platform.agents.connected import IntegrationFunction
 from dialnexa.platform.agents.flows import FlowReport, ReadsFlows
@@ -72,7 +73,9 @@ class Judge:
             elif function.type != "custom":
                 continue
             try:
-                self.outgoing.check(CustomFunction.model_validate(config).sample_url())
+                url = CustomFunction.model_validate(config).sample_url()
+                if url != MASK:  # what is stored was judged when it was sent
+                    self.outgoing.check(url)
             except Refused as refusal:
                 found.append(f"{field}[{index}].config.url {refusal}")
             except ValidationError as error:

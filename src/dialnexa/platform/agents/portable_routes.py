@@ -15,7 +15,7 @@ from dialnexa.platform.agents.nested import flatten
 from dialnexa.platform.agents.portable import AgentFile, AgentFileIn, Known
 from dialnexa.platform.agents.routes import Judges, Reader, Writer
 from dialnexa.platform.agents.schemas import AgentOut
-from dialnexa.platform.http import Db, Now, Principal, Router
+from dialnexa.platform.http import Db, Now, Principal, Router, Secrets
 from dialnexa.platform.knowledge import service as knowledge
 from dialnexa.platform.webhooks import repository as webhooks
 
@@ -60,6 +60,7 @@ async def import_agent(
     body: AgentFileIn,
     who: Writer,
     database: Db,
+    vault: Secrets,
     now: Now,
     judge: Judges,
     response: Response,
@@ -76,7 +77,7 @@ async def import_agent(
             return ImportOut(dry_run=True, problems=found.problems, notes=found.notes, agent=None)
         if found.config is None:
             raise BadRequest(found.problems)
-        state = await service.create(session, who, found.config, now=now, folder_id=folder_id or None)
+        state = await service.create(session, vault, who, found.config, now=now, folder_id=folder_id or None)
         return ImportOut(dry_run=False, problems=[], notes=found.notes, agent=AgentOut.of(state, judge))
 
 

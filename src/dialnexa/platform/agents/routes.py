@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest
+from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents import service
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.folders import service as folders
@@ -33,7 +34,7 @@ from dialnexa.platform.agents.schemas import (
 )
 from dialnexa.platform.agents.service import AgentState
 from dialnexa.platform.calendars import repository as calendars
-from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, listing
+from dialnexa.platform.http import Db, Listing, Now, Pages, Principal, Requires, Router, Secrets, listing
 from dialnexa.platform.knowledge import service as knowledge
 from dialnexa.platform.numbers import repository as number_rows
 from dialnexa.platform.numbers import service as numbers
@@ -69,11 +70,13 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @router.post("/agents", status_code=201, summary="Make an agent")
-async def create_agent(body: AgentDraft, who: Writer, database: Db, now: Now, judge: Judges) -> AgentOut:
+async def create_agent(
+    body: AgentDraft, who: Writer, database: Db, vault: Secrets, now: Now, judge: Judges
+) -> AgentOut:
     """Make an agent with a draft version 1. Publish it before it can take calls."""
     judge.refuse_impossible(body)
     async with database.write() as session:
-        return AgentOut.of(await _create(session, who, body, now, judge, publish=body.is_published), judge)
+        return AgentOut.of(await _create(session, vault, who, body, now, judge, publish=body.is_published), judge)
 
 
 @router.get("/agents", summary="List agents")
@@ -92,7 +95,9 @@ async def get_agent(agent_id: str, who: Reader, database: Db, judge: Judges) -> 
 
 
 @router.patch("/agents/{agent_id}", summary="Change an agent")
-async def change_agent(agent_id: str, body: AgentPatch, who: Writer, database: Db, now: Now, judge: Judges) -> AgentOut:
+async def change_agent(
+    agent_id: str, body: AgentPatch, who: Writer, database: Db, vault: Secrets, now: Now, judge: Judges
+) -> AgentOut:
     """Change a draft. `is_published: true` publishes it as well.
 
     A published version is locked (400), unless `update_deployment: true` asks for a changed copy to go live in its
@@ -100,7 +105,7 @@ async def change_agent(agent_id: str, body: AgentPatch, who: Writer, database: D
     """
     judge.refuse_impossible(body)
     async with database.write() as session:
-        return AgentOut.of(await _change(session, who, agent_id, body, now, judge), judge)
+        return AgentOut.of(await _change(session, vault, who, agent_id, body, now, judge), judge)
 
 
 # --- the nested form -------------------------------------------------------------------------------------------------
@@ -108,13 +113,14 @@ async def change_agent(agent_id: str, body: AgentPatch, who: Writer, database: D
 
 @router.post("/agents2", status_code=201, summary="Make an agent (nested form)")
 async def create_nested_agent(
-    body: NestedBody, who: Writer, database: Db, now: Now, judge: Judges
+    body: NestedBody, who: Writer, database: Db, vault: Secrets, now: Now, judge: Judges
 ) -> NestedAgentCreated:
     """Make an agent with a draft version 1, from the nested form."""
     draft = _read(NestedDraft, body.flat())
     judge.refuse_impossible(draft, FLAT_TO_NESTED)
     async with database.write() as session:
-        return NestedAgentCreated.of(await _create(session, who, draft, now, judge, publish=draft.is_published), judge)
+        state = await _create(session, vault, who, draft, now, judge, publish=draft.is_published)
+        return NestedAgentCreated.of(state, judge)
 
 
 @router.get("/agents2", summary="List agents (nested form)")
@@ -136,13 +142,13 @@ async def get_nested_agent(agent_id: str, who: Reader, database: Db, judge: Judg
 
 @router.patch("/agents2/{agent_id}", summary="Change an agent (nested form)")
 async def change_nested_agent(
-    agent_id: str, body: NestedBody, who: Writer, database: Db, now: Now, judge: Judges
+    agent_id: str, body: NestedBody, who: Writer, database: Db, vault: Secrets, now: Now, judge: Judges
 ) -> NestedAgentOut:
     """Change a draft with the nested form; parts left out stay as they are."""
     patch = _read(AgentPatch, body.flat())
     judge.refuse_impossible(patch, FLAT_TO_NESTED)
     async with database.write() as session:
-        return NestedAgentOut.of(await _change(session, who, agent_id, patch, now, judge), judge)
+        return NestedAgentOut.of(await _change(session, vault, who, agent_id, patch, now, judge), judge)
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
@@ -226,24 +232,31 @@ async def _refuse_unknown(session: AsyncSession, who: Principal, sent: AgentConf
 
 
 async def _create(
-    session: AsyncSession, who: Principal, draft: AgentDraft | NestedDraft, now: Now, judge: Judge, *, publish: bool
+    session: AsyncSession,
+    vault: Vault,
+    who: Principal,
+    draft: AgentDraft | NestedDraft,
+    now: Now,
+    judge: Judge,
+    *,
+    publish: bool,
 ) -> AgentState:
     await folders.check(session, who.workspace_id, draft.folder_id)
     await _refuse_unknown(session, who, draft)
-    state = await service.create(session, who, draft, now=now, folder_id=draft.folder_id or None)
+    state = await service.create(session, vault, who, draft, now=now, folder_id=draft.folder_id or None)
     return await _publish(session, who, state.agent.id, None, draft, now, judge) if publish else state
 
 
 async def _change(
-    session: AsyncSession, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
+    session: AsyncSession, vault: Vault, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
 ) -> AgentState:
     await _refuse_unknown(session, who, patch)
     if "folder_id" in patch.model_fields_set:
         await folders.move_agent(session, who.workspace_id, agent_id, patch.folder_id, now=now)
     if patch.update_deployment and await _is_published(session, who, agent_id, patch.version_number):
-        return await _redeploy(session, who, agent_id, patch, now, judge)
+        return await _redeploy(session, vault, who, agent_id, patch, now, judge)
     state = await service.change(
-        session, who.workspace_id, agent_id, patch.changes(), now=now, version_number=patch.version_number
+        session, vault, who.workspace_id, agent_id, patch.changes(), now=now, version_number=patch.version_number
     )
     if patch.is_published:
         return await _publish(session, who, agent_id, state.shown.number, patch, now, judge)
@@ -257,11 +270,11 @@ async def _is_published(session: AsyncSession, who: Principal, agent_id: str, nu
 
 
 async def _redeploy(
-    session: AsyncSession, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
+    session: AsyncSession, vault: Vault, who: Principal, agent_id: str, patch: AgentPatch, now: Now, judge: Judge
 ) -> AgentState:
     number = patch.version_number or 0
     done = await service.redeploy(
-        session, who, agent_id, patch.changes(), now=now, version_number=number, judge=judge.obstacles
+        session, vault, who, agent_id, patch.changes(), now=now, version_number=number, judge=judge.obstacles
     )
     await number_rows.lead_on(session, who.workspace_id, done.replaced_version_id, done.state.shown.id)
     await _claim(session, who, done.state, patch)

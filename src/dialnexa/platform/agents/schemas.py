@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from dialnexa.kit.clock import iso
 from dialnexa.platform.agents.cautions import Caution
 from dialnexa.platform.agents.comparing import Comparison
+from dialnexa.platform.agents.confidential import masked
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.functions import Template
 from dialnexa.platform.agents.judging import Judge
@@ -234,7 +235,7 @@ class AgentOut(AgentHead, AgentConfig):
         versions = [VersionOut.of(state, version, judge) for version in state.versions]
         shown = _version_fields(state, state.shown, judge)
         about = {name: shown[name] for name in ("postcall_analysis", "warnings")}
-        return cls.model_validate({**state.shown.config, **_head(state), **about, "versions": versions})
+        return cls.model_validate({**masked(state.shown.config), **_head(state), **about, "versions": versions})
 
 
 class AgentListed(AgentHead):
@@ -276,7 +277,7 @@ class NestedAgentOut(AgentHead):
     def of(cls, state: AgentState, judge: Judge) -> NestedAgentOut:
         """Describe an agent with its versions in short."""
         current = {
-            **nest(state.shown.config),
+            **nest(masked(state.shown.config)),
             **VersionHead.model_validate(_version_head(state, state.shown)).model_dump(),
             "title": state.shown.config["title"],  # here clients of the nested form look for the agent's name
         }
@@ -373,7 +374,7 @@ def _version_head(state: AgentState, version: AgentVersion) -> dict[str, object]
 
 def _version_fields(state: AgentState, version: AgentVersion, judge: Judge) -> dict[str, object]:
     return {
-        **version.config,
+        **masked(version.config),
         **_version_head(state, version),
         "agent_title": version.config["title"],
         "postcall_analysis": version.config["post_call_analysis"],

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dialnexa.kit.errors import BadRequest, Forbidden, NotFound
 from dialnexa.kit.ids import new_id
 from dialnexa.kit.pagination import Page, Part
-from dialnexa.platform.agents import repository
+from dialnexa.kit.secrets import Vault
+from dialnexa.platform.agents import repository, sealing
 from dialnexa.platform.agents.config import AgentConfig, contradictions, obstacles
 from dialnexa.platform.agents.functions import AgentFunction
 from dialnexa.platform.agents.models import Agent, AgentVersion
@@ -63,11 +64,24 @@ class Redeployed(NamedTuple):
 
 
 async def create(
-    session: AsyncSession, who: Principal, config: AgentConfig, *, now: datetime, folder_id: str | None = None
+    session: AsyncSession,
+    vault: Vault,
+    who: Principal,
+    config: AgentConfig,
+    *,
+    now: datetime,
+    folder_id: str | None = None,
 ) -> AgentState:
     """Make an agent with its first draft."""
     config = _with_a_way_out(config)
     _refuse(contradictions(config))
+    functions = sealing.taken(config.agent_functions, (), vault)
+    return await _make(session, who, config.model_copy(update={"agent_functions": functions}), now, folder_id)
+
+
+async def _make(
+    session: AsyncSession, who: Principal, config: AgentConfig, now: datetime, folder_id: str | None
+) -> AgentState:
     agent = Agent(
         id=new_id("agent"),
         workspace_id=who.workspace_id,
@@ -88,6 +102,7 @@ async def create(
 
 async def change(
     session: AsyncSession,
+    vault: Vault,
     workspace_id: str,
     agent_id: str,
     changes: Mapping[str, object],
@@ -98,7 +113,7 @@ async def change(
     """Change fields of a draft; fields not named stay as they are. Published versions are locked (400)."""
     agent = await _agent(session, workspace_id, agent_id, lock=True)
     version = await _editable(session, agent, version_number)
-    config = AgentConfig.model_validate({**version.config, **changes})
+    config = _changed(version, changes, vault)
     _refuse(contradictions(config))
     _write(agent, version, config, now)
     await session.flush()
@@ -107,6 +122,7 @@ async def change(
 
 async def redeploy(
     session: AsyncSession,
+    vault: Vault,
     who: Principal,
     agent_id: str,
     changes: Mapping[str, object],
@@ -122,7 +138,7 @@ async def redeploy(
     """
     agent = await _agent(session, who.workspace_id, agent_id, lock=True)
     before = await _state(session, agent, await _version(session, agent, version_number))
-    config = AgentConfig.model_validate({**before.shown.config, **changes})
+    config = _changed(before.shown, changes, vault)
     _refuse(contradictions(config) + judge(config))
     draft, live = before.versions[0], before.live
     number, draft.number = draft.number, draft.number + 1
@@ -161,7 +177,7 @@ async def duplicate(
     named = title or f"{copied.title[: _LONGEST_TITLE - len(_COPY)]}{_COPY}"
     config = copied.model_copy(update={"title": named, "version_title": None})
     place = original.folder_id if folder_id is None else folder_id or None
-    return await create(session, who, config, now=now, folder_id=place)
+    return await _make(session, who, config, now, place)
 
 
 async def move(
@@ -392,6 +408,16 @@ def _draft(agent: Agent, number: int, config: AgentConfig, now: datetime) -> Age
         created_at=now,
         updated_at=now,
     )
+
+
+def _changed(version: AgentVersion, changes: Mapping[str, object], vault: Vault) -> AgentConfig:
+    """Return a version's fields with changes; masks among them keep the secrets that the version has."""
+    config = AgentConfig.model_validate({**version.config, **changes})
+    functions = sealing.sealed(config.agent_functions, vault)
+    if "agent_functions" in changes:
+        stored = AgentConfig.model_validate(version.config).agent_functions
+        functions = sealing.taken(config.agent_functions, stored, vault)
+    return config.model_copy(update={"agent_functions": functions})
 
 
 def _stored(config: AgentConfig) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Path, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dialnexa.platform.agents import comparing, service
+from dialnexa.platform.agents import comparing, sealing, service
 from dialnexa.platform.agents.comparing import Comparison
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.routes import Judges, Reader, Writer
@@ -25,7 +25,7 @@ from dialnexa.platform.agents.schemas import (
     listed_version,
 )
 from dialnexa.platform.agents.service import AgentState
-from dialnexa.platform.http import Db, Listing, Now, Pages, Router, listing
+from dialnexa.platform.http import Db, Listing, Now, Pages, Router, Secrets, listing
 from dialnexa.platform.numbers import repository as numbers
 from dialnexa.platform.numbers.models import PhoneNumber
 from dialnexa.platform.tenancy import repository as tenancy
@@ -60,13 +60,13 @@ async def list_versions(agent_id: str, who: Reader, database: Db, page: Pages) -
 @router.get("/agents/{agent_id}/versions/compare", summary="Compare two versions")
 @router.get("/agents2/{agent_id}/versions/compare", include_in_schema=False)
 async def compare_versions(
-    agent_id: str, who: Reader, database: Db, before: From = None, after: To = None
+    agent_id: str, who: Reader, database: Db, vault: Secrets, before: From = None, after: To = None
 ) -> ComparedOut:
     """Return what differs between two versions: fields, functions by name, the graph by nodes and edges."""
     async with database.read() as session:
         state = await service.get(session, who.workspace_id, agent_id)
     first, second = service.to_compare(state, before, after)
-    found: Comparison = comparing.compare(first.config, second.config)
+    found: Comparison = comparing.compare(*(sealing.comparable(one.config, vault) for one in (first, second)))
     heads = {"from": head_of_version(state, first), "to": head_of_version(state, second)}
     return ComparedOut.model_validate({"agent_id": agent_id, **heads, **found.model_dump()})
 

@@ -68,7 +68,7 @@ async def bootstrap(database: Database, vault: Vault, *, now: datetime, concurre
         known = cast(Mapping[str, str], workspace.settings.get(_SETTINGS_KEY) or {})
         keys = await _keys(session, workspace, vault, known.get("keys"), now)
         who = await _owner(session, workspace)
-        agent_id, version_id = await _demo_agent(session, who, known.get("agent_id"), now)
+        agent_id, version_id = await _demo_agent(session, vault, who, known.get("agent_id"), now)
         number = await _number(session, who, agent_id, version_id, now)
         noted = {"keys": vault.seal(json.dumps(asdict(keys))), "agent_id": agent_id}
         workspace.settings = {**workspace.settings, _SETTINGS_KEY: noted}
@@ -115,13 +115,15 @@ async def _owner(session: AsyncSession, workspace: Workspace) -> Principal:
     return Principal(workspace.id, account.id, "installation", livemode=True, kind="secret")
 
 
-async def _demo_agent(session: AsyncSession, who: Principal, known: str | None, now: datetime) -> tuple[str, str]:
+async def _demo_agent(
+    session: AsyncSession, vault: Vault, who: Principal, known: str | None, now: datetime
+) -> tuple[str, str]:
     """Return the demo agent and its live version, making it when it is missing or was deleted."""
     if known is not None and await agents.exists(session, who.workspace_id, known):
         version = await agents.resolve_for_call(session, who.workspace_id, agent_id=known)
         return version.agent_id, version.version_id
     body = json.loads(resources.files("dialnexa.platform.agents").joinpath("demo.json").read_text(encoding="utf-8"))
-    created = await agents.create(session, who, AgentConfig.model_validate(body), now=now)
+    created = await agents.create(session, vault, who, AgentConfig.model_validate(body), now=now)
     published = await agents.publish(session, who, created.agent.id, now=now)
     return published.agent.id, published.shown.id
 

@@ -15,7 +15,7 @@ from dialnexa.platform.agents.routes import Judges, Reader, Writer
 from dialnexa.platform.agents.schemas import AgentOut
 from dialnexa.platform.agents.templates import service
 from dialnexa.platform.agents.templates.schemas import TemplateIn, TemplateListed, TemplateOut, TemplatesOut
-from dialnexa.platform.http import Db, Now, Router
+from dialnexa.platform.http import Db, Now, Router, Secrets
 from dialnexa.platform.wire import sentences
 
 router = Router(tags=["Templates"])
@@ -47,6 +47,7 @@ async def create_from_template(
     template_id: str,
     who: Writer,
     database: Db,
+    vault: Secrets,
     now: Now,
     judge: Judges,
     body: Annotated[TemplateIn | None, FromBody()] = None,
@@ -59,7 +60,7 @@ async def create_from_template(
         raise BadRequest(sentences(error.errors(), {"default_dynamic_variables": "variables"})) from error
     async with database.write() as session:
         await folders.check(session, who.workspace_id, wanted.folder_id)
-        state = await agents.create(session, who, config, now=now, folder_id=wanted.folder_id or None)
+        state = await agents.create(session, vault, who, config, now=now, folder_id=wanted.folder_id or None)
         if wanted.is_published:
             state = await agents.publish(session, who, state.agent.id, now=now, judge=judge.obstacles)
         return AgentOut.of(state, judge)
