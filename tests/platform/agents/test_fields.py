@@ -75,6 +75,7 @@ FIELDS = [
     text("description"),
     text("timezone", None, 64),
     text("webhook_id"),
+    flag("webhook_enabled", True),
     choice("agent_type", "Single_Prompt_Agent", "Single_Prompt_Agent", "Conversational_Flow_Agent"),
     choice("pipeline_type", "Cascaded", "Cascaded", "Speech_To_Speech"),
     template("prompt_text"),

@@ -38,6 +38,8 @@ class AgentConfig(Body):
     description: str | None = None
     timezone: Annotated[str, Field(max_length=64)] | None = None
     webhook_id: str | None = None
+    webhook_enabled: bool = True
+    """Whether calls of this agent are told to webhooks at all."""
     agent_type: AgentType = "Single_Prompt_Agent"
     pipeline_type: PipelineType | None = "Cascaded"
     # prompt

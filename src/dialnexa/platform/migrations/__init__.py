@@ -6,13 +6,13 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import column, create_engine, inspect, select, table
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.pool import NullPool
 
 HEAD = "head"
+_VERSIONS = "alembic_version"
 
 
 class WrongSchema(Exception):
@@ -42,7 +42,10 @@ def revisions() -> tuple[str, ...]:
 
 def current(connection: Connection) -> str | None:
     """Return the revision a database is at, ``None`` when it has no tables of ours."""
-    return MigrationContext.configure(connection).get_current_revision()
+    # Alembic's own question logs two lines each time, and readiness is asked every few seconds.
+    if not inspect(connection).has_table(_VERSIONS):
+        return None
+    return connection.scalar(select(column("version_num")).select_from(table(_VERSIONS)))
 
 
 def revision_of(url: str) -> str | None:
