@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import column, create_engine, inspect, select, table
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.pool import NullPool
 
@@ -45,7 +45,7 @@ def current(connection: Connection) -> str | None:
     # Alembic's own question logs two lines each time, and readiness is asked every few seconds.
     if not inspect(connection).has_table(_VERSIONS):
         return None
-    return connection.scalar(select(column("version_num")).select_from(table(_VERSIONS)))
+    return connection.scalar(text(f"SELECT version_num FROM {_VERSIONS}"))
 
 
 def revision_of(url: str) -> str | None:
