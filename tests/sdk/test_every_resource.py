@@ -153,6 +153,9 @@ async def test_what_was_signalled_and_logged(world: World) -> None:
     prices = await api.prices.get()
     assert prices["rates"] is not None
     assert [one async for one in api.calls.refused()] == []
+    await api.calls.hang_up(placed.id)
+    redacted = await api.calls.redact(placed.id)
+    assert (redacted.metadata, redacted.raw["sensitive_delete"]) == ({}, True)
 
 
 async def test_trunks(world: World) -> None:

@@ -11,15 +11,16 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.live.media.converter import Converter
 from dialnexa.live.media.recorder import wav_header
-from dialnexa.platform.calls import recordings, repository, service
+from dialnexa.platform.calls import recordings, redaction, repository, service
 from dialnexa.platform.calls.models import Recording
 from dialnexa.platform.calls.records import RecordingFile
-from dialnexa.platform.calls.store import store_at
+from dialnexa.platform.calls.store import RecordingStore, store_at
 from dialnexa.worker.finishing import Finishing, Wishes, folder_id
 from tests.live.media.recordings import beeps, heard, read, write_wav
 from tests.platform.calls.house import NOON, House
@@ -118,6 +119,41 @@ async def lite(house: House, tmp_path: Path) -> AsyncIterator[Desk]:
     (tmp_path / "recordings").mkdir()
     async with Converter.open() as converter:
         yield Desk(house, tmp_path / "recordings", converter)
+
+
+async def test_of_a_call_redacted_before_it_is_converted_no_file_stays(lite: Desk) -> None:
+    call_id = await lite.call()
+    async with lite.house.database.write() as session:
+        await redaction.redact(session, call_id, now=NOON)
+    await lite.finishing().finish(call_id)
+    assert lite.files() == []
+
+
+async def test_what_is_erased_while_it_is_uploaded_is_taken_back(
+    lite: Desk, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = await lite.call()
+    store, put = store_at(f"s3://{BUCKET}/calls"), RecordingStore.put
+
+    async def put_and_erase(self: RecordingStore, key: str, file: Path) -> None:
+        await put(self, key, file)
+        async with lite.house.database.write() as session:
+            await session.execute(delete(Recording))
+
+    monkeypatch.setattr(RecordingStore, "put", put_and_erase)
+    await lite.finishing("wav", store.url).finish(call_id)
+    assert (lite.files(), await store.size(f"{call_id}.wav")) == ([], None)
+
+
+async def test_what_a_dead_worker_recorded_of_a_call_redacted_since_is_marked_for_erasure(lite: Desk) -> None:
+    call_id = await lite.call()
+    async with lite.house.database.write() as session:
+        await session.execute(delete(Recording))
+        await redaction.redact(session, call_id, now=NOON)
+    await lite.finishing().salvage([call_id])
+    async with lite.house.database.read() as session:
+        assert (await session.scalars(select(Recording))).one().erase_since == NOON
+    assert lite.queue.promised == []
 
 
 async def test_it_becomes_opus_in_place_and_the_wav_goes(desk: Desk) -> None:

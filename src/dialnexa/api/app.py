@@ -49,6 +49,7 @@ from dialnexa.platform.numbers.carriers.sandbox import SandboxCatalogue
 from dialnexa.platform.numbers.purchase import Market
 from dialnexa.platform.oauth import service as oauth
 from dialnexa.platform.retention import routes as retention_routes
+from dialnexa.platform.retention.erasure import Erasure
 from dialnexa.platform.retention.rules import KINDS, Defaults
 from dialnexa.platform.retention.sweep import Sweep
 from dialnexa.platform.tenancy import routes as tenancy
@@ -93,12 +94,13 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
         pumping = asyncio.create_task(pump.run())
         sweep = Sweep(database, app.state.clock, settings.recordings, app.state.retention, app.state.metrics.removed)
         sweeping = asyncio.create_task(sweep.run())
+        erasing = asyncio.create_task(Erasure(database, app.state.clock, settings.recordings).run())
         try:
             yield app
         finally:
-            for task in (tidying, pumping, sweeping):
+            for task in (tidying, pumping, sweeping, erasing):
                 task.cancel()
-            await asyncio.gather(tidying, pumping, sweeping, return_exceptions=True)
+            await asyncio.gather(tidying, pumping, sweeping, erasing, return_exceptions=True)
 
 
 def assemble(

@@ -99,6 +99,7 @@ class Finishing:
         async with self._database.read() as session:
             recording = await recordings.of_call(session, call_id)
         if recording is None:
+            self._tidy(call_id, None)  # it was removed, or is about to be
             return
         kept = self._folder / recording.blob_key
         if not recording.store and kept.is_file():
@@ -108,7 +109,7 @@ class Finishing:
             return
         else:
             kept = None
-        self._tidy(recording, kept)
+        self._tidy(call_id, kept)
 
     async def _improve(self, recording: Recording, file: Path) -> Path | None:
         """Convert and upload, write down where it lies; return the local file that is to stay."""
@@ -125,7 +126,7 @@ class Finishing:
         if url:
             await store_at(url).put(file.name, file)
         async with self._database.write() as session:
-            await recordings.moved(
+            stays = await recordings.moved(
                 session,
                 recording.id,
                 store=url,
@@ -133,15 +134,19 @@ class Finishing:
                 format=file.suffix[1:],
                 size_bytes=size,
             )
-            if trouble:
+            if stays and trouble:
                 await recordings.complain(session, recording.call_id, trouble, now=self._clock.now())
+        if not stays:  # it was erased while we worked on it
+            if url:
+                await store_at(url).remove(file.name)
+            return None
         log.info("recording_finished", file=file.name, bytes=size, store=url)
         return None if url else file
 
-    def _tidy(self, recording: Recording, kept: Path | None) -> None:
+    def _tidy(self, call_id: str, kept: Path | None) -> None:
         """Remove what the record no longer points to."""
         for suffix in _SUFFIXES:
-            leftover = self._folder / f"{recording.call_id}{suffix}"
+            leftover = self._folder / f"{call_id}{suffix}"
             if leftover != kept:
                 leftover.unlink(missing_ok=True)
 

@@ -33,6 +33,7 @@ class AsyncCalls(AsyncResource):
     retries = async_method(history.retries)
     transfer = async_method(history.transfer)
     analyze = async_method(history.analyze)
+    redact = async_method(history.redact)
     costs = async_method(history.costs)
     refused = async_listing(history.refused)
     refused_ladder = async_method(history.refused_ladder)

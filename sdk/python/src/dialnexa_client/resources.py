@@ -33,6 +33,7 @@ class Calls(Resource):
     retries = method(history.retries)
     transfer = method(history.transfer)
     analyze = method(history.analyze)
+    redact = method(history.redact)
     costs = method(history.costs)
     refused = listing(history.refused)
     refused_ladder = method(history.refused_ladder)

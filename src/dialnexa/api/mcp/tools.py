@@ -56,6 +56,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "get_call_timeline: GET /v1/calls/{call_id}/timeline",
         "get_call_ladder: GET /v1/calls/{call_id}/ladder",
         "hang_up_call: POST /v1/calls/{call_id}/hangup destructive",
+        "redact_call: POST /v1/calls/{call_id}/redact destructive",
         "list_refused_calls: GET /v1/refused-calls",
     ),
     "knowledge-base": (

@@ -61,7 +61,7 @@ async def show(session: AsyncSession, call: Call, link: Link) -> CallOut:
         version_number=numbers.get(call.agent_version_id or ""),
         recording_url=_url(recording, link),
         recording_lost=None if recording is None else recording.lost,
-        turns=turns if turns or call.answered_at is not None else None,
+        turns=turns if turns or (call.answered_at is not None and call.redacted_at is None) else None,
         transfer=(await repository.transfers(session, [call.id])).get(call.id),
     )
     return CallOut.model_validate(fields)

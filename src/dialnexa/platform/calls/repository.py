@@ -150,10 +150,12 @@ async def transcript(session: AsyncSession, call_id: str) -> Transcript | None:
 
 
 async def recordings(session: AsyncSession, call_ids: Collection[str]) -> dict[str, Recording]:
-    """Return the recordings of calls, by call id."""
+    """Return the recordings of calls, by call id, but none that is being erased."""
     if not call_ids:
         return {}
-    query = select(Recording).where(Recording.call_id.in_(call_ids), Recording.kind == "call")
+    query = select(Recording).where(
+        Recording.call_id.in_(call_ids), Recording.kind == "call", Recording.erase_since.is_(None)
+    )
     return {recording.call_id: recording for recording in await session.scalars(query)}
 
 

@@ -11,7 +11,7 @@ from fastapi import Query, Request, Response
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import Forbidden, NotFound
 from dialnexa.kit.tracing import tracer
-from dialnexa.platform.calls import exporting, finding, kin, links, placing, reading, rejections, service
+from dialnexa.platform.calls import exporting, finding, kin, links, placing, reading, redaction, rejections, service
 from dialnexa.platform.calls.audio import MEDIA_TYPES, audio_of
 from dialnexa.platform.calls.exporting import EXPORTED, ExportOut
 from dialnexa.platform.calls.finding import Scope
@@ -140,6 +140,17 @@ async def hang_up(call_id: str, who: Writer, database: Db, link: Links, now: Now
     async with database.write() as session:
         call = await service.request_hang_up(session, await reading.find(session, who, call_id), now=now)
         return await reading.show(session, call, link)
+
+
+@router.post("/calls/{call_id}/redact", summary="Redact a call")
+async def redact_call(call_id: str, who: Writer, database: Db, link: Links, now: Now) -> CallOut:
+    """Remove all that was said, and about whom, from an ended call, for good; numbers, times and costs stay.
+
+    Redacting it again changes nothing. 409 while the call goes on.
+    """
+    async with database.write() as session:
+        found = await reading.find(session, who, call_id)
+        return await reading.show(session, await redaction.redact(session, found.id, now=now), link)
 
 
 @router.get("/calls/{call_id}/timeline", summary="Follow a call")

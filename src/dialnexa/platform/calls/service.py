@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dialnexa.kit.errors import Conflict
 from dialnexa.kit.ids import new_id
 from dialnexa.platform.agents.config import AgentConfig
-from dialnexa.platform.calls import repository
+from dialnexa.platform.calls import redaction, repository
 from dialnexa.platform.calls.admission import Refused, admit, scopes_of
 from dialnexa.platform.calls.charging import charge
 from dialnexa.platform.calls.ladder.packing import pack
@@ -277,6 +277,7 @@ async def _close(session: AsyncSession, call_id: str, ended_at: datetime) -> Non
 
     What was said is complete by then, so where anything was, ``call.transcript_ready`` follows at once.
     """
+    await redaction.plan(session, call_id, ended_at)
     call = await repository.get(session, call_id)
     assert call is not None  # it was written in this transaction
     state = CallState(call.state)

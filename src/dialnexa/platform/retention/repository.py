@@ -94,6 +94,12 @@ async def recordings(session: AsyncSession, ids: Sequence[str]) -> Sequence[Reco
     return (await session.scalars(select(Recording).where(Recording.id.in_(ids)))).all()
 
 
+def to_erase(after: str, limit: int) -> Select[Recording]:
+    """Return how recordings are found whose files are to be removed at once."""
+    wanted = select(Recording).where(Recording.erase_since.is_not(None), Recording.id > after)
+    return wanted.order_by(Recording.id).limit(limit)
+
+
 async def remove_recordings(session: AsyncSession, ids: Sequence[str]) -> int:
     """Forget recordings whose files are gone."""
     return await _delete(session, Recording.id, ids)
@@ -103,7 +109,7 @@ async def remove_transcripts(session: AsyncSession, ids: Sequence[str]) -> int:
     """Forget what was said in calls and what was made of it: spoken lines, summary, sentiment, analysis."""
     spoken = (TimelineEvent.call_id.in_(ids), TimelineEvent.kind == "turn")
     await session.execute(delete(TimelineEvent).where(*spoken))
-    nothing = {"summary": None, "sentiment": None, "analysis": None}
+    nothing = {"summary": None, "sentiment": None, "mood": None, "analysis": None}
     await session.execute(update(Call).where(Call.id.in_(ids)).values(nothing))
     return await _delete(session, Transcript.call_id, ids)
 

@@ -6,7 +6,6 @@ sweeps: to remove something twice is to remove it once, and a recording's file m
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,11 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.clock import Clock
-from dialnexa.platform.calls.links import file_of
-from dialnexa.platform.calls.models import Recording
-from dialnexa.platform.calls.store import StoreError, store_at
 from dialnexa.platform.database import Database
 from dialnexa.platform.retention import repository
+from dialnexa.platform.retention.files import file_gone
 from dialnexa.platform.retention.repository import Find
 from dialnexa.platform.retention.rules import KINDS, Defaults, Kind, Reach, spans
 
@@ -28,8 +25,6 @@ EVERY_S = 3600.0
 BATCH = 200
 _PAUSE_S = 0.05
 """Between two batches: others write meanwhile."""
-ELSEWHERE = timedelta(days=2)
-"""How long the record of a recording stays after its time when its file is not here: it may be on another machine."""
 
 Remove = Callable[[AsyncSession, Sequence[str]], Awaitable[int]]
 Counted = Callable[[str, int], None]
@@ -106,7 +101,7 @@ class Sweep:
         while ids := await self._next(repository.RECORDINGS, reach, before, after):
             async with self._database.read() as session:
                 found = await repository.recordings(session, ids)
-            gone = [one.id for one in found if await self._file_gone(one, before)]
+            gone = [one.id for one in found if await file_gone(self._folder, one, since=one.created_at, before=before)]
             if gone:
                 async with self._database.write() as session:
                     count += await repository.remove_recordings(session, gone)
@@ -117,18 +112,3 @@ class Sweep:
     async def _next(self, find: Find, reach: Reach, before: datetime, after: str) -> Sequence[str]:
         async with self._database.read() as session:
             return (await session.scalars(find(reach, before, after, BATCH))).all()
-
-    async def _file_gone(self, recording: Recording, before: datetime) -> bool:
-        """Remove a recording's file; tell whether it is gone for good, so that its record may go too."""
-        try:
-            if recording.store:
-                await store_at(recording.store).remove(recording.blob_key)
-                return True
-            path = await asyncio.to_thread(file_of, self._folder, recording.blob_key)
-            if path is not None:
-                await asyncio.to_thread(path.unlink, missing_ok=True)
-                return True
-        except (StoreError, OSError) as error:
-            log.warning("recording_not_removed", recording_id=recording.id, error=str(error))
-            return False
-        return recording.created_at < before - ELSEWHERE

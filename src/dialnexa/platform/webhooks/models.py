@@ -116,6 +116,12 @@ class Delivery(Base):
         ),
         Index("ix_webhook_deliveries_log", "webhook_id", "id"),
         Index(
+            "ix_webhook_deliveries_call",
+            "call_id",
+            sqlite_where=text("call_id IS NOT NULL"),
+            postgresql_where=text("call_id IS NOT NULL"),
+        ),
+        Index(
             "ix_webhook_deliveries_due",
             "due_at",
             "webhook_id",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dialnexa_client.exchange import Core, Plan, Query, part
+from dialnexa_client.models.calls import Call
 from dialnexa_client.models.records import Answer, CallLog
 from dialnexa_client.operations import asking
 from dialnexa_client.paging import Search
@@ -72,6 +73,11 @@ def analyze(
     wanted: dict[str, object] = {} if fields is None else {"fields": [dict(field) for field in fields]}
     body = wanted if llm_id is None else {**wanted, "llm_id": llm_id}
     return asking.write(core, "POST", f"/calls/{part(call_id)}/analyze", Answer, body)
+
+
+def redact(core: Core, call_id: str) -> Plan[Call]:
+    """Remove, for good, all that was said in an ended call. Raises ``Conflict`` while it goes on."""
+    return asking.write(core, "POST", f"/calls/{part(call_id)}/redact", Call)
 
 
 def costs(
