@@ -123,7 +123,7 @@ def _held() -> int:
 
 @pytest.fixture
 def others_frozen() -> Iterator[None]:
-    """Keep what other tests of this process left alive out of the collections here, which would go through it each time."""
+    """Keep what other tests left alive out of the collections here, which would go through it each time."""
     gc.collect()
     gc.freeze()
     yield
