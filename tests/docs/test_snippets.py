@@ -12,7 +12,10 @@ import pytest
 from tests.api.world import World
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("quick-start", "agents", "errors", "pagination", "idempotency", "catalogue", "mcp", "observability")
+PAGES = (
+    *("quick-start", "agents", "call-history", "errors", "pagination"),
+    *("idempotency", "catalogue", "mcp", "observability"),
+)
 """The guides whose every curl can be tried at once; the others have tests of their own."""
 COMMANDS = [
     (page, command)
