@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberType
@@ -49,3 +52,10 @@ def test_where_mobiles_cannot_be_told_there_is_no_such_kind() -> None:
     assert LineKind.MOBILE in countries.kinds("GB")
     assert countries.line_kind("+12025550134") == LineKind.LANDLINE
     assert countries.line_kind("not a number") == LineKind.LANDLINE
+
+
+def test_names_come_without_every_area_code_of_the_world() -> None:
+    program = "import sys; from dialnexa.kit.countries import countries; countries(); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "phonenumbers" in ran.stdout.split()
+    assert "phonenumbers.geodata" not in ran.stdout.split()

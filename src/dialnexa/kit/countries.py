@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import cast
 
 import phonenumbers
 import regex
 from phonenumbers import PhoneMetadata, PhoneNumberDesc, PhoneNumberType
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 from dialnexa.kit import phone
 
@@ -70,6 +71,22 @@ class Country:
     """Digits, without the plus."""
     max_length: int
     """National digits at most."""
+
+
+@cache
+def _names() -> dict[str, dict[str, str]]:
+    """Return the names of countries by ISO code and language.
+
+    The table's file is read by itself: importing it as the module it is reads every area code of the world first, for
+    seconds.
+    """
+    file = Path(phonenumbers.__file__).parent / "geodata" / "locale.py"
+    spec = spec_from_file_location("phonenumbers.geodata.locale", file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"phonenumbers has no table of country names at {file}; install it anew.")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.LOCALE_DATA
 
 
 @cache
@@ -135,7 +152,7 @@ def _name(iso: str) -> str:
     """Return the English name; the table writes ``*xx`` where English says the same as language ``xx``."""
     if iso in _UNLISTED:
         return _UNLISTED[iso]
-    names = LOCALE_DATA.get(iso, {})
+    names = _names().get(iso, {})
     name = names.get("en", iso)
     return names.get(name[1:], iso) if name.startswith("*") else name
 
