@@ -19,7 +19,8 @@ from dialnexa.live.line import EndedBy, LineEnd, Samples
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import CallLimits, RecordingResult, SipRoute
+from dialnexa.live.outcome import RecordingResult
+from dialnexa.live.plan import CallLimits, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint, TlsSettings
 from dialnexa.live.sip.messages.hop import Address

@@ -8,7 +8,7 @@ import pytest
 
 from dialnexa.live.conversation.transfer import CallTransfer
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import Happening, TransferMoved
+from dialnexa.live.timeline import Happening, TransferMoved
 from tests.e2e import test_sip_line
 from tests.e2e.test_sip_line import Ear, Stage, talking
 

@@ -11,7 +11,7 @@ import pytest
 from dialnexa.live.line import NotConnected, Samples
 from dialnexa.live.media.codec import Codec, encode
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import Ending, EndReason
+from dialnexa.live.outcome import Ending, EndReason
 from tests.e2e import sipp
 from tests.e2e.test_codecs import dialled
 from tests.e2e.test_srtp import Desk, desk

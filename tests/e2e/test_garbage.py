@@ -15,20 +15,12 @@ from dialnexa.kit.clock import SystemClock
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.plan import (
-    AgentPlan,
-    CallEvent,
-    CallLimits,
-    CallPlan,
-    EndReason,
-    Opening,
-    SipRoute,
-    TurnSpoken,
-    VoicemailHandling,
-)
+from dialnexa.live.outcome import EndReason
+from dialnexa.live.plan import AgentPlan, CallLimits, CallPlan, Opening, SipRoute, VoicemailHandling
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
 from dialnexa.live.speech.instant import InstantSpeech
+from dialnexa.live.timeline import CallEvent, TurnSpoken
 
 pytestmark = pytest.mark.e2e
 

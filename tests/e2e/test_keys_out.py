@@ -10,8 +10,9 @@ import pytest
 from dialnexa.kit.clock import SystemClock
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.plan import CallLimits, Dtmf, Happening, SipRoute, Trouble
+from dialnexa.live.plan import CallLimits, Dtmf, SipRoute
 from dialnexa.live.rtp.ports import PortRange
+from dialnexa.live.timeline import Happening, Trouble
 from tests.e2e.sip_stage import EMPTY, HOST, HUNG_UP, SAME_TAG, SDP, endpoint, invited, receive, reply, send, sipp
 
 pytestmark = pytest.mark.e2e

@@ -16,7 +16,8 @@ from dialnexa.live.line import SAMPLE_RATE, Samples
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import CallLimits, MediaQuality, RecordingResult, SipRoute
+from dialnexa.live.outcome import MediaQuality, RecordingResult
+from dialnexa.live.plan import CallLimits, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox import audio
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint

@@ -19,23 +19,13 @@ from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.line import SAMPLE_RATE
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.plan import (
-    AgentPlan,
-    CallEvent,
-    CallOutcome,
-    CallPlan,
-    Ending,
-    EndReason,
-    FunctionSpec,
-    Opening,
-    SipRoute,
-    TurnTaking,
-    Voice,
-)
+from dialnexa.live.outcome import CallOutcome, Ending, EndReason
+from dialnexa.live.plan import AgentPlan, CallPlan, FunctionSpec, Opening, SipRoute, TurnTaking, Voice
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox.sandbox import Sandbox
 from dialnexa.live.sip.endpoint import SipEndpoint
 from dialnexa.live.speech.services import SpeechServices
+from dialnexa.live.timeline import CallEvent
 from tests.e2e.network import FAR, NEAR, Network, bad_network, inside
 
 pytestmark = pytest.mark.e2e

@@ -18,7 +18,8 @@ from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import CallLimits, Ending, EndReason, SipRoute
+from dialnexa.live.outcome import Ending, EndReason
+from dialnexa.live.plan import CallLimits, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
 from dialnexa.live.sip.messages.sdp import Direction

@@ -14,10 +14,11 @@ from dialnexa.live.line import EndedBy
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import CallLimits, Encryption, Happening, SipRoute, TransferMoved
+from dialnexa.live.plan import CallLimits, Encryption, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
 from dialnexa.live.sip.errors import CallRejected
+from dialnexa.live.timeline import Happening, TransferMoved
 from tests.e2e.sip_stage import SDP, ask, endpoint, receive, send, sipp
 from tests.e2e.test_sip_line import Ear, Stage
 

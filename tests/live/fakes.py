@@ -29,7 +29,8 @@ from dialnexa.live.line import (
     NotTransferred,
     Samples,
 )
-from dialnexa.live.plan import AgentPlan, MediaQuality, RecordingResult, SipLadder, Transcriber, Voice
+from dialnexa.live.outcome import MediaQuality, RecordingResult, SipLadder
+from dialnexa.live.plan import AgentPlan, Transcriber, Voice
 from dialnexa.live.speech.ports import (
     Expectation,
     Final,

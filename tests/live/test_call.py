@@ -7,23 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.line import NotConnected
-from dialnexa.live.plan import (
-    AgentPlan,
-    Answered,
-    CallEvent,
-    CallPlan,
-    Ending,
-    EndReason,
-    HeardAudio,
-    MediaQuality,
-    SentAudio,
-    Signalled,
-    SipLadder,
-    SipMessageSeen,
-    Transcriber,
-    Trouble,
-)
+from dialnexa.live.outcome import Ending, EndReason, HeardAudio, MediaQuality, SentAudio, SipLadder, SipMessageSeen
+from dialnexa.live.plan import AgentPlan, CallPlan, Transcriber
 from dialnexa.live.speech.ports import SpeechError
+from dialnexa.live.timeline import Answered, CallEvent, Signalled, Trouble
 from tests.live.fakes import FakeLine, FakeSpeech, FakeStt
 
 PLAN = CallPlan("call_1", "outbound", "+14155550100", "+16505550199", AgentPlan("agt_1", "av_1", "Mia", "You are Mia."))

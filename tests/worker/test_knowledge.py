@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dialnexa.live.plan import CallOutcome, Ending, EndReason, Knowledge, Passage
+from dialnexa.live.outcome import CallOutcome, Ending, EndReason
+from dialnexa.live.plan import Knowledge
+from dialnexa.live.timeline import Passage
 from dialnexa.platform.calls.schemas import TurnOut
 from dialnexa.worker.knowledge import library
 from dialnexa.worker.translate import result

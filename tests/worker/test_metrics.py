@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dialnexa.kit.process import free_port
 from dialnexa.live.media.clock import LatenessReport
-from dialnexa.live.plan import (
+from dialnexa.live.timeline import (
     Answered,
     CallEvent,
     DigitsPressed,

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
-from dialnexa.live.plan import CallEvent, TurnSpoken
+from dialnexa.live.timeline import CallEvent, TurnSpoken
 from dialnexa.platform.calls.records import TimelineEntry
 from dialnexa.worker import scribe as scribes
 from dialnexa.worker.scribe import Scribe

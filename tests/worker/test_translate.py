@@ -5,18 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dialnexa.live.plan import (
-    CallEvent,
-    CallOutcome,
-    Ending,
-    EndReason,
-    HeardAudio,
-    MediaQuality,
-    SentAudio,
-    TransferLeg,
-    TransferMoved,
-    TransferState,
-)
+from dialnexa.live.outcome import CallOutcome, Ending, EndReason, HeardAudio, MediaQuality, SentAudio
+from dialnexa.live.timeline import CallEvent, TransferLeg, TransferMoved, TransferState
 from dialnexa.platform.calls.quality import MediaQualityOut
 from dialnexa.worker.translate import result, timeline_entry
 

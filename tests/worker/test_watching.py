@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from dialnexa.kit import otel, tracing
-from dialnexa.live.plan import (
+from dialnexa.live.timeline import (
     Answered,
     CallEvent,
     Happening,

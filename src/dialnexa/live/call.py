@@ -14,23 +14,11 @@ from dialnexa.live.conversation.functions import FunctionRunner
 from dialnexa.live.conversation.knowledge import Library
 from dialnexa.live.line import EndedBy, Line, LineEnd, NotConnected
 from dialnexa.live.media.quality import complaints
-from dialnexa.live.plan import (
-    Answered,
-    CallEvent,
-    CallOutcome,
-    CallPlan,
-    Ending,
-    EndReason,
-    Happening,
-    Ringing,
-    Signalled,
-    SipLadder,
-    Trouble,
-    TurnSpoken,
-    Used,
-)
+from dialnexa.live.outcome import CallOutcome, Ending, EndReason, SipLadder, Used
+from dialnexa.live.plan import CallPlan
 from dialnexa.live.sip.ladder import in_short
 from dialnexa.live.speech.ports import Providers, SpeechError
+from dialnexa.live.timeline import Answered, CallEvent, Happening, Ringing, Signalled, Trouble, TurnSpoken
 
 
 class CallControl:

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dialnexa.live.plan import Ending, EndReason, MediaQuality, RecordingResult, SipLadder
+from dialnexa.live.outcome import Ending, EndReason, MediaQuality, RecordingResult, SipLadder
 
 SAMPLE_RATE = 8000
 """Hz. Phone legs stay at the telephone's own rate from end to end."""

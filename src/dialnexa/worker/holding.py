@@ -14,8 +14,10 @@ from dialnexa.kit.templates import TemplateError
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.line import Line
 from dialnexa.live.lines.sip import SipLine
-from dialnexa.live.plan import CallEvent, CallOutcome, CallPlan, Encryption, Ending, EndReason, Happening, SipRoute
+from dialnexa.live.outcome import CallOutcome, Ending, EndReason
+from dialnexa.live.plan import CallPlan, Encryption, SipRoute
 from dialnexa.live.sip.endpoint import IncomingCall
+from dialnexa.live.timeline import CallEvent, Happening
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
 from dialnexa.platform.numbers import bindings

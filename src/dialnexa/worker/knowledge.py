@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dialnexa.live.plan import Knowledge, Passage
+from dialnexa.live.plan import Knowledge
+from dialnexa.live.timeline import Passage
 from dialnexa.platform.database import Database
 from dialnexa.platform.knowledge import service
 

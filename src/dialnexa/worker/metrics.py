@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from dialnexa.kit.clock import Clock
 from dialnexa.live.media.clock import LatenessReport
-from dialnexa.live.plan import Answered, CallEvent, Interrupted, Ringing, ToolCalled, Trouble, TurnSpoken
+from dialnexa.live.timeline import Answered, CallEvent, Interrupted, Ringing, ToolCalled, Trouble, TurnSpoken
 from dialnexa.platform.calls.records import Result
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.clock import Clock
-from dialnexa.live.plan import Answered, CallEvent, Ringing
+from dialnexa.live.timeline import Answered, CallEvent, Ringing
 from dialnexa.platform.calls import service
 from dialnexa.platform.database import Database
 from dialnexa.worker.patience import is_away

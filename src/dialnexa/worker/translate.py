@@ -1,4 +1,4 @@
-"""Between the wings: live values (``live.plan``) into platform values (``platform.calls.records``)."""
+"""Between the wings: live values (``live.timeline``, ``live.outcome``) into those of ``platform.calls.records``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from dialnexa.live.plan import CallEvent, CallOutcome, RecordingResult, SipLadder, TurnSpoken
+from dialnexa.live.outcome import CallOutcome, RecordingResult, SipLadder
+from dialnexa.live.timeline import CallEvent, TurnSpoken
 from dialnexa.platform.calls.records import Ladder, RecordingFile, Result, SipMessage, TimelineEntry, Turn
 from dialnexa.platform.calls.states import CallState
 from dialnexa.platform.costs.usage import Tokens, Usage

@@ -6,7 +6,7 @@ import structlog
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.tracing import tracer
-from dialnexa.live.plan import Answered, CallEvent, Ringing, ToolCalled, TransferMoved, Trouble, TurnSpoken
+from dialnexa.live.timeline import Answered, CallEvent, Ringing, ToolCalled, TransferMoved, Trouble, TurnSpoken
 from dialnexa.platform.calls.records import Result
 from dialnexa.worker.metrics import WorkerMetrics
 

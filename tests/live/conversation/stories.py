@@ -12,18 +12,9 @@ from tests.live.fakes import FakeLine, FakeSpeech, Scripted, settle
 from dialnexa.live.conversation.conversation import Conversation, ConversationResult
 from dialnexa.live.conversation.functions import FunctionRunner
 from dialnexa.live.conversation.knowledge import Library
-from dialnexa.live.plan import (
-    AgentPlan,
-    CallPlan,
-    FunctionSpec,
-    Happening,
-    Model,
-    Opening,
-    TurnSpoken,
-    TurnTaking,
-    VoicemailHandling,
-)
+from dialnexa.live.plan import AgentPlan, CallPlan, FunctionSpec, Model, Opening, TurnTaking, VoicemailHandling
 from dialnexa.live.speech.ports import Final, Llm, Message, SttCapabilities
+from dialnexa.live.timeline import Happening, TurnSpoken
 
 END_CALL = FunctionSpec("end_call", "end_call", "Hang up.")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.live.conversation.stories import plan, story
 from tests.live.fakes import Stall
 
-from dialnexa.live.plan import DigitsPressed, Interrupted, SilenceReminder, Trouble, TurnTaking
+from dialnexa.live.plan import TurnTaking
 from dialnexa.live.speech.ports import TextDelta
+from dialnexa.live.timeline import DigitsPressed, Interrupted, SilenceReminder, Trouble
 
 TURNS = TurnTaking(reminder_interval_s=4, silence_end_s=6)
 

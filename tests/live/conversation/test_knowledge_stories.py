@@ -9,7 +9,8 @@ import pytest
 from tests.live.conversation.stories import plan, story
 
 from dialnexa.live.conversation import knowledge
-from dialnexa.live.plan import Passage, TurnTaking
+from dialnexa.live.plan import TurnTaking
+from dialnexa.live.timeline import Passage
 
 HOURS = Passage("kb_1", "doc_1", "The clinic", 2, "doc_1-4", 0.9, "We are open from nine to six.")
 PRICES = Passage("kb_1", "doc_2", "Prices", 1, "doc_2-1", 0.6, "A check-up costs forty dollars.")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialnexa.live.conversation.ledger import AgentTurn, Ledger
-from dialnexa.live.plan import TurnSpoken
 from dialnexa.live.speech.ports import Message, ToolCall
+from dialnexa.live.timeline import TurnSpoken
 
 
 def spoken(turn: AgentTurn, text: str, *, start: int = 0, per_character: int = 100, marks: bool = True) -> None:

@@ -42,7 +42,8 @@ from dialnexa.live.conversation.machine import TurnMachine
 from dialnexa.live.conversation.replay import replay
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import State
-from dialnexa.live.plan import EndReason, TurnTaking
+from dialnexa.live.outcome import EndReason
+from dialnexa.live.plan import TurnTaking
 
 TEXTS = st.sampled_from(["", "mhm", "yes", "stop that", "leave a message", "press one", "hello", "and"])
 REPLIES = st.integers(1, 4)

@@ -9,9 +9,10 @@ from tests.live.conversation.stories import Story, plan, story
 from tests.live.fakes import FakeLine, FakeLlm, FakeSpeech, FakeStt, FakeTts
 
 from dialnexa.live.conversation.conversation import Conversation
-from dialnexa.live.plan import AgentPlan, AudioCacheUsed, CallPlan, Happening, Transcriber, Trouble, Voice
+from dialnexa.live.plan import AgentPlan, CallPlan, Transcriber, Voice
 from dialnexa.live.speech.fallback import FallbackTts
 from dialnexa.live.speech.ports import PhraseLookedUp, SpeechError, SteppedIn, TextDelta
+from dialnexa.live.timeline import AudioCacheUsed, Happening, Trouble
 
 
 @dataclass

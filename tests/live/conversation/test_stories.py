@@ -6,8 +6,9 @@ import numpy as np
 from tests.live.conversation.stories import END_CALL, plan, story
 
 from dialnexa.live.line import SAMPLE_RATE
-from dialnexa.live.plan import Opening, Trouble, TurnTaking
+from dialnexa.live.plan import Opening, TurnTaking
 from dialnexa.live.speech.ports import TextDelta, ToolCall
+from dialnexa.live.timeline import Trouble
 
 
 async def test_the_agent_greets_first_and_answers_what_it_hears() -> None:

@@ -10,8 +10,10 @@ from tests.live.conversation.stories import Story, plan, story
 from tests.live.fakes import FakeLine, Scripted
 
 from dialnexa.live.line import EndedBy, LineEnd, NotConnected, NotTransferred
-from dialnexa.live.plan import Ending, EndReason, FunctionSpec, TransferMoved, Trouble
+from dialnexa.live.outcome import Ending, EndReason
+from dialnexa.live.plan import FunctionSpec
 from dialnexa.live.speech.ports import TextDelta, ToolCall
+from dialnexa.live.timeline import TransferMoved, Trouble
 
 ANNA, BEN = "+16505550111", "+16505550122"
 

@@ -10,15 +10,9 @@ from tests.live.conversation.stories import END_CALL, Story, plan, story
 from tests.live.fakes import Stall, VirtualClock
 
 from dialnexa.live.conversation.functions import FunctionError
-from dialnexa.live.plan import (
-    DigitsPressed,
-    FunctionSpec,
-    Interrupted,
-    ToolCalled,
-    Trouble,
-    TurnTaking,
-)
+from dialnexa.live.plan import FunctionSpec, TurnTaking
 from dialnexa.live.speech.ports import SpeechError, TextDelta, ToolCall
+from dialnexa.live.timeline import DigitsPressed, Interrupted, ToolCalled, Trouble
 
 FILLER = "One moment, please."
 WAITING = "I am still on it. Thank you for your patience."

@@ -9,8 +9,9 @@ from tests.live.conversation.stories import plan, story
 from dialnexa.live.conversation.events import FinalHeard, PartialHeard, VoiceStarted, VoiceStopped
 from dialnexa.live.conversation.voicemail import Screening, Verdict
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import FunctionSpec, Opening, VoicemailDetected, VoicemailHandling
+from dialnexa.live.plan import FunctionSpec, Opening, VoicemailHandling
 from dialnexa.live.speech.ports import TextDelta, ToolCall
+from dialnexa.live.timeline import VoicemailDetected
 
 GREETING = "You have reached Alex. Please leave a message after the beep."
 MESSAGE = "Hello Alex, this is Mia. Please call me back."

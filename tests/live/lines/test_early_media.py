@@ -19,7 +19,8 @@ from dialnexa.live.media.clock import PHASES
 from dialnexa.live.media.codec import Codec, encode
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import Encryption, Ending, EndReason, SipRoute
+from dialnexa.live.outcome import Ending, EndReason
+from dialnexa.live.plan import Encryption, SipRoute
 from dialnexa.live.rtp.packet import RtpPacket, build, parse
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.errors import Progress

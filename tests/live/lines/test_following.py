@@ -11,12 +11,14 @@ import pytest
 
 from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.following import Follower
-from dialnexa.live.plan import Ending, EndReason, Happening, NumberFormat, SipRoute, TransferMoved
+from dialnexa.live.outcome import Ending, EndReason
+from dialnexa.live.plan import NumberFormat, SipRoute
 from dialnexa.live.sip.calls.transfer import Referral, ReferTarget, TransferProgress
 from dialnexa.live.sip.errors import CallRejected
 from dialnexa.live.sip.ladder import Ladders
 from dialnexa.live.sip.messages.hop import Hop
 from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription, make_offer
+from dialnexa.live.timeline import Happening, TransferMoved
 
 TRUNK = SipRoute("sip.carrier.example", 5060, trunk_id="trunk_1", accept_transfers=True)
 SDP = make_offer("192.0.2.1", 40000)

@@ -10,7 +10,7 @@ import pytest
 
 from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.setup import Forking
-from dialnexa.live.plan import Ending, EndReason
+from dialnexa.live.outcome import Ending, EndReason
 from dialnexa.live.sip.endpoint import Dialog
 
 

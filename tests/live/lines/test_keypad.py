@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from dialnexa.live.lines.keypad import RELAY, Keypad, relay_body
-from dialnexa.live.plan import Dtmf, Happening, Trouble
+from dialnexa.live.plan import Dtmf
+from dialnexa.live.timeline import Happening, Trouble
 
 
 @dataclass

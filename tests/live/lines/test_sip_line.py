@@ -13,7 +13,8 @@ from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.clock import PHASES
 from dialnexa.live.media.engine import MediaEngine
-from dialnexa.live.plan import CallLimits, EndReason, SipRoute
+from dialnexa.live.outcome import EndReason
+from dialnexa.live.plan import CallLimits, SipRoute
 from dialnexa.live.rtp import session as rtp
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.ladder import Ladders

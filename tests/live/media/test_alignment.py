@@ -27,7 +27,7 @@ from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.jitter import CUSHION
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.tones import tone
-from dialnexa.live.plan import RecordingResult
+from dialnexa.live.outcome import RecordingResult
 
 CALLER, AGENT = 440, 1000
 """Hertz of what the two sides say."""

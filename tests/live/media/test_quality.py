@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dialnexa.live.media.quality import complaints, estimate, mos
-from dialnexa.live.plan import HeardAudio, MediaQuality, SentAudio
+from dialnexa.live.outcome import HeardAudio, MediaQuality, SentAudio
 
 GOOD = MediaQuality(
     codec="PCMU",

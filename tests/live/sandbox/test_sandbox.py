@@ -14,7 +14,8 @@ from dialnexa.live.line import EndedBy, LineEnd, NotConnected, Samples
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.tones import BeepDetector
-from dialnexa.live.plan import CallLimits, Ending, SipRoute
+from dialnexa.live.outcome import Ending
+from dialnexa.live.plan import CallLimits, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox import audio
 from dialnexa.live.sandbox.listener import TurnListener

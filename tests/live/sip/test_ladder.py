@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from dialnexa.live.plan import SipLadder
+from dialnexa.live.outcome import SipLadder
 from dialnexa.live.sip.ladder import Ladders, in_short
 from dialnexa.live.sip.messages.hop import Hop
 from dialnexa.live.sip.messages.message import Request, Response, parse

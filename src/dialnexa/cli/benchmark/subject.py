@@ -25,11 +25,12 @@ from dialnexa.kit.process import go_first
 from dialnexa.live.call import CallControl, hold_call
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine, favour_the_clock
-from dialnexa.live.plan import AgentPlan, CallEvent, CallPlan, Opening, TurnSpoken, VoicemailHandling
+from dialnexa.live.plan import AgentPlan, CallPlan, Opening, VoicemailHandling
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
 from dialnexa.live.sip.transactions.timers import Timers
 from dialnexa.live.speech.instant import InstantSpeech
+from dialnexa.live.timeline import CallEvent, TurnSpoken
 
 _PORTS = (30000, 44999)
 _BUSY_FOR_S = 5

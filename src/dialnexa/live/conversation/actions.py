@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dialnexa.live.plan import Ending, EndReason
+from dialnexa.live.outcome import Ending, EndReason
 
 SayKind = Literal["opening", "reminder", "apology", "voicemail"]
 

@@ -21,7 +21,7 @@ from dialnexa.live.conversation.knowledge import Library, consult, instructed
 from dialnexa.live.conversation.ledger import INAUDIBLE, AgentTurn, Ledger
 from dialnexa.live.conversation.mouth import Mouth
 from dialnexa.live.conversation.tokens import TokenCount
-from dialnexa.live.plan import AgentPlan, Happening, ToolCalled, Trouble
+from dialnexa.live.plan import AgentPlan
 from dialnexa.live.speech.ports import (
     Cites,
     Expect,
@@ -37,6 +37,7 @@ from dialnexa.live.speech.ports import (
     closing,
 )
 from dialnexa.live.speech.sentences import Sentences
+from dialnexa.live.timeline import Happening, ToolCalled, Trouble
 
 PLATFORM_RULES = """\
 You are speaking with a person on the telephone.

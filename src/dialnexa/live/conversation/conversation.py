@@ -64,20 +64,18 @@ from dialnexa.live.conversation.voicemail import GREETING
 from dialnexa.live.conversation.words import as_sentences
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, Samples
 from dialnexa.live.media.tones import BeepDetector
-from dialnexa.live.plan import (
-    CallPlan,
+from dialnexa.live.outcome import Ending, EndReason, Used
+from dialnexa.live.plan import CallPlan
+from dialnexa.live.speech.ports import Expectation, Providers
+from dialnexa.live.timeline import (
     DigitsPressed,
-    Ending,
-    EndReason,
     Happening,
     Interrupted,
     SilenceReminder,
     Trouble,
     TurnSpoken,
-    Used,
     VoicemailDetected,
 )
-from dialnexa.live.speech.ports import Expectation, Providers
 
 _log = structlog.get_logger(__name__)
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Coroutine
 
 from dialnexa.live.conversation.events import EarsLost, Event, FinalHeard, PartialHeard
 from dialnexa.live.line import SAMPLE_RATE, Samples
-from dialnexa.live.plan import Happening, Transcriber, Trouble
+from dialnexa.live.plan import Transcriber
 from dialnexa.live.speech.ports import Expectation, Final, Partial, SpeechError, Stt, SttStream
+from dialnexa.live.timeline import Happening, Trouble
 
 _PRE_ROLL_MS = 300
 """Audio before the first voiced window that a recogniser fed with speech only gets as well."""

@@ -21,7 +21,7 @@ from dialnexa.live.conversation.events import ToolStarted
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import Reply, State, Timer
 from dialnexa.live.conversation.timers import Timers
-from dialnexa.live.plan import Ending, EndReason
+from dialnexa.live.outcome import Ending, EndReason
 
 _MOUTH_FAILURES = 3
 """A voice that fails this often in a row will not come back."""

@@ -10,8 +10,9 @@ from typing import Protocol
 import structlog
 
 from dialnexa.live.conversation.arguments import BadArguments, read
-from dialnexa.live.plan import DigitsPressed, FunctionSpec, Happening, TextMessage, TextMessageSkipped, Trouble
+from dialnexa.live.plan import FunctionSpec
 from dialnexa.live.speech.ports import Tool, ToolCall
+from dialnexa.live.timeline import DigitsPressed, Happening, TextMessage, TextMessageSkipped, Trouble
 
 _log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from dialnexa.live.plan import FlowNodeEntered, Happening, Trouble
 from dialnexa.live.speech.ports import Walked
+from dialnexa.live.timeline import FlowNodeEntered, Happening, Trouble
 
 
 class Itinerary:

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from dialnexa.live.plan import Passage
 from dialnexa.live.speech.ports import Message
+from dialnexa.live.timeline import Passage
 
 _log = structlog.get_logger(__name__)
 

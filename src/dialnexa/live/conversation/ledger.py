@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from dialnexa.live.plan import Citation, Passage, TurnSpoken
 from dialnexa.live.speech.ports import Message, ToolCall
+from dialnexa.live.timeline import Citation, Passage, TurnSpoken
 
 _SAMPLES_PER_CHARACTER = 550
 """Usual pace of speech (14.5 characters a second at 8 kHz), for audio whose length is not known yet."""

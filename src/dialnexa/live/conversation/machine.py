@@ -64,7 +64,7 @@ from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import Reply, State, Timer
 from dialnexa.live.conversation.voicemail import Judgement, Screening, Verdict
 from dialnexa.live.conversation.words import is_backchannel, is_greeting, real_words
-from dialnexa.live.plan import Ending, EndReason
+from dialnexa.live.outcome import Ending, EndReason
 
 
 class TurnMachine(AgentFloor):

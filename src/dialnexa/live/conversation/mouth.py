@@ -16,8 +16,9 @@ from dialnexa.live.conversation.events import (
 )
 from dialnexa.live.conversation.ledger import AgentTurn, Stretch
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, Samples, Utterance
-from dialnexa.live.plan import AudioCacheUsed, TurnSpoken, Voice
+from dialnexa.live.plan import Voice
 from dialnexa.live.speech.ports import PhraseLookedUp, Speech, SpeechError, Spoken, Tts, TtsEvent, TtsStream, Word
+from dialnexa.live.timeline import AudioCacheUsed, TurnSpoken
 
 _PER_MS = SAMPLE_RATE // 1000
 

@@ -15,7 +15,7 @@ from dialnexa.kit.ids import new_id
 from dialnexa.live.conversation.bridge import bridge
 from dialnexa.live.conversation.functions import FunctionError
 from dialnexa.live.line import Line, LineListener, NotConnected, NotTransferred
-from dialnexa.live.plan import Happening, TransferLeg, TransferMoved, TransferState, Trouble
+from dialnexa.live.timeline import Happening, TransferLeg, TransferMoved, TransferState, Trouble
 
 MOST_DESTINATIONS = 7
 _RING_S = 25.0

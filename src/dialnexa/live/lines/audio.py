@@ -12,7 +12,8 @@ from dialnexa.live.media import libopus
 from dialnexa.live.media.codec import Codec
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import Encryption, Ending, EndReason, MediaQuality, RecordingResult
+from dialnexa.live.outcome import Ending, EndReason, MediaQuality, RecordingResult
+from dialnexa.live.plan import Encryption
 from dialnexa.live.rtp.ports import NoPortsLeft, PortRange
 from dialnexa.live.rtp.session import RtpSession
 from dialnexa.live.sip.messages.sdp import Codec as Format

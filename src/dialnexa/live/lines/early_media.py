@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dialnexa.live.line import NotConnected, Samples
 from dialnexa.live.media.progress_tones import ProgressTone, ToneEar
-from dialnexa.live.plan import Ending, EndReason
+from dialnexa.live.outcome import Ending, EndReason
 
 _MEANING = {
     ProgressTone.BUSY: (Ending.BUSY, EndReason.USER_BUSY, "It is busy: the network played a busy tone"),

@@ -11,7 +11,7 @@ from dialnexa.kit.ids import new_id
 from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.setup import Answering, Dialling
-from dialnexa.live.plan import Happening, NumberFormat, SipRoute, TransferLeg, TransferMoved, TransferState
+from dialnexa.live.plan import NumberFormat, SipRoute
 from dialnexa.live.sip.calls.transfer import Referral, ReferTarget
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
 from dialnexa.live.sip.errors import CallRejected
@@ -19,6 +19,7 @@ from dialnexa.live.sip.ladder import Ladder
 from dialnexa.live.sip.messages.fields import FieldError, Uri
 from dialnexa.live.sip.messages.hop import ip_version
 from dialnexa.live.sip.messages.sdp import NotAcceptable
+from dialnexa.live.timeline import Happening, TransferLeg, TransferMoved, TransferState
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dialnexa.live.media.keys import TONE_TICKS, checked
-from dialnexa.live.plan import Dtmf, Happening, Trouble
+from dialnexa.live.plan import Dtmf
+from dialnexa.live.timeline import Happening, Trouble
 
 RELAY = "application/dtmf-relay"
 _FRAME_MS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dialnexa.live.line import FRAME_S
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.media.quality import estimate
-from dialnexa.live.plan import HeardAudio, MediaQuality, SentAudio
+from dialnexa.live.outcome import HeardAudio, MediaQuality, SentAudio
 from dialnexa.live.rtp.session import RtpSession
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dialnexa.live.line import NotConnected
-from dialnexa.live.plan import Ending, EndReason, SipRoute
+from dialnexa.live.outcome import Ending, EndReason
+from dialnexa.live.plan import SipRoute
 from dialnexa.live.sip.errors import CallRejected
 
 _MEANING: dict[int, tuple[Ending, EndReason]] = {

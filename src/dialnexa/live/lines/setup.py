@@ -10,7 +10,8 @@ from dialnexa.live.line import LineListener, NotConnected
 from dialnexa.live.lines.audio import CallAudio
 from dialnexa.live.lines.early_media import EarlyMedia
 from dialnexa.live.lines.refusals import nobody_picked_up, refused, unreachable
-from dialnexa.live.plan import Ending, EndReason, SipRoute
+from dialnexa.live.outcome import Ending, EndReason
+from dialnexa.live.plan import SipRoute
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, OutgoingCall, SipEndpoint
 from dialnexa.live.sip.ladder import Ladder

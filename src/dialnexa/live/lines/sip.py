@@ -19,22 +19,15 @@ from dialnexa.live.lines.onward import Onward, refer
 from dialnexa.live.lines.setup import Answering, Dialling, Forking, Setup
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
-from dialnexa.live.plan import (
-    CallLimits,
-    Dtmf,
-    Encryption,
-    Happening,
-    MediaQuality,
-    RecordingResult,
-    SipLadder,
-    SipRoute,
-)
+from dialnexa.live.outcome import MediaQuality, RecordingResult, SipLadder
+from dialnexa.live.plan import CallLimits, Dtmf, Encryption, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.calls.transfer import Referral
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
 from dialnexa.live.sip.ladder import Ladder
 from dialnexa.live.sip.messages.sdp import SessionDescription
+from dialnexa.live.timeline import Happening
 
 _WATCH_S = 1.0
 _ENDED_BY = {sip.EndedBy.FAR: EndedBy.FAR, sip.EndedBy.NEAR: EndedBy.NEAR, sip.EndedBy.LOST: EndedBy.LOST}

@@ -15,7 +15,7 @@ from dialnexa.live.media.keys import TONE_TICKS, KeyPresses
 from dialnexa.live.media.playout import Playout, SpokenUtterance
 from dialnexa.live.media.recorder import Recorder
 from dialnexa.live.media.tones import keypad_tone
-from dialnexa.live.plan import RecordingResult
+from dialnexa.live.outcome import RecordingResult
 
 _LONGEST_GAP = 50
 """Frames (1 s); nothing for longer is a far end that pauses, not audio that got lost."""

@@ -5,7 +5,7 @@ The E-model is taken in its short form: delay and loss are what a packet network
 
 from __future__ import annotations
 
-from dialnexa.live.plan import MediaQuality
+from dialnexa.live.outcome import MediaQuality
 
 GOOD_MOS = 3.6
 """Below it many users are dissatisfied (G.107, annex B: R = 70)."""

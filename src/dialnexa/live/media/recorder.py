@@ -20,7 +20,7 @@ import structlog
 
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Samples
 from dialnexa.live.media.codec import Codec, decode
-from dialnexa.live.plan import RecordingResult
+from dialnexa.live.outcome import RecordingResult
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from dialnexa.live.plan import SipLadder, SipMessageSeen
+from dialnexa.live.outcome import SipLadder, SipMessageSeen
 from dialnexa.live.sip.messages.fields import bracket
 from dialnexa.live.sip.messages.hop import Address, Hop
 from dialnexa.live.sip.messages.message import Request, SipMessage

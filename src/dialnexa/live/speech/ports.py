@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from dialnexa.live.line import Samples
-from dialnexa.live.plan import AgentPlan, Citation, FlowNodeEntered, Passage, Transcriber, Voice
+from dialnexa.live.plan import AgentPlan, Transcriber, Voice
+from dialnexa.live.timeline import Citation, FlowNodeEntered, Passage
 
 
 class SpeechError(Exception):

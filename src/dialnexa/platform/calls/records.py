@@ -1,6 +1,6 @@
 """The values that cross between the record and whoever holds the call: what a worker takes, reports and is told.
 
-The live wing has its own (``live.plan``); the worker translates.
+The live wing has its own (``live.plan``, ``timeline``, ``outcome``); the worker translates.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ClaimedCall:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line for a call's timeline; ``kind`` such as ``call_answered``, ``turn``, ``tool`` (``live.plan``)."""
+    """One line for a call's timeline; ``kind`` such as ``call_answered``, ``turn``, ``tool`` (``live.timeline``)."""
 
     at: datetime
     kind: str

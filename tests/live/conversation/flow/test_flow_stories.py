@@ -11,18 +11,10 @@ from tests.live.conversation.flow.stories import agent, moves, node, way, when
 from tests.live.conversation.stories import Story, plan, story
 
 from dialnexa.live.conversation.functions import FunctionError
-from dialnexa.live.plan import (
-    CallPlan,
-    EndReason,
-    FlowNodeEntered,
-    FunctionSpec,
-    Model,
-    TextMessage,
-    TextMessageSkipped,
-    ToolCalled,
-    Trouble,
-)
+from dialnexa.live.outcome import EndReason
+from dialnexa.live.plan import CallPlan, FunctionSpec, Model
 from dialnexa.live.speech.embedded.flow.llm import FlowLlm
+from dialnexa.live.timeline import FlowNodeEntered, TextMessage, TextMessageSkipped, ToolCalled, Trouble
 
 START = node("start", "start", "Hello, does Tuesday work?")
 KEEP = node("keep", message="Good. May I remind you?", slot="reminder")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.live.speech.flow.stories import prompt_agent
 
-from dialnexa.live.plan import Citation, Passage
 from dialnexa.live.speech.embedded.flow import reading
 from dialnexa.live.speech.embedded.flow.llm import FlowLlm
 from dialnexa.live.speech.ports import Cites, Message, TextDelta
+from dialnexa.live.timeline import Citation, Passage
 
 TEXT = (
     "Welcome to our clinic. We are open Monday to Friday from nine to six. On Saturday we close at noon. "

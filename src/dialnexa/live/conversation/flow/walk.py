@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dialnexa.live.plan import FlowNodeEntered
 from dialnexa.live.speech.embedded.flow import acting, results
 from dialnexa.live.speech.embedded.flow.acting import Wish
 from dialnexa.live.speech.embedded.flow.anytime import ENDING
@@ -23,6 +22,7 @@ from dialnexa.live.speech.embedded.flow.memory import Memory
 from dialnexa.live.speech.embedded.flow.nodes import ACTING, Node
 from dialnexa.live.speech.embedded.flow.slots import Answer
 from dialnexa.live.speech.embedded.flow.ways import Ways
+from dialnexa.live.timeline import FlowNodeEntered
 
 MOST_HOPS = 32
 """Nodes passed in one turn; more is a circle of nodes that ask nothing."""

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dialnexa.live.plan import Citation, FlowNodeEntered, Passage
 from dialnexa.live.speech.embedded.flow import acting, anytime, hearing, machines, match, reading, results
 from dialnexa.live.speech.embedded.flow.acting import Wish
 from dialnexa.live.speech.embedded.flow.graph import Edge, Graph, Node
@@ -18,6 +17,7 @@ from dialnexa.live.speech.embedded.flow.memory import Memory
 from dialnexa.live.speech.embedded.flow.slots import Answer, keypad, understand
 from dialnexa.live.speech.embedded.flow.ways import Ways
 from dialnexa.live.speech.ports import Expectation
+from dialnexa.live.timeline import Citation, FlowNodeEntered, Passage
 
 SILENCE = "[silence]"
 """The user turn that stands for saying nothing when something was expected."""

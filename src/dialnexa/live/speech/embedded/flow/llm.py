@@ -6,13 +6,14 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dialnexa.live.plan import AgentPlan, Passage
+from dialnexa.live.plan import AgentPlan
 from dialnexa.live.speech.embedded.flow import acting, prompt_agent
 from dialnexa.live.speech.embedded.flow import graph as graphs
 from dialnexa.live.speech.embedded.flow.dialogue import SILENCE, Dialogue, Reply, Setting
 from dialnexa.live.speech.embedded.flow.graph import Graph
 from dialnexa.live.speech.embedded.flow.slots import Answer, keypad
 from dialnexa.live.speech.ports import Cites, Expect, Finished, LlmEvent, Message, TextDelta, Tool, ToolCall, Walked
+from dialnexa.live.timeline import Passage
 
 
 @dataclass(frozen=True, slots=True)

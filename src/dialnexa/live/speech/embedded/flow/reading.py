@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dialnexa.live.plan import Passage
 from dialnexa.live.speech.embedded.flow import match
+from dialnexa.live.timeline import Passage
 
 _ASKS = re.compile(
     r"^(?:(?:and|but|so|well|okay|ok|yes|no|hi|hello|um|uh|please)\b[\s,]*)*"
