@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dialnexa.live.conversation.events import (
     EndRequested,
-    Event,
     ReplyFailed,
     ReplyFinished,
     ReplyStarted,
@@ -21,6 +20,7 @@ from dialnexa.live.conversation.knowledge import Library, consult, instructed
 from dialnexa.live.conversation.ledger import INAUDIBLE, AgentTurn, Ledger
 from dialnexa.live.conversation.mouth import Mouth
 from dialnexa.live.conversation.tokens import TokenCount
+from dialnexa.live.conversation.wiring import Wiring
 from dialnexa.live.plan import AgentPlan
 from dialnexa.live.speech.ports import (
     Cites,
@@ -37,7 +37,7 @@ from dialnexa.live.speech.ports import (
     closing,
 )
 from dialnexa.live.speech.sentences import Sentences
-from dialnexa.live.timeline import Happening, ToolCalled, Trouble
+from dialnexa.live.timeline import ToolCalled, Trouble
 
 PLATFORM_RULES = """\
 You are speaking with a person on the telephone.
@@ -58,26 +58,23 @@ class Agent:
         self,
         plan: AgentPlan,
         llm: Llm,
+        wiring: Wiring,
         *,
         functions: Functions,
         ledger: Ledger,
         mouth: Mouth,
-        tell: Callable[[Event], None],
-        emit: Callable[[Happening], None],
         expect: Callable[[Expectation], None],
-        now: Callable[[], int],
-        spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
         library: Library | None = None,
     ) -> None:
         self._llm = llm
         self._functions = functions
         self._ledger = ledger
         self._mouth = mouth
-        self._tell = tell
-        self._emit = emit
+        self._tell = wiring.tell
+        self._emit = wiring.emit
+        self._now = wiring.now
+        self._spawn = wiring.spawn
         self._expect = expect
-        self._now = now
-        self._spawn = spawn
         self._library = library
         self._task: asyncio.Task[None] | None = None
         self._tool: asyncio.Task[FunctionResult] | None = None
@@ -85,7 +82,7 @@ class Agent:
         self._quiet = False
         """Whether a function that was just used is one whose result is not spoken of at once."""
         self._guided = plan.model.id.startswith("builtin/")
-        self._itinerary = Itinerary(emit)
+        self._itinerary = Itinerary(wiring.emit)
         self._flows = plan.flow is not None
         self.tokens = TokenCount(guess=not self._guided)
         system = plan.prompt if self._guided else f"{PLATFORM_RULES}\n\n{plan.prompt}"

@@ -61,6 +61,7 @@ from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.transfer import CallTransfer
 from dialnexa.live.conversation.voice import VoiceDetector, VoiceSettings
 from dialnexa.live.conversation.voicemail import GREETING
+from dialnexa.live.conversation.wiring import Wiring
 from dialnexa.live.conversation.words import as_sentences
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, Samples
 from dialnexa.live.media.tones import BeepDetector
@@ -117,24 +118,9 @@ class Conversation:
         self._voice = VoiceDetector(VoiceSettings(lasting_ms=self._machine.settings.interrupt_ms))
         self._beep = BeepDetector() if self._machine.settings.screen else None
         # The parts do not keep the conversation alive: a call that is over is freed at once, not by the collector.
-        tell, now, spawn = weakly(self._tell), weakly(self._clock), weakly(self._spawn)
-        self._ears = Ears(
-            speech.stt(agent.transcriber),
-            agent.transcriber,
-            tell=tell,
-            emit=emit,
-            now=now,
-            spawn=spawn,
-        )
-        self._mouth = Mouth(
-            line,
-            speech.tts(agent.voice),
-            agent.voice,
-            tell=tell,
-            emit=emit,
-            now=now,
-            spawn=spawn,
-        )
+        wiring = Wiring(weakly(self._tell), emit, now=weakly(self._clock), spawn=weakly(self._spawn))
+        self._ears = Ears(speech.stt(agent.transcriber), agent.transcriber, wiring)
+        self._mouth = Mouth(line, speech.tts(agent.voice), agent.voice, wiring)
         self._transfer = CallTransfer(
             line, emit=emit, said=self._mouth.said, give_way=self._mouth.give_way, back=proxy(self)
         )
@@ -149,14 +135,11 @@ class Conversation:
         self._agent = Agent(
             agent,
             guided_by_graph(agent, speech.llm(agent)),
+            wiring,
             functions=self._functions,
             ledger=self._ledger,
             mouth=self._mouth,
-            tell=tell,
-            emit=emit,
             expect=weakly(self._expect),
-            now=now,
-            spawn=spawn,
             library=library,
         )
         self._turn: AgentTurn | None = None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
 
-from dialnexa.live.conversation.events import EarsLost, Event, FinalHeard, PartialHeard
+from dialnexa.live.conversation.events import EarsLost, FinalHeard, PartialHeard
+from dialnexa.live.conversation.wiring import Wiring
 from dialnexa.live.line import SAMPLE_RATE, Samples
 from dialnexa.live.plan import Transcriber
 from dialnexa.live.speech.ports import Expectation, Final, Partial, SpeechError, Stt, SttStream
-from dialnexa.live.timeline import Happening, Trouble
+from dialnexa.live.timeline import Trouble
 
 _PRE_ROLL_MS = 300
 """Audio before the first voiced window that a recogniser fed with speech only gets as well."""
@@ -29,18 +28,14 @@ class Ears:
         self,
         stt: Stt,
         settings: Transcriber,
-        *,
-        tell: Callable[[Event], None],
-        emit: Callable[[Happening], None],
-        now: Callable[[], int],
-        spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
+        wiring: Wiring,
     ) -> None:
         self._stt = stt
         self._settings = settings
-        self._tell = tell
-        self._emit = emit
-        self._now = now
-        self._spawn = spawn
+        self._tell = wiring.tell
+        self._emit = wiring.emit
+        self._now = wiring.now
+        self._spawn = wiring.spawn
         self._continuous = stt.capabilities.continuous
         self._ring: deque[tuple[int, Samples]] = deque(maxlen=_RING_FRAMES)
         self._waiting: deque[Samples | None] = deque(maxlen=_WAITING_FRAMES)

@@ -26,12 +26,9 @@ from dialnexa.live.outcome import Ending, EndReason
 _MOUTH_FAILURES = 3
 """A voice that fails this often in a row will not come back."""
 
-_BEEP_AGAIN_MS = 5000
-"""A beep this soon after the message began: the machine was not ready, so the message starts over."""
-
 
 class AgentFloor(Timers):
-    """What the turn machine knows and does about the agent; ``TurnMachine`` adds the caller."""
+    """What the turn machine knows and does about the agent; ``CallerFloor`` adds the caller."""
 
     def __init__(self, settings: TurnSettings) -> None:
         super().__init__()
@@ -43,7 +40,6 @@ class AgentFloor(Timers):
         self._reminders = 0
         self._mouth_failures = 0
         self._farewell: HangUp | None = None
-        self._message_restarted = False
 
     # --- its turns ----------------------------------------------------------------------------------------------------
 
@@ -113,24 +109,6 @@ class AgentFloor(Timers):
         self._disarm(Timer.AUDIO)
         if self.state is State.THINKING:
             self.state = State.SPEAKING
-
-    # --- the message it leaves ----------------------------------------------------------------------------------------
-
-    def _leave_message(self) -> None:
-        self._disarm(Timer.MESSAGE, Timer.MESSAGE_LIMIT)
-        self._say("voicemail", self.settings.voicemail_message, interruptible=False)
-
-    def _on_beep(self) -> None:
-        if self.state is State.VOICEMAIL:
-            self._arm(Timer.MESSAGE, self.settings.voicemail_beep_ms)
-            return
-        reply = self._reply
-        too_early = reply and reply.kind == "voicemail" and self._now - reply.asked_at <= _BEEP_AGAIN_MS
-        if too_early and not self._message_restarted:
-            self._message_restarted = True
-            self._drop_reply()
-            self.state = State.VOICEMAIL
-            self._arm(Timer.MESSAGE, self.settings.voicemail_beep_ms)
 
     # --- when the agent fails -----------------------------------------------------------------------------------------
 
@@ -276,8 +254,6 @@ class AgentFloor(Timers):
                 self._tool_filler_due()
             case Timer.TOOL_LIMIT:
                 self._tool_limit_due()
-            case Timer.MESSAGE | Timer.MESSAGE_LIMIT:
-                self._leave_message()
             case Timer.HANG_UP:
                 self._hang_up_due()
             case _:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
 
 from dialnexa.live.conversation.events import (
-    Event,
     MouthFailed,
     PlayoutFinished,
     PlayoutResumed,
@@ -15,6 +13,7 @@ from dialnexa.live.conversation.events import (
     PlayoutStarted,
 )
 from dialnexa.live.conversation.ledger import AgentTurn, Stretch
+from dialnexa.live.conversation.wiring import Wiring
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, Samples, Utterance
 from dialnexa.live.plan import Voice
 from dialnexa.live.speech.ports import PhraseLookedUp, Speech, SpeechError, Spoken, Tts, TtsEvent, TtsStream, Word
@@ -31,19 +30,15 @@ class Mouth:
         line: Line,
         tts: Tts,
         voice: Voice,
-        *,
-        tell: Callable[[Event], None],
-        emit: Callable[[TurnSpoken], None],
-        now: Callable[[], int],
-        spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
+        wiring: Wiring,
     ) -> None:
         self._line = line
         self._tts = tts
         self._voice = voice
-        self._tell = tell
-        self._emit = emit
-        self._now = now
-        self._spawn = spawn
+        self._tell = wiring.tell
+        self._emit = wiring.emit
+        self._now = wiring.now
+        self._spawn = wiring.spawn
         self._task: asyncio.Task[None] | None = None
         self._stream: TtsStream | None = None
         self._owed: deque[Stretch] = deque()
