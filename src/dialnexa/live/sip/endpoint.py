@@ -16,26 +16,23 @@ from dialnexa.live.sip.alarm import Alarm
 from dialnexa.live.sip.calls.early import Answering
 from dialnexa.live.sip.calls.incoming import IncomingCall
 from dialnexa.live.sip.calls.invitation import Caller
-from dialnexa.live.sip.calls.negotiation import refuse_sdp
 from dialnexa.live.sip.calls.outgoing import OutgoingCall
 from dialnexa.live.sip.calls.session import Dialog
-from dialnexa.live.sip.calls.transfer import Referral, Replacement, TransferProgress, TransferUnconfirmed, read_replaces
+from dialnexa.live.sip.calls.transfer import Referral, TransferProgress, TransferUnconfirmed
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, DialogEnd, EndedBy, Progress
 from dialnexa.live.sip.gate.defence import RequestBudget, SourceLimiter, SourceRecord
 from dialnexa.live.sip.gate.door import Door
 from dialnexa.live.sip.gate.policy import Gate
-from dialnexa.live.sip.gate.screening import screen
 from dialnexa.live.sip.ladder import Ladders
 from dialnexa.live.sip.messages.fields import FieldError
 from dialnexa.live.sip.messages.hop import TLS, Address, Hop
 from dialnexa.live.sip.messages.message import Malformed, Request, Response, SipMessage, parse
-from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription, parse_sdp
+from dialnexa.live.sip.messages.sdp import SessionDescription
 from dialnexa.live.sip.options import ask_options
-from dialnexa.live.sip.registrations.registrar import RegisterAnswer, RegisterRefused, Registrar, read_register
+from dialnexa.live.sip.registrations.registrar import Registrar
 from dialnexa.live.sip.registrations.registration import Registration, RegistrationState, RegistrationStatus
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack
+from dialnexa.live.sip.stack import Stack
 from dialnexa.live.sip.targets import Destination, Targets
-from dialnexa.live.sip.transactions.layer import Exchange
 from dialnexa.live.sip.transactions.timers import Timers
 from dialnexa.live.sip.transport.edge import Edges
 from dialnexa.live.sip.transport.locate import Locator
@@ -43,6 +40,7 @@ from dialnexa.live.sip.transport.names import Names
 from dialnexa.live.sip.transport.stream import StreamTransport
 from dialnexa.live.sip.transport.tls import TlsSettings
 from dialnexa.live.sip.transport.udp import Transport, UdpTransport, reachable
+from dialnexa.live.sip.uas import UserAgentServer
 
 __all__ = [
     "CallCancelled",
@@ -74,7 +72,6 @@ MessageHook = Callable[[str, Address, SipMessage], None]
 """Sees every message: ``in`` or ``out``, the peer's address, the message (not to be changed)."""
 
 _SOURCES_KEPT = 1024
-_RETRY_AFTER_S = "30"
 _PORT_TRIES = 8
 
 
@@ -125,14 +122,12 @@ class SipEndpoint:
     ) -> None:
         """Make an endpoint without a wire; ``attach`` gives it one. ``now``: seconds that never go back."""
         self.on_message = on_message
-        self._on_invite = on_invite
-        self._accepting = accepting
-        self._stack = Stack(now, timers or Timers(), self._transmit, self._on_request, locator)
+        self._stack = Stack(now, timers or Timers(), self._transmit, lambda asked: self._server.receive(asked), locator)
+        self._server = UserAgentServer(self._stack, on_invite, accepting, registrar)
         self._stack.user_agent = user_agent
         self.ladders = Ladders(self._stack.local)
         """Who said what, by call."""
         self._door = Door(self._stack, SourceLimiter(budget or RequestBudget()), gate or Gate())
-        self._registrar = registrar
         self._edges = edges or Edges()
         self._audio_host = ""
         self._received = self._sent = self._malformed = self._faults = 0
@@ -365,7 +360,7 @@ class SipEndpoint:
             self._door.limiter.dropped,
             self._door.limiter.refused,
             self._door.gate.wrong.total,
-            self._faults,
+            self._faults + self._server.faults,
         )
 
     def close(self) -> None:
@@ -409,10 +404,9 @@ class SipEndpoint:
             if isinstance(message, Request):
                 message.stamp(source.address)
                 message.origin = self._edges.origin(message, source).address
-                registering = self._registrar is not None and self._registrar.open
                 turn_away = partial(self._turn_away, request=message, source=source)
                 size = 0 if source.is_reliable else len(data)
-                if self._door.lets_in(message, turn_away, registering=registering, size=size):
+                if self._door.lets_in(message, turn_away, registering=self._server.registers, size=size):
                     self.ladders.note("in", source, message, data)
                     self._stack.layer.receive_request(message, source)
             else:
@@ -472,91 +466,3 @@ class SipEndpoint:
             self._malformed_by_source.popitem(last=False)
         if self._malformed_by_source[host] == 1:
             log.info("malformed sip message", source=host, reason=reason)
-
-    # --- requests --------------------------------------------------------------------------------------------------
-
-    def _on_request(self, exchange: Exchange) -> None:
-        request = exchange.request
-        if request.method == "CANCEL":
-            self._on_cancel(exchange)
-            return
-        if request.recipient.tag:
-            dialog = self._stack.find(request)
-            if dialog is None:
-                self._stack.answer(exchange, 481)
-            else:
-                dialog.receive(exchange)
-            return
-        if request.method == "REGISTER" and request.login and self._registrar is not None:
-            self._on_register(exchange, self._registrar)
-            return
-        refusal = screen(request)
-        if refusal is not None:
-            self._stack.answer(exchange, refusal.status, refusal.reason, headers=refusal.headers)
-        elif request.method == "INVITE":
-            self._on_new_call(exchange)
-        else:
-            self._on_options(exchange)
-
-    def _on_cancel(self, exchange: Exchange) -> None:
-        invite = self._stack.layer.find_invite(exchange.request)
-        if invite is None:
-            self._stack.answer(exchange, 481)
-            return
-        self._stack.answer(exchange, 200, to_tag=invite.local_tag)
-        if invite.on_cancel is not None:
-            invite.on_cancel(exchange.request)
-
-    def _on_options(self, exchange: Exchange) -> None:
-        if self._accepting():
-            self._stack.answer(exchange, 200, headers=[ALLOW, ACCEPT, SUPPORTED])
-        else:
-            self._stack.answer(exchange, 503, headers=[("Retry-After", _RETRY_AFTER_S)])
-
-    def _on_register(self, exchange: Exchange, registrar: Registrar) -> None:
-        """Hand a REGISTER to the registrar; nobody registers for another than the login it showed."""
-
-        def respond(answer: RegisterAnswer) -> None:
-            self._stack.answer(exchange, answer.status, answer.reason, headers=answer.headers)
-
-        try:
-            asked = read_register(exchange.request, exchange.source)
-        except RegisterRefused as refusal:
-            respond(RegisterAnswer(refusal.status, refusal.reason, refusal.headers))
-            return
-        if asked.user != exchange.request.login:
-            respond(RegisterAnswer(403, "Register Under Your Own User Name"))
-        else:
-            registrar.register(asked, respond)
-
-    def _replaced(self, wanted: Replacement) -> Dialog | int:
-        """Return the call that an INVITE wants the place of, or the status that refuses it (RFC 3891 §3)."""
-        member = self._stack.dialogs.get(wanted.dialog)
-        if isinstance(member, Dialog):
-            return 486 if wanted.early_only else member
-        return 603 if self._stack.has_departed(wanted.dialog) else 481
-
-    def _on_new_call(self, exchange: Exchange) -> None:
-        body = exchange.request.body
-        try:
-            offer = parse_sdp(body) if body else None
-        except SdpError as error:
-            refuse_sdp(self._stack, exchange, error)
-            return
-        try:
-            wanted = read_replaces(exchange.request)
-        except FieldError as error:
-            self._stack.answer(exchange, 400, f"Bad Replaces ({error})"[:100])
-            return
-        replaced = self._replaced(wanted) if wanted else None
-        if isinstance(replaced, int):
-            self._stack.answer(exchange, replaced)
-            return
-        call = IncomingCall(self._stack, exchange, offer)
-        call.replaces = replaced
-        try:
-            self._on_invite(call)
-        except Exception:
-            self._faults += 1
-            log.exception("incoming call could not be handed over", call_id=call.call_id)
-            call.reject(500)
