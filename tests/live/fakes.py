@@ -30,7 +30,7 @@ from dialnexa.live.line import (
     Samples,
 )
 from dialnexa.live.outcome import MediaQuality, RecordingResult, SipLadder
-from dialnexa.live.plan import AgentPlan, Transcriber, Voice
+from dialnexa.live.plan import AgentPlan, Background, Transcriber, Voice
 from dialnexa.live.speech.ports import (
     Expectation,
     Final,
@@ -178,6 +178,8 @@ class FakeLine:
     hung_up: bool = False
     held: bool = False
     """The far end has us on hold: nothing of what is said leaves."""
+    backgrounds: list[Background | None] = field(default_factory=list["Background | None"])
+    """What was laid beneath the agent, one after the other."""
     result: RecordingResult | None = None
     said: SipLadder = field(default_factory=SipLadder)
     refers: dict[str, Exception | float] = field(default_factory=dict[str, "Exception | float"])
@@ -218,6 +220,9 @@ class FakeLine:
         self.utterances.append(utterance)
         self._queue.append(utterance)
         return utterance
+
+    async def underlay(self, background: Background | None) -> None:
+        self.backgrounds.append(background)
 
     def press(self, digits: str) -> None:
         self.pressed.append(digits)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dialnexa.live.plan import AgentPlan, Model
+from dialnexa.live.media.beds import SOUNDS
+from dialnexa.live.plan import AgentPlan, Background, Model
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls.records import ClaimedCall
+from dialnexa.platform.catalogue.backgrounds import BACKGROUNDS
 from dialnexa.platform.tenancy.telephony import TelephonyRules
 from dialnexa.worker.plans import ModelDefaults, build_plan
 
@@ -104,3 +106,21 @@ def test_who_the_agent_is_stands_between_system_prompt_and_prompt() -> None:
         "The clinic opens at nine.",
         "Ask for the date.",
     ]
+
+
+def test_the_background_by_our_name_or_another_s() -> None:
+    assert planned(background_sound="Coffee Shop", background_sound_volume=1.5).background == Background(("cafe",), 1.5)
+    both = planned(background_sound="office", ambient_noise=True).background
+    assert both == Background(("office", "room-tone"))
+    assert planned(ambient_noise=True).background == Background(("room-tone",))
+
+
+def test_no_background_where_none_would_be_heard() -> None:
+    assert planned().background is None
+    assert planned(background_sound="none").background is None
+    assert planned(background_sound="office", background_sound_volume=0).background is None
+    assert planned(background_sound="kept before names were checked").background is None
+
+
+def test_every_sound_an_agent_may_name_can_be_played() -> None:
+    assert tuple(SOUNDS) == BACKGROUNDS

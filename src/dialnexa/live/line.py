@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialnexa.live.outcome import Ending, EndReason, MediaQuality, RecordingResult, SipLadder
+from dialnexa.live.plan import Background
 
 SAMPLE_RATE = 8000
 """Hz. Phone legs stay at the telephone's own rate from end to end."""
@@ -170,6 +171,13 @@ class Line(Protocol):
 
     def say(self) -> Utterance:
         """Open the next utterance; it plays once the ones before it are done."""
+        ...
+
+    async def underlay(self, background: Background | None) -> None:
+        """Let the far end hear this beneath everything said, and while nothing is; ``None``: silence again.
+
+        It is no utterance: positions and the call clock know nothing of it, and keys go out without it.
+        """
         ...
 
     @property

@@ -149,6 +149,16 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
+class Background:
+    """What the caller hears beneath the agent, from the answer to the end."""
+
+    sounds: tuple[str, ...]
+    """Names of ``live.media.beds``, mixed."""
+    volume: float = 1.0
+    """0 to 2; 1 is some 20 dB below the agent's voice."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transcriber:
     """Which recogniser listens, and the words it should expect."""
 
@@ -248,6 +258,7 @@ class AgentPlan:
     """Everything the model is told before the first turn (system prompt, then prompt)."""
     opening: Opening = field(default_factory=Opening)
     voice: Voice = field(default_factory=Voice)
+    background: Background | None = None
     transcriber: Transcriber = field(default_factory=Transcriber)
     model: Model = field(default_factory=Model)
     turns: TurnTaking = field(default_factory=TurnTaking)

@@ -12,6 +12,7 @@ from dialnexa.kit import templates
 from dialnexa.kit.secrets import Vault
 from dialnexa.live.plan import (
     AgentPlan,
+    Background,
     CallLimits,
     CallPlan,
     FunctionSpec,
@@ -31,6 +32,7 @@ from dialnexa.platform.agents.config import LONGEST_KEYTERM, MOST_KEYTERMS, Agen
 from dialnexa.platform.agents.functions import AgentFunction
 from dialnexa.platform.agents.transfer import TransferFunction
 from dialnexa.platform.calls.records import ClaimedCall
+from dialnexa.platform.catalogue.backgrounds import ROOM, find_background
 from dialnexa.platform.catalogue.service import language_code
 from dialnexa.platform.tenancy.telephony import TelephonyRules
 
@@ -133,6 +135,7 @@ def _agent(
         prompt=_prompt(config, render),
         opening=_opening(call, config, render, flow),
         voice=_voice(config),
+        background=_background(config),
         transcriber=_transcriber(config, render),
         model=_model(config, models),
         turns=_turn_taking(config),
@@ -167,6 +170,14 @@ def _voice(config: AgentConfig) -> Voice:
         pronunciations=tuple((each.word, each.pronunciation) for each in config.pronunciations),
         cached=config.audio_cache_enabled,
     )
+
+
+def _background(config: AgentConfig) -> Background | None:
+    """What is heard beneath the agent; nothing costs less than a bed at volume 0."""
+    wanted = (find_background(config.background_sound or ""), ROOM if config.ambient_noise else "")
+    sounds = tuple(dict.fromkeys(name for name in wanted if name))
+    volume = config.background_sound_volume
+    return Background(sounds, volume) if sounds and volume else None
 
 
 def _own(config: AgentConfig, render: _Renderer, flow: Graph | None) -> list[FunctionSpec]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 from tests.live.conversation.stories import Story, plan, story
@@ -11,7 +12,7 @@ from tests.live.fakes import FakeLine, Scripted
 
 from dialnexa.live.line import EndedBy, LineEnd, NotConnected, NotTransferred
 from dialnexa.live.outcome import Ending, EndReason
-from dialnexa.live.plan import FunctionSpec
+from dialnexa.live.plan import Background, FunctionSpec
 from dialnexa.live.speech.ports import TextDelta, ToolCall
 from dialnexa.live.timeline import TransferMoved, Trouble
 
@@ -130,6 +131,21 @@ async def test_where_the_far_end_does_no_refer_both_legs_are_joined_here() -> No
         assert (call.result.reason, anna.hung_up) == (EndReason.CALL_TRANSFERRED, True)
         assert last(call).status == "completed"
         assert [leg.detail for leg in last(call).legs] == ["501", ""]
+
+
+async def test_the_agent_s_background_is_not_heard_under_the_person_who_takes_over() -> None:
+    anna, office = FakeLine(), Background(("office",))
+    quiet = plan(functions=(transfer(ANNA),))
+    there = replace(quiet, agent=replace(quiet.agent, background=office))
+    async with story(there, replies=[[ToolCall("c1", "transfer", "{}")]]) as call:
+        call.line.seconds = {ANNA: anna}
+        assert call.line.backgrounds == [office]
+        await call.agent_is_done()
+        await call.says("A person please.")
+        await call.line.run_until(lambda: last_status(call) == "connected")
+        await call.line.run(0.1)
+        assert call.line.backgrounds == [office, None]
+        assert anna.backgrounds == []
 
 
 async def test_a_caller_who_hangs_up_on_a_bridge_takes_the_other_leg_down() -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from dialnexa.live.line import NotConnected
 from dialnexa.live.lines.sip import SipLine
+from dialnexa.live.media.beds import bed_of
 from dialnexa.live.media.clock import PHASES
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.outcome import EndReason
-from dialnexa.live.plan import CallLimits, SipRoute
+from dialnexa.live.plan import Background, CallLimits, SipRoute
 from dialnexa.live.rtp import session as rtp
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.ladder import Ladders
@@ -145,6 +146,15 @@ async def test_a_key_told_by_info_and_by_rtp_is_one_key(media: MediaEngine) -> N
         for phase in range(PHASES):
             media.tick(phase, 1)
     assert diary.digits == "5#"
+
+
+async def test_a_background_is_laid_under_the_call_and_taken_away(media: MediaEngine) -> None:
+    async with line_for(Caller(), media, PortRange(31252, 31260)) as line:
+        await line.connect(lambda status: None)
+        await line.underlay(Background(("office",)))
+        assert line._audio.leg._bed is bed_of(Background(("office",)))
+        await line.underlay(None)
+        assert line._audio.leg._bed is None
 
 
 async def test_a_second_leg_over_a_pbx_calls_whom_it_is_for_and_not_the_pbx(media: MediaEngine) -> None:

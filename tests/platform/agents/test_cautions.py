@@ -35,8 +35,6 @@ def test_an_agent_that_asks_for_nothing_special_gets_no_caution() -> None:
         ("voice_speed", 0.3),
         ("voice_temperature", 0.5),
         ("denoising_mode", "remove_noise"),
-        ("background_sound", "office"),
-        ("ambient_noise", True),
         ("backchanneling", True),
         ("end_call_on_silence_sec", 180),
         ("ring_duration_sec", 5),
@@ -58,3 +56,8 @@ def test_a_model_that_can_step_in_needs_one_it_steps_in_for() -> None:
     fallback: dict[str, Any] = {"fallback_llm_enabled": True, "llm_fallback_model": "builtin/flow"}
     assert named(WITH_MODEL, **fallback) == []
     assert named(EMBEDDED, agent_type="Conversational_Flow_Agent", **fallback) == ["fallback_llm_enabled"]
+
+
+def test_a_background_kept_before_its_name_was_checked_is_named() -> None:
+    assert named(WITH_MODEL, background_sound="disco") == ["background_sound"]
+    assert named(WITH_MODEL, background_sound="office", ambient_noise=True) == []

@@ -76,6 +76,15 @@ def test_mistakes_name_the_field_and_what_to_use_instead() -> None:
     assert voice.endswith("(GET /v1/voices lists all)")
 
 
+def test_a_background_is_known_by_several_names() -> None:
+    for known in ("office", "Call Center", "coffee-shop", "summer_outdoor", "none", ""):
+        assert EVERYTHING.mistakes({"background_sound": known}) == []
+    assert EVERYTHING.mistakes({"background_sound": "disco"}) == [
+        'background_sound "disco" is not available here; use one of: office, call-center, cafe, convention-hall, '
+        "street, outdoors, static-noise, room-tone, none"
+    ]
+
+
 def test_a_model_must_be_of_its_voice_and_fallbacks_must_exist() -> None:
     found = EVERYTHING.mistakes(
         {

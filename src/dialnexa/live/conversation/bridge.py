@@ -46,7 +46,11 @@ class _Relay:
 
 
 async def bridge(near: Line, far: Line, back: LineListener) -> None:
-    """Let two connected lines talk until one of them is down; ``near`` then listens to ``back`` again."""
+    """Let two connected lines talk until one of them is down; ``near`` then listens to ``back`` again.
+
+    The agent's background ends here: who hears a person now hears them as they are.
+    """
+    await near.underlay(None)
     relays = _Relay(far), _Relay(near)
     near.listen(relays[0])
     far.listen(relays[1])

@@ -160,6 +160,8 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as self._group:
                 self._line.listen(self)
+                if (background := self._plan.background) is not None:
+                    self._spawn(self._line.underlay(background))
                 if self._machine.settings.screen:
                     self._expect(GREETING)
                 self._ears.start()

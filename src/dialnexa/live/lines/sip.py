@@ -17,10 +17,11 @@ from dialnexa.live.lines.info_digits import digits_of
 from dialnexa.live.lines.keypad import Keypad
 from dialnexa.live.lines.onward import Onward, refer
 from dialnexa.live.lines.setup import Answering, Dialling, Forking, Setup
+from dialnexa.live.media.beds import bed_of
 from dialnexa.live.media.engine import MediaEngine
 from dialnexa.live.media.leg import Leg
 from dialnexa.live.outcome import MediaQuality, RecordingResult, SipLadder
-from dialnexa.live.plan import CallLimits, Dtmf, Encryption, SipRoute
+from dialnexa.live.plan import Background, CallLimits, Dtmf, Encryption, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip import errors as sip
 from dialnexa.live.sip.calls.transfer import Referral
@@ -178,6 +179,11 @@ class SipLine:
     def say(self) -> Utterance:
         """Open the next utterance."""
         return self._audio.leg.say()
+
+    async def underlay(self, background: Background | None) -> None:
+        """Play a background beneath; it is made in a thread."""
+        bed = await asyncio.to_thread(bed_of, background) if background else None
+        self._audio.leg.lay(bed)
 
     @property
     def held(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, LineListener, Samples
+from dialnexa.live.media.beds import Bed
 from dialnexa.live.media.codec import SILENCE, Codec, encode, transcode
 from dialnexa.live.media.coder import ear_of, mouth_of
 from dialnexa.live.media.comfort_noise import ComfortNoise
@@ -85,6 +86,7 @@ class Leg:
         self._playout = Playout(codec)
         self._keys = KeyPresses()
         self._tones: dict[str, bytes] = {}
+        self._bed: Bed | None = None
         self._at = 0
         self._heard_at = 0
         self._marker = True
@@ -117,6 +119,10 @@ class Leg:
     def say(self) -> SpokenUtterance:
         """Open the next utterance; it plays once the ones before it are done."""
         return self._playout.say()
+
+    def lay(self, bed: Bed | None) -> None:
+        """Play a background beneath everything from the next tick on; ``None`` for silence."""
+        self._bed = bed
 
     def press(self, digits: str) -> None:
         """Queue keypad digits; speech waits until they are sent. Raises ``ValueError`` for what no keypad has."""
@@ -208,6 +214,8 @@ class Leg:
             self._transmit_key()
             return
         payload = self._playout.take(self._at)
+        if self._bed is not None:
+            payload = self._bed.under(self.codec, payload, self._at)
         if payload is not None:
             self._sent = payload
         self._send()

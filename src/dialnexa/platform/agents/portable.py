@@ -31,6 +31,7 @@ _CATALOGUE_FIELDS = (
     "transcriber_id",
     "stt_fallback_transcriber_id",
     "post_call_analysis_llm_id",
+    "background_sound",
 )
 
 
@@ -160,6 +161,8 @@ def _drop_voices(settings: dict[str, object], judge: Judge, notes: list[str]) ->
 
 
 def _default(name: str) -> str:
+    if name == "background_sound":
+        return "silence"
     default = AgentConfig.model_fields[name].default
     return str(default) if default else "the installation's default"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
 from dialnexa.kit.errors import NotFound
+from dialnexa.platform.catalogue.backgrounds import BACKGROUNDS, find_background
 from dialnexa.platform.catalogue.entries import (
     AUTO_WITH_FLITE,
     AUTO_WITHOUT_FLITE,
@@ -23,7 +24,7 @@ from dialnexa.platform.catalogue.entries import (
     VoiceModel,
 )
 
-_SHOWN = 8
+_SHOWN = 9
 """How many valid ids a sentence lists before it points to the catalogue."""
 _LISTED = {
     "language_id": "languages",
@@ -167,6 +168,7 @@ class Catalogue:
             "post_call_analysis_llm_id": llms,
             "transcriber_id": transcribers,
             "stt_fallback_transcriber_id": transcribers,
+            "background_sound": (lambda wanted: find_background(wanted) is not None, [*BACKGROUNDS, "none"]),
         }
 
     def _knows_transcriber(self, wanted: str) -> bool:
