@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.e2e.installation import Installation, gather_finished
@@ -69,3 +71,16 @@ def _impatient_version(home: Installation) -> str:
     assert published.status_code == 200, published.text
     versions = home.http.get(f"/v1/agents/{agent['id']}/versions").json()["data"]
     return next(version["id"] for version in versions if version["is_published"])
+
+
+def test_our_own_number_is_answered_by_our_own_agent(home: Installation) -> None:
+    placed = home.place("+14155550100").json()["call_id"]
+
+    def answered() -> list[dict[str, Any]]:
+        calls = home.get("/v1/calls?call_direction=inbound&limit=5")["data"]
+        return [call for call in calls if call["to_number"] == "+14155550100" and call["status"] == "in_progress"]
+
+    home.eventually(answered)
+    (back,) = answered()
+    assert home.http.post(f"/v1/calls/{placed}/hangup").status_code == 200
+    assert home.finished(placed)["status"] == home.finished(back["call_id"])["status"] == "completed"

@@ -172,6 +172,6 @@ async def test_only_the_plan_of_a_call_has_the_secrets_of_its_functions_in_clear
 @pytest.mark.usefixtures("rules")
 async def test_secrets_that_cannot_be_opened_any_more_end_the_call_with_the_reason(ends: list[Result]) -> None:
     held = holder(Readable(), Vault(Fernet.generate_key()))
-    await held.answer(with_a_secret(Vault(Fernet.generate_key())), cast("Any", None))
+    await held.answer(with_a_secret(Vault(Fernet.generate_key())), cast("Any", None), cast("Any", None))
     (end,) = ends
     assert (end.state, "restore the master.key file" in end.detail) == ("failed", True)

@@ -37,7 +37,7 @@ class Holder:
         self.held: list[Caller] = []
         self.over = asyncio.Event()
 
-    async def answer(self, call: object, incoming: Caller) -> None:
+    async def answer(self, call: object, incoming: Caller, endpoint: object) -> None:
         self.held.append(incoming)
         if incoming.accident:
             raise incoming.accident
@@ -51,9 +51,10 @@ def holder() -> Holder:
 
 @pytest.fixture
 def reception(holder: Holder, monkeypatch: pytest.MonkeyPatch) -> Reception:
-    parts = SimpleNamespace(media=SimpleNamespace(overloaded=False), settings=SimpleNamespace(capacity=10))
+    media, settings = SimpleNamespace(overloaded=False), SimpleNamespace(capacity=10)
+    parts = SimpleNamespace(media=media, settings=settings, endpoint=None)
 
-    async def let_in(self: Reception, incoming: object) -> object:
+    async def let_in(self: Reception, incoming: object, door: object) -> object:
         return "call"
 
     monkeypatch.setattr(Reception, "_let_in", let_in)

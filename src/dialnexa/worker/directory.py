@@ -56,6 +56,7 @@ class Directory:
         self._at: dict[IPv4Address | IPv6Address, set[str]] = {}
         self._networks: list[tuple[_Network, str]] = []
         self._logins: dict[str, list[KnownTrunk]] = {}
+        self._sandbox: frozenset[str] = frozenset()
         self._asked: dict[str, frozenset[str]] = {}
 
     # --- answers -----------------------------------------------------------------------------------------------------
@@ -78,6 +79,10 @@ class Directory:
         """Return the login of a user name; of several trunks with one user name, the oldest one's."""
         known = self._logins.get(username)
         return Credentials(known[0].username, known[0].password) if known else None
+
+    def sandbox_trunks(self) -> frozenset[str]:
+        """Return the trunks whose numbers the sandbox rents out: calls within it come over any of them."""
+        return self._sandbox
 
     # --- following ---------------------------------------------------------------------------------------------------
 
@@ -158,6 +163,7 @@ class Directory:
             if trunk.username:
                 logins[trunk.username].append(trunk)
         self._at, self._networks, self._logins, self._asked = at, networks, logins, {}
+        self._sandbox = frozenset(trunk.trunk_id for trunk in self._trunks if trunk.is_sandbox)
 
     def _search(self, source: str) -> frozenset[str]:
         try:

@@ -16,7 +16,7 @@ from dialnexa.live.line import Line
 from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.outcome import CallOutcome, Ending, EndReason
 from dialnexa.live.plan import CallPlan, Encryption, SipRoute
-from dialnexa.live.sip.endpoint import IncomingCall
+from dialnexa.live.sip.endpoint import IncomingCall, SipEndpoint
 from dialnexa.live.timeline import CallEvent, Happening
 from dialnexa.platform.calls import service
 from dialnexa.platform.calls.records import ClaimedCall, Result
@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 _OVERLOAD_POLL_S = 0.2
 _RETRY_S = 0.5
 _SANDBOX = "sandbox"
+MODE = "X-DialNexa-Mode"
+"""Header of calls within the sandbox: ``live``, or ``test``, which reach only numbers that test keys rented."""
 _MakeLine = Callable[[CallPlan], Line]
 
 
@@ -93,10 +95,10 @@ class CallHolder:
                 return
             await self._hold(call, self._dialling)
 
-    async def answer(self, call: ClaimedCall, incoming: IncomingCall) -> None:
-        """Run an inbound call that was let in."""
+    async def answer(self, call: ClaimedCall, incoming: IncomingCall, endpoint: SipEndpoint) -> None:
+        """Run an inbound call that was let in; ``endpoint`` is the one it came to."""
         with about_call(call.call_id):
-            await self._hold(call, lambda plan: self._answering(plan, incoming))
+            await self._hold(call, lambda plan: self._answering(plan, incoming, endpoint))
 
     async def _hold(self, call: ClaimedCall, make_line: _MakeLine) -> None:
         self._held[call.call_id] = control = CallControl()
@@ -201,7 +203,8 @@ class CallHolder:
         host, port = self._parts.sandbox.address
         # The built-in people speak in clear; who calls the sandbox number from outside may encrypt.
         encryption = Encryption.NEVER if call.direction == "outbound" else Encryption.OFFERED
-        to_sandbox = SipRoute(host, port, trunk_id=_SANDBOX, encryption=encryption)
+        mode = ((MODE, "live" if call.livemode else "test"),)
+        to_sandbox = SipRoute(host, port, trunk_id=_SANDBOX, encryption=encryption, headers=mode)
         if not call.livemode or call.trunk_id is None:
             return to_sandbox
         async with self._parts.database.read() as session:
@@ -246,12 +249,12 @@ class CallHolder:
             may_call=plan.may_call,
         )
 
-    def _answering(self, plan: CallPlan, incoming: IncomingCall) -> Line:
+    def _answering(self, plan: CallPlan, incoming: IncomingCall, endpoint: SipEndpoint) -> Line:
         assert plan.route is not None  # ``_route`` gave it one
         parts = self._parts
         return SipLine.answering(
             incoming,
-            parts.endpoint,
+            endpoint,
             parts.media,
             parts.ports,
             plan.limits,

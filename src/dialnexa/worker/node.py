@@ -222,6 +222,12 @@ class _Gate:
         else:
             incoming.reject(503, "Service Unavailable", [("Retry-After", "2")])
 
+    def on_sandbox_invite(self, incoming: IncomingCall) -> None:
+        if self.reception:
+            self.reception.on_sandbox_invite(incoming)
+        else:
+            incoming.reject(404, "Not Found")
+
     def accepting(self) -> bool:
         return self.reception is not None and self.reception.open
 
@@ -261,7 +267,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
         loopback=await stack.enter_async_context(
             SipEndpoint.open(_LOOPBACK, 0, on_invite=lambda call: call.reject(404, "Not Found"))
         ),
-        sandbox=await stack.enter_async_context(Sandbox.open(media, ports)),
+        sandbox=await stack.enter_async_context(Sandbox.open(media, ports, others=gate.on_sandbox_invite)),
         phones=phones,
         speech=speech,
         scribe=Scribe(database, node_id, clock),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -39,8 +39,11 @@ class Sandbox:
         media: MediaEngine,
         ports: PortRange,
         clock: Clock,
+        others: Callable[[IncomingCall], None],
     ) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
+        """Where it is called; calls that were handed to others go on through it too."""
+        self._others = others
         self._calls = calls
         self._media = media
         self._ports = ports
@@ -49,13 +52,23 @@ class Sandbox:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, media: MediaEngine, ports: PortRange, *, host: str = "127.0.0.1", port: int = 0, clock: Clock | None = None
+        cls,
+        media: MediaEngine,
+        ports: PortRange,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Clock | None = None,
+        others: Callable[[IncomingCall], None] = lambda call: call.reject(404, "Not Found"),
     ) -> AsyncGenerator[Sandbox]:
-        """Answer calls at ``host:port`` (0 takes a free port) as long as the block lasts, then hang up on everybody."""
+        """Answer calls at ``host:port`` (0 takes a free port) as long as the block lasts, then hang up on everybody.
+
+        ``others`` gets the calls to numbers that none of the people has: those that somebody rented.
+        """
         calls: asyncio.Queue[IncomingCall] = asyncio.Queue()
         agent = "DialNexa sandbox"
         async with SipEndpoint.open(host, port, on_invite=calls.put_nowait, user_agent=agent) as endpoint:
-            sandbox = cls(endpoint, calls, media, ports, clock or SystemClock())
+            sandbox = cls(endpoint, calls, media, ports, clock or SystemClock(), others)
             serving = asyncio.create_task(sandbox._serve(), name="sandbox")
             try:
                 yield sandbox
@@ -66,7 +79,7 @@ class Sandbox:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of its SIP socket."""
-        return self._endpoint.address
+        return self.endpoint.address
 
     async def _serve(self) -> None:
         async with asyncio.TaskGroup() as people:
@@ -86,7 +99,10 @@ class Sandbox:
             incoming.reject(500)
 
     async def _deal_with(self, incoming: IncomingCall, person: Person | None) -> None:
-        match person.manner if person else Refusal(404, "Not Found"):
+        if person is None:
+            self._others(incoming)
+            return
+        match person.manner:
             case Refusal(status, reason):
                 incoming.reject(status, reason)
             case NoAnswer():
@@ -109,7 +125,7 @@ class Sandbox:
             patience.cancel()
 
     async def _answer(self, incoming: IncomingCall, script: Script) -> None:
-        line = SipLine.answering(incoming, self._endpoint, self._media, self._ports, CallLimits())
+        line = SipLine.answering(incoming, self.endpoint, self._media, self._ports, CallLimits())
         async with line:
             await line.connect(lambda status: None)
             end = await perform(script, line)

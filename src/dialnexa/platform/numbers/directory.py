@@ -30,6 +30,7 @@ class KnownTrunk:
     sources: Sequence[str] = ()
     username: str = ""
     password: str = field(default="", repr=False)
+    is_sandbox: bool = False
 
 
 async def stamp(session: AsyncSession) -> Stamp:
@@ -57,4 +58,5 @@ def _known(trunk: SipTrunk, vault: Vault) -> KnownTrunk:
         sources=tuple(trunk.sources),
         username=username if password else "",
         password=password,
+        is_sandbox=trunk.is_sandbox,
     )

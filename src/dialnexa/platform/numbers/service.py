@@ -172,17 +172,20 @@ def settings_of(trunk: SipTrunk) -> TrunkSettings:
 
 
 async def find_inbound(
-    session: AsyncSession, dialled: Sequence[str], over: Collection[str]
+    session: AsyncSession, dialled: Sequence[str], over: Collection[str], *, livemode: bool | None = None
 ) -> InboundMatch | NotRouted:
     """Return who answers a call that came over one of these trunks, or why nobody does.
 
     ``dialled``: what may name the number, as SIP has it, best first: the Request-URI, then To. A number answers only
-    calls that come over its own trunk, so nobody reaches an agent by knowing its number.
+    calls that come over its own trunk, so nobody reaches an agent by knowing its number. ``livemode``: of which mode
+    the number must be; without it a live one goes before one for tests.
     """
     if not over:
         return NotRouted.UNKNOWN_SOURCE
     reached = await _reached(session, dialled, over)
-    number, trunk = next((pair for pair in reached if pair[0].status == repository.ACTIVE), (None, None))
+    modes = (True, False) if livemode is None else (livemode,)
+    active = (pair for pair in reached if pair[0].status == repository.ACTIVE and pair[0].livemode in modes)
+    number, trunk = next(active, (None, None))
     if number is None or trunk is None:
         return NotRouted.UNKNOWN_NUMBER
     version = await _answering(session, number)
