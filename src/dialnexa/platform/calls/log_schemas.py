@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from dialnexa.kit.clock import iso
+from dialnexa.platform.calls.fields import sentiment_word
 from dialnexa.platform.calls.models import Call
-from dialnexa.platform.calls.schemas import TimelineLine, TurnOut, sentiment_word
+from dialnexa.platform.calls.schemas import TimelineLine, TurnOut
 from dialnexa.platform.calls.states import PROVIDER_WORDS, SHOWN, CallState
 from dialnexa.platform.calls.waterfall import WaterfallOut
 from dialnexa.platform.costs.schemas import CostOut

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest, NotFound
 from dialnexa.platform.calls import repository
+from dialnexa.platform.calls.fields import call_fields
 from dialnexa.platform.calls.log_schemas import CallLogDetails, CallLogOut, call_id_of, log_fields
 from dialnexa.platform.calls.models import Call, Recording
-from dialnexa.platform.calls.schemas import CallOut, TimelineLine, TurnOut, call_fields, transcript_text
+from dialnexa.platform.calls.schemas import CallOut, TimelineLine, TurnOut, transcript_text
 from dialnexa.platform.calls.states import FINAL, CallState
 from dialnexa.platform.calls.waterfall import waterfall
 from dialnexa.platform.tenancy.principal import Principal

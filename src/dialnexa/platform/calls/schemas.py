@@ -214,84 +214,6 @@ class CallOut(BaseModel):
         return schema
 
 
-def call_fields(
-    call: Call,
-    *,
-    version_number: int | None = None,
-    recording_url: str | None = None,
-    recording_lost: str | None = None,
-    turns: Sequence[TurnOut] | None = None,
-    transfer: Mapping[str, object] | None = None,
-) -> dict[str, Any]:
-    """Return the fields of ``CallOut``; ``turns`` only where the transcript is wanted."""
-    created, started, answered, ended = (
-        None if moment is None else iso(moment)
-        for moment in (call.created_at, call.started_at, call.answered_at, call.ended_at)
-    )
-    return {
-        "id": call.id,
-        "call_id": call.id,
-        "livemode": call.livemode,
-        "type": call.channel,
-        "channel": "web" if call.channel == "web" else call.direction,
-        "call_direction": call.direction,
-        "status": SHOWN[CallState(call.state)],
-        "end_reason": call.end_reason,
-        "disconnection_reason": call.end_reason,
-        "detail": call.detail,
-        "sip_status": call.sip_status,
-        "from_number": call.from_number,
-        "from_phone_number": call.from_number,
-        "to_number": call.to_number,
-        "to_phone_number": call.to_number,
-        "agent_id": call.agent_id,
-        "agent_version_id": call.agent_version_id,
-        "agent_version_number": version_number,
-        "variables": call.variables,
-        "unresolved_variables": call.unresolved_variables,
-        "collected_variables": call.collected_variables or {},
-        "metadata": call.metadata_,
-        "notes": call.notes,
-        "retry": call.retry,
-        "batch_call_id": call.batch_id,
-        "batch_id": call.batch_id,
-        "campaign_id": call.campaign_id,
-        "campaign_lead_id": call.campaign_lead_id,
-        "workflow_id": call.workflow_id,
-        "workflow_lead_id": call.workflow_lead_id,
-        "parent_call_id": call.parent_call_id,
-        "attempt": call.attempt,
-        "created_at": created,
-        "createdAt": created,
-        "started_at": started,
-        "startedAt": started,
-        "answered_at": answered,
-        "answeredAt": answered,
-        "ended_at": ended,
-        "endedAt": ended,
-        "duration_seconds": None if call.duration_ms is None else round(call.duration_ms / 1000),
-        "duration": None if call.duration_ms is None else call.duration_ms / 1000,
-        "latency": call.latency_ms,
-        "recording_url": recording_url,
-        "recording_lost": recording_lost or None,
-        "transcript": None if turns is None else transcript_text(turns),
-        "transcript_turns": None if turns is None else list(turns),
-        "summary": call.summary,
-        "sentiment": sentiment_word(call),
-        "analysis": call.analysis,
-        "post_call_analysis": call.analysis,
-        "transfer": None if transfer is None else dict(transfer),
-        "media_quality": call.media_quality,
-        "analysis_engine": call.analysis_engine,
-        "analyzed_at": None if call.analyzed_at is None else iso(call.analyzed_at),
-        "usage": call.usage,
-        "cost": call.cost,
-        "billing": call.cost,
-        "sensitive_delete": call.redacted_at is not None or call.redact_at is not None,
-        "redacted_at": None if call.redacted_at is None else iso(call.redacted_at),
-    }
-
-
 class TimelineLine(BaseModel):
     """One line of a call's timeline. ``seq`` grows; pass the last one as ``after`` to read on."""
 
@@ -339,9 +261,3 @@ class RefusedOut(BaseModel):
             reason=refused.reason,
             attempts=refused.attempts,
         )
-
-
-def sentiment_word(call: Call) -> str | None:
-    """Return the word of a call's sentiment."""
-    overall = (call.sentiment or {}).get("overall")
-    return overall if isinstance(overall, str) else None

@@ -21,10 +21,11 @@ from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls import redaction, repository
 from dialnexa.platform.calls.admission import Refused, admit, scopes_of
 from dialnexa.platform.calls.charging import charge
+from dialnexa.platform.calls.fields import call_fields
 from dialnexa.platform.calls.ladder.packing import pack
 from dialnexa.platform.calls.models import Call, CallLadder, Recording, Transcript
 from dialnexa.platform.calls.records import ClaimedCall, InboundCall, RecordingFile, Result, TimelineEntry, Turn
-from dialnexa.platform.calls.schemas import TurnOut, call_fields, transcript_text
+from dialnexa.platform.calls.schemas import TurnOut, transcript_text
 from dialnexa.platform.calls.states import FINAL, SHOWN, CallState, settle
 from dialnexa.platform.costs.usage import Usage
 from dialnexa.platform.webhooks.outbox import emit

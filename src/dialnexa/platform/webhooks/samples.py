@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dialnexa.platform.calls.fields import call_fields
 from dialnexa.platform.calls.models import Call
-from dialnexa.platform.calls.schemas import TurnOut, call_fields
+from dialnexa.platform.calls.schemas import TurnOut
 from dialnexa.platform.calls.states import CallState
 from dialnexa.platform.webhooks import wire
 from dialnexa.platform.webhooks.models import Event
