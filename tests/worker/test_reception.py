@@ -156,6 +156,9 @@ async def test_only_a_trunk_known_by_its_address_may_vouch_for_a_caller(
         trunks_with=lambda user: frozenset({"trunk_desk"} if user == "desk" else ()),
     )
     parts = SimpleNamespace(directory=directory, phones=phones)
-    incoming = SimpleNamespace(source=source, login=login, caller="asserted", from_user="named")
     reception = Reception(cast("Any", parts), cast("Any", Holder()))
-    assert reception._caller(cast("Any", incoming)) == caller
+    for withheld, shown in ((False, caller), (True, "anonymous")):
+        said = SimpleNamespace(
+            source=source, login=login, caller="asserted", from_user="named", withholds_caller=withheld
+        )
+        assert reception._caller(cast("Any", said)) == shown

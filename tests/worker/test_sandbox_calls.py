@@ -15,11 +15,14 @@ from sqlalchemy import select
 
 from dialnexa.kit.clock import SystemClock
 from dialnexa.kit.outgoing import Outgoing
+from dialnexa.live.lines.sip import SipLine
 from dialnexa.live.media.engine import MediaEngine
+from dialnexa.live.plan import CallLimits, SipRoute
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sandbox.sandbox import Sandbox
 from dialnexa.live.sip.endpoint import SipEndpoint
-from dialnexa.platform.calls.models import Call, RefusedCall
+from dialnexa.platform.calls.ladder.packing import unpack
+from dialnexa.platform.calls.models import Call, CallLadder, RefusedCall
 from dialnexa.platform.numbers import purchase
 from dialnexa.platform.numbers.carriers.sandbox import SandboxCatalogue
 from dialnexa.platform.numbers.purchase import Market, Order
@@ -51,6 +54,7 @@ class Town:
     """A workspace and the worker that holds its calls; nobody in it says a word."""
 
     house: House
+    parts: Parts
     holder: CallHolder
     dialled: list[asyncio.Task[None]]
 
@@ -109,7 +113,7 @@ async def town(house: House, tmp_path: Path) -> AsyncIterator[Town]:
         scribing = asyncio.create_task(parts.scribe.run())
         holder = CallHolder(parts)
         doors.append(Reception(parts, holder))
-        town = Town(house, holder, [])
+        town = Town(house, parts, holder, [])
         yield town
         holder.hang_up_all("The story is over.")
         await asyncio.gather(*town.dialled)
@@ -164,3 +168,27 @@ async def test_what_nobody_answers_is_said_as_a_carrier_would(town: Town) -> Non
     async with house.database.read() as session:
         noted = (await session.scalars(select(RefusedCall.to_number))).all()
     assert noted == [THEIRS], "a wrong number stands on the caller's own record"
+
+
+async def test_a_caller_who_wants_not_to_be_known_is_on_no_record(town: Town) -> None:
+    house, parts = town.house, town.parts
+    await town.rents(THEIRS, house.who, house.agent_id)
+    route = SipRoute(*parts.sandbox.address, hide_caller=True)
+    async with SipLine.dialling(
+        THEIRS,
+        from_user="+16505550199",
+        route=route,
+        endpoint=parts.loopback,
+        media=parts.media,
+        ports=parts.ports,
+        limits=CallLimits(),
+    ) as line:
+        await line.connect(lambda _: None)
+        (call,) = await town.until("in_progress")
+        assert call.from_number == "anonymous"
+    (call,) = await town.until("completed")
+    async with house.database.read() as session:
+        stored = (await session.scalars(select(CallLadder.packed).where(CallLadder.call_id == call.id))).one()
+    said = "".join(message.text for message in unpack(stored).messages)
+    assert "Privacy: id" in said
+    assert "6505550199" not in said

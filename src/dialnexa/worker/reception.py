@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dialnexa.kit.phone import from_sip_user
 from dialnexa.live.sip.endpoint import Dialog, IncomingCall, SipEndpoint
 from dialnexa.live.sip.messages.fields import readable
+from dialnexa.live.sip.messages.identity import ANONYMOUS
 from dialnexa.platform.calls import rejections, service
 from dialnexa.platform.calls.admission import Refused
 from dialnexa.platform.calls.records import ClaimedCall, InboundCall, Ladder
@@ -145,9 +146,13 @@ class Reception:
     def _caller(self, incoming: IncomingCall) -> str:
         """Return who calls: only a trunk known by its address may vouch for somebody else than From names.
 
+        Whoever asks not to be known is ``anonymous``, whatever the trunk tells us: what we are told is told to agents,
+        webhooks and everybody who reads the record, none of whom the caller trusts (RFC 3325 §7).
         A phone's login proves who the phone is, not whom it may claim to be; registered ones are no trunk's voice even
         at a trunk's address, for both may be behind one NAT.
         """
+        if incoming.withholds_caller:
+            return ANONYMOUS
         phones = self._parts.phones
         by_phone = phones.trunks_at(incoming.source) or phones.trunks_with(incoming.login)
         vouched = self._parts.directory.trunks_at(incoming.source[0]) and not by_phone

@@ -175,3 +175,16 @@ def test_in_short_times_count_from_the_beginning_and_the_middle_is_left_out() ->
     assert steps[1] == "← INFO +250 ms"
     assert steps[12] == "… 16 more"
     assert steps[-1] == "← INFO +9750 ms"
+
+
+def test_callers_who_want_not_to_be_known_are_masked_in_all_that_was_said() -> None:
+    book = Book()
+    told = 'P-Asserted-Identity: "Alice Archer" <sip:+15550001@trunk>\nPrivacy: id\n'
+    book.hear(request(extra=told))
+    book.hear(request("BYE", to_tag="x").replace("Max-Forwards", "X-Seen: 15550001\nMax-Forwards"))
+    ladder = book.ladders.open()
+    ladder.follow("call-1@10.0.0.9")
+    text = "".join(one.text for one in ladder.read().messages)
+    assert 'P-Asserted-Identity: "************" <sip:+********@trunk>' in text
+    assert "X-Seen: ********" in text
+    assert not any(word in text for word in ("Alice", "15550001"))

@@ -17,8 +17,9 @@ from typing import Literal
 from dialnexa.live.outcome import SipLadder, SipMessageSeen
 from dialnexa.live.sip.messages.fields import bracket
 from dialnexa.live.sip.messages.hop import Address, Hop
+from dialnexa.live.sip.messages.identity import names_of_caller, withholds_caller
 from dialnexa.live.sip.messages.message import Request, SipMessage
-from dialnexa.live.sip.messages.redaction import redacted
+from dialnexa.live.sip.messages.redaction import redacted, without_names
 
 _KEPT_EACH = 64
 """Messages kept of a call's beginning, and as many of its end; what is between them is left out."""
@@ -43,7 +44,7 @@ class _Note:
 class _Tape:
     """The messages of one call: its beginning, and the latest."""
 
-    __slots__ = ("_bytes_late", "_bytes_room", "_early", "_late", "left_out")
+    __slots__ = ("_bytes_late", "_bytes_room", "_early", "_late", "left_out", "withheld")
 
     def __init__(self) -> None:
         self._early: list[_Note] = []
@@ -51,6 +52,8 @@ class _Tape:
         self._bytes_room = _BYTES_EACH
         self._bytes_late = 0
         self.left_out = 0
+        self.withheld = frozenset[str]()
+        """Numbers and names of a caller who does not want to be known."""
 
     def add(self, note: _Note) -> None:
         """Append a message; the oldest of those after the beginning makes room."""
@@ -95,6 +98,8 @@ class Ladders:
             tape = self._strangers[call_id] = _Tape()
             if len(self._strangers) > _STRANGERS:
                 self._strangers.popitem(last=False)
+        if way == "in" and isinstance(message, Request) and withholds_caller(message.headers):
+            tape.withheld |= names_of_caller(message)
         tape.add(_Note(self._wall(), way, peer, data))
 
     def open(self) -> Ladder:
@@ -106,6 +111,7 @@ class Ladders:
         before = self._strangers.pop(call_id, None)
         for note in before.notes() if before else ():
             tape.add(note)
+        tape.withheld |= before.withheld if before else frozenset()
         self._followed[call_id] = tape
 
     def forget(self, call_id: str) -> None:
@@ -152,7 +158,7 @@ class Ladder:
 
     def _message(self, note: _Note, *, repeated: bool) -> SipMessageSeen:
         # Surrogates carry what is no UTF-8, so that the very bytes can be had again.
-        text = redacted(note.data).decode("utf-8", "surrogateescape")
+        text = without_names(redacted(note.data), self._tape.withheld).decode("utf-8", "surrogateescape")
         local = self._ladders.local.get(note.peer.transport, ("", 0))
         at = datetime.fromtimestamp(note.at, UTC)
         return SipMessageSeen(

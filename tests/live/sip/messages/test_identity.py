@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 from tests.live.sip.transactions.test_client import made
 
-from dialnexa.live.sip.messages.identity import asserted_identities, caller_of, diversions, privacy
+from dialnexa.live.sip.messages.identity import (
+    asserted_identities,
+    caller_of,
+    diversions,
+    names_of_caller,
+    privacy,
+    withholds_caller,
+)
 from dialnexa.live.sip.messages.message import Headers
 
 HEADERS = Headers(
@@ -52,6 +59,29 @@ def test_history_tells_of_detours_where_diversion_does_not(history: str, detours
 def test_what_is_to_be_hidden() -> None:
     assert privacy(HEADERS) == {"id", "user"}
     assert privacy(Headers([("Privacy", "none")])) == privacy(Headers()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("line", "withheld"),
+    [
+        ("Privacy: id", True),
+        ("Privacy: user;critical", True),
+        ("Privacy: session, Header", True),
+        ("Privacy: none", False),
+        ("Privacy: session;critical", False),
+        ("Privacy: history", False),
+        ("Remote-Party-ID: <sip:+15550003@pbx>;privacy=full", True),
+        ("Remote-Party-ID: <sip:+15550003@pbx>;party=called;privacy=full", False),
+        ("Remote-Party-ID: <sip:+15550003@pbx>;privacy=off", False),
+    ],
+)
+def test_who_wants_not_to_be_known(line: str, withheld: bool) -> None:
+    assert withholds_caller(made(extra=f"{line}\n").headers) is withheld
+
+
+def test_every_name_of_a_caller() -> None:
+    extra = 'P-Asserted-Identity: "Alice Archer" <sip:+15550001@trunk>\nRemote-Party-ID: <sip:5550003@pbx>\n'
+    assert names_of_caller(made(extra=extra)) >= {"+15550001", "Alice Archer", "5550003", "+16505550199"}
 
 
 class TestCaller:

@@ -13,7 +13,7 @@ from dialnexa.live.sip.dialogs.dialog import DialogState
 from dialnexa.live.sip.errors import CallCancelled, CallRejected, CallTimedOut, EndedBy
 from dialnexa.live.sip.messages.digest import Login
 from dialnexa.live.sip.messages.fields import FieldError, Uri, readable
-from dialnexa.live.sip.messages.identity import Diversion, caller_of, diversions, privacy
+from dialnexa.live.sip.messages.identity import Diversion, caller_of, diversions, withholds_caller
 from dialnexa.live.sip.messages.message import Request
 from dialnexa.live.sip.messages.sdp import SessionDescription, narrowed
 from dialnexa.live.sip.stack import Stack, new_tag
@@ -70,9 +70,9 @@ class IncomingCall:
         return diversions(self._exchange.request.headers)
 
     @property
-    def privacy(self) -> frozenset[str]:
-        """What the caller wants hidden, such as ``id``."""
-        return privacy(self._exchange.request.headers)
+    def withholds_caller(self) -> bool:
+        """Whether the caller asks not to be known to whom they call (RFC 3323, RFC 3325)."""
+        return withholds_caller(self._exchange.request.headers)
 
     def ring(self) -> None:
         """Say 180, and again every minute while nothing else is said; reliably when the caller insists (RFC 3262)."""

@@ -16,6 +16,9 @@ from dialnexa.live.sip.messages.fields import FieldError, NameAddr, Uri, split_l
 from dialnexa.live.sip.messages.message import Headers, Request
 
 _SIP_CAUSE = re.compile(r"reason=sip\s*;\s*cause=(\d{3})", re.IGNORECASE)
+ANONYMOUS = "anonymous"
+"""Who calls, when that is not to be known (RFC 3323 §4.1.1.3)."""
+_ABOUT_THE_CALLER = frozenset({"id", "user", "header"})
 _REASONS = {"302": "unconditional", "408": "no-answer", "480": "deflection", "486": "user-busy", "487": "deflection",
             "503": "unavailable", "404": "unavailable"}  # fmt: skip
 """What Diversion would say (RFC 7544 §2)."""
@@ -58,13 +61,16 @@ def caller_of(request: Request) -> str:
 
 def _remote_parties(headers: Headers) -> list[NameAddr]:
     """Return the callers that Remote-Party-ID headers show (draft-ietf-sip-privacy-04), hidden ones left out."""
-    found: list[NameAddr] = []
-    for address in _addresses(headers, "Remote-Party-ID"):
-        party = unquote_string(address.params.get("party") or "calling").lower()
-        hidden = unquote_string(address.params.get("privacy") or "off").lower()
-        if party == "calling" and hidden == "off":
-            found.append(address)
-    return found
+    told = _addresses(headers, "Remote-Party-ID")
+    return [address for address in told if _is_caller(address) and _privacy_of(address) == "off"]
+
+
+def _is_caller(address: NameAddr) -> bool:
+    return unquote_string(address.params.get("party") or "calling").lower() == "calling"
+
+
+def _privacy_of(address: NameAddr) -> str:
+    return unquote_string(address.params.get("privacy") or "off").lower()
 
 
 def diversions(headers: Headers) -> list[Diversion]:
@@ -106,8 +112,26 @@ def _uri(address: NameAddr) -> Uri | None:
 
 def privacy(headers: Headers) -> frozenset[str]:
     """Return what the caller wants hidden (``id``, ``user``, ``header``…); empty: nothing."""
-    words = {word.strip().lower() for value in headers.all("Privacy") for word in value.split(";")}
+    words = {word.strip().lower() for value in headers.all("Privacy") for word in re.split("[;,]", value)}
     return frozenset(words - {"", "none"})
+
+
+def withholds_caller(headers: Headers) -> bool:
+    """Tell whether whoever is called must not learn who calls, though From or the trunk may say it.
+
+    So it is with privacy of ``id`` (RFC 3325 §9.3), ``user`` and ``header`` (RFC 3323 §4.2), and a Remote-Party-ID of
+    the caller that is hidden. ``session``, ``critical`` and ``history`` are about other things.
+    """
+    hidden = {_privacy_of(each) for each in _addresses(headers, "Remote-Party-ID") if _is_caller(each)} - {"off"}
+    return bool(privacy(headers) & _ABOUT_THE_CALLER or hidden)
+
+
+def names_of_caller(request: Request) -> frozenset[str]:
+    """Return every number and name by which a request speaks of its caller."""
+    told = ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID")
+    named = [request.sender, *(each for name in told for each in _addresses(request.headers, name))]
+    words = {word for address in named for word in (address.user, address.display)}
+    return frozenset(words - {""}) - {word for word in words if word.lower() == ANONYMOUS}
 
 
 def _addresses(headers: Headers, name: str) -> list[NameAddr]:
