@@ -146,6 +146,80 @@ async def test_status_health_and_metrics(world: World) -> None:
         assert 'dialnexa_http_requests_total{method="GET",route="/readyz",status="503"} 1.0' in text
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "sentences"),
+    [
+        (
+            "POST",
+            "/v1/calls",
+            {"to_numbr": "+16505550199", "from_number": "+14155550100", "agent_version_id": "av_1"},
+            ["to_numbr is not a field of this request; did you mean to_number?"],
+        ),
+        (
+            "POST",
+            "/calls",
+            {"to_phone_numbr": "+16505550199", "metadata": {"to_numbr": "mine"}, "notes": 7},
+            [
+                "to_phone_numbr is not a field of this request; did you mean to_phone_number?",
+                "agent_id should not be empty",
+                "notes must be an object",
+            ],
+        ),
+        (
+            "POST",
+            "/v1/agents",
+            {**agent_body(), "agent_functions": [{"type": "custom", "display_name": "x", "config": {"urll": "u"}}]},
+            [
+                "agent_functions[0] is a custom function that cannot be called: "
+                "config.urll is not a field of this request; did you mean url?"
+            ],
+        ),
+        (
+            "POST",
+            "/v1/agents2",
+            {"tittle": "Ada", "prompts": {"promt_text": "Hi.", "flow": {"nods": []}}, "promts": {}},
+            [
+                "tittle is not a field of this request; did you mean title?",
+                "prompts.promt_text is not a field of this request; did you mean prompt_text?",
+            ],
+        ),
+        ("GET", "/v1/calls?limt=5", None, ["limt is not a parameter of this request; did you mean limit?"]),
+    ],
+)
+async def test_what_is_misspelt_is_named(
+    world: World, method: str, path: str, body: dict[str, Any] | None, sentences: list[str]
+) -> None:
+    answer = await world.http.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["message"]) == (400, sentences)
+
+
+async def test_other_strangers_are_ignored_and_named(world: World) -> None:
+    answer = await world.http.post("/v1/agents?trace=1", json={**agent_body(), "titles": ["Ada"], "crm": 7})
+    assert (answer.status_code, answer.headers["x-dialnexa-ignored-fields"]) == (201, "titles, crm, trace")
+
+
+async def test_what_an_answer_says_may_be_sent_back(world: World) -> None:
+    """Programs read an object, change a field and send it whole; no field of an answer passes for a misspelling."""
+    agent = await world.agent()
+    hook = {"url": "https://hooks.example/x", "events": ["*"], "is_active": False}
+    webhook = (await world.http.post("/v1/user-webhooks", json=hook)).json()
+    base = (await world.http.post("/v1/knowledge-base", json={"name": "Hours"})).json()
+    [number, *_] = (await world.http.get("/v1/organization-phone-numbers")).json()["data"]
+    key = await world.key()
+    for path in (
+        f"agents/{agent['id']}",
+        f"agents2/{agent['id']}",
+        f"user-webhooks/{webhook['id']}",
+        f"knowledge-base/{base['id']}",
+        f"organization-phone-numbers/{number['id']}",
+        f"api-keys/{key['id']}",
+        "workspace",
+    ):
+        read = (await world.http.get(f"/v1/{path}")).json()
+        answer = await world.http.patch(f"/v1/{path}", json={**read, "secret": None} if "webhook" in path else read)
+        assert "did you mean" not in answer.text, path
+
+
 async def test_while_draining_new_calls_are_sent_elsewhere(world: World) -> None:
     world.app.state.draining = True
     answer = await world.http.post("/v1/calls", json={})

@@ -391,6 +391,8 @@ export interface components {
             retry_on_busy?: boolean;
             /** @default false */
             retry_on_voicemail?: boolean;
+        } & {
+            [key: string]: unknown;
         };
         /** @description Our audio, as it left, and as the far end reported it (RTCP); null where it reported nothing. */
         SentOut: {

@@ -24,7 +24,8 @@ reach the built-in test people.
 **Lists** take `page` and `limit` (at most 200) and answer `{data, meta}`. The header `DialNexa-Envelope: openapi` asks
 for the envelopes of the older published OpenAPI file.
 
-**Unknown fields** of a body are ignored and named in the header `X-DialNexa-Ignored-Fields`.
+**Unknown fields** of a body, and parameters of a query, are ignored and named in the header
+`X-DialNexa-Ignored-Fields`. One that is a misspelling of a known one gets a 400 that says which was meant.
 """
 _ERRORS = {
     "400": "The request is malformed; `message` names each bad field.",

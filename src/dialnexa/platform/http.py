@@ -40,7 +40,7 @@ from dialnexa.platform.tenancy.authentication import Authenticator
 from dialnexa.platform.tenancy.idempotency import MAX_KEY_LENGTH, Answer, Idempotency
 from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimiter, RateLimits, Verdict, tighter
-from dialnexa.platform.wire import Body, ignored_fields
+from dialnexa.platform.wire import Body, ignored_fields, misspelt, unknown
 
 __all__ = [
     "Body",
@@ -299,7 +299,8 @@ def _refuse_nul(request: Request, body: bytes) -> None:
 class Route(APIRoute):
     """A route of the API: the key is checked before the body is looked at, and writes may carry an Idempotency-Key.
 
-    Parameters of a query that no route reads are named in ``X-DialNexa-Ignored-Fields``, as fields of bodies are.
+    Parameters of a query that no route reads are treated as fields of bodies are: misspelt ones are refused, others
+    named in ``X-DialNexa-Ignored-Fields``.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -307,14 +308,14 @@ class Route(APIRoute):
         handle = super().get_route_handler()
         guard = next(_guards(self.dependant), None)
         reads = _UploadRequest if _takes_files(self) else _BoundedRequest
-        parameters = {_ENVELOPE, *_query(self.dependant)}
+        parameters = {name: name for name in (_ENVELOPE, *_query(self.dependant))}
 
         async def guarded(plain: Request) -> Response:
             request = reads(plain.scope, plain.receive)
             ignored: dict[str, None] = {}
             token = ignored_fields.set(ignored)
             try:
-                response = await _answer(request, guard, _recorded(handle))
+                response = await _answer(request, guard, _recorded(handle), parameters)
             finally:
                 ignored_fields.reset(token)
             ignored.update(dict.fromkeys(name for name in request.query_params if name not in parameters))
@@ -336,8 +337,12 @@ def _takes_files(route: APIRoute) -> bool:
     return route.body_field is not None and isinstance(route.body_field.field_info, params.Form)
 
 
-async def _answer(request: _BoundedRequest, guard: Guard | None, handle: Handle) -> Response:
+async def _answer(
+    request: _BoundedRequest, guard: Guard | None, handle: Handle, parameters: Mapping[str, str]
+) -> Response:
     principal = await guard(request) if guard else None
+    if typos := misspelt(request.query_params, parameters):
+        raise BadRequest([unknown(name, right, "parameter") for name, right in typos.items()])
     body = await request.body() if request.method in _WRITES else b""
     _refuse_nul(request, body)
     if request.method not in _WRITES:

@@ -2,28 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import AliasChoices, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from dialnexa.kit.errors import BadRequest
+from dialnexa.kit.spelling import meant
 
 ignored_fields: ContextVar[dict[str, None] | None] = ContextVar("ignored_fields", default=None)
 """Collects the names of fields the present request sent and nobody reads."""
 
 
 class Body(BaseModel):
-    """A request body. Fields it does not know are ignored, and named in the header ``X-DialNexa-Ignored-Fields``."""
+    """A request body. Fields it does not know are ignored, and named in the header ``X-DialNexa-Ignored-Fields``.
+
+    One that is a misspelling of a field that was not sent is a mistake instead: ignoring it would do something else
+    than what was asked.
+    """
 
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
-    @model_validator(mode="after")
-    def _report_ignored(self) -> Self:
-        if self.__pydantic_extra__:
-            report_ignored(self.__pydantic_extra__)
-            self.__pydantic_extra__.clear()
-        return self
+    no_slips: ClassVar[frozenset[str]] = frozenset()
+    """Names that are like a field's, but sent on purpose."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _report_strangers(cls, data: object, read: ModelWrapValidatorHandler[Self]) -> Self:
+        given = cast("dict[str, object]", data) if isinstance(data, dict) and ignored_fields.get() is not None else {}
+        typos = misspelt(given, _names(cls), cls.no_slips) if given else {}
+        if typos:
+            raise _mistaken(cls.__name__, given, typos, read)
+        made = read(data)
+        if made.__pydantic_extra__:
+            report_ignored(made.__pydantic_extra__)
+            made.__pydantic_extra__.clear()
+        return made
+
+
+def misspelt(given: Iterable[str], known: Mapping[str, str], no_slips: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Return the names nobody knows that are misspellings, and what was meant: something known that was not given.
+
+    ``known`` tells of each name which field it is: one has several, and may be given by any.
+    """
+    strangers = [name for name in given if name not in known and name not in no_slips]
+    if not strangers:
+        return {}
+    present = {known[name] for name in given if name in known}
+    absent = [name for name, field in known.items() if field not in present]
+    return {name: right for name in strangers if (right := meant(name, absent))}
+
+
+def unknown(name: str, right: str, kind: str = "field") -> str:
+    """Return the sentence for a misspelt name."""
+    return f"{name} is not a {kind} of this request; did you mean {right}?"
+
+
+def _names(model: type[BaseModel]) -> dict[str, str]:
+    """Return every name under which a body's fields may be sent, and the field it is."""
+    return {name: field for field, info in model.model_fields.items() for name in (field, *_aliases(info))}
+
+
+def _aliases(info: FieldInfo) -> Iterator[str]:
+    if isinstance(info.validation_alias, AliasChoices):
+        yield from (one for one in info.validation_alias.choices if isinstance(one, str))
+    elif isinstance(info.validation_alias, str):
+        yield info.validation_alias
+
+
+def _mistaken(
+    title: str, given: Mapping[str, object], typos: Mapping[str, str], read: ModelWrapValidatorHandler[Any]
+) -> ValidationError | BadRequest:
+    """Name the misspellings, and with them all that would still be wrong if they were mended."""
+    mistakes: list[InitErrorDetails] = [
+        {"type": PydanticCustomError("misspelt", "misspelt", {"meant": right}), "loc": (name,), "input": given[name]}
+        for name, right in typos.items()
+    ]
+    try:
+        read({typos.get(name, name): value for name, value in given.items()})
+    except ValidationError as error:
+        mistakes += map(_again, error.errors())
+    except BadRequest as error:
+        return BadRequest([*(unknown(name, right) for name, right in typos.items()), *error.messages])
+    return ValidationError.from_exception_data(title, mistakes)
+
+
+def _again(error: ErrorDetails) -> InitErrorDetails:
+    """Return a mistake in the form in which it can be told again."""
+    kind, context = error["type"], error.get("ctx", {})
+    made = PydanticCustomError("misspelt", "misspelt", context) if kind == "misspelt" else kind
+    return {"type": made, "loc": error["loc"], "input": error["input"], "ctx": context}
 
 
 def report_ignored(names: Iterable[str]) -> None:
@@ -46,6 +117,8 @@ def _sentence(error: ErrorDetails, spelling: Mapping[str, str]) -> str:
     if kind == "json_invalid":
         return f"The body is not valid JSON: {context.get('error', 'it ends too early')}"
     field = _field(error["loc"], spelling)
+    if kind == "misspelt":
+        return unknown(field, context["meant"])
     if kind == "value_error":
         return f"{field} {context['error']}"
     if (phrase := _PHRASES.get(kind)) is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
+
+from dialnexa.platform.wire import misspelt
 
 FLAT_TO_NESTED: dict[str, str] = {
     "language_id": "language.id",
@@ -96,6 +98,7 @@ _DESCRIPTIONS = {
 }
 """Parts of our own answers that say nothing new when a client sends them back."""
 _NESTED_TO_FLAT = {path: name for name, path in FLAT_TO_NESTED.items()} | _OTHER_SPELLINGS
+_PATHS = (*_NESTED_TO_FLAT, *_DESCRIPTIONS)
 
 
 def flatten(body: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
@@ -105,6 +108,20 @@ def flatten(body: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     if (code := _language_code(body)) and "language_id" not in flat:
         flat["language_id"] = code
     return flat, unknown
+
+
+def misspellings(body: Mapping[str, object], prefix: str = "", also: Iterable[str] = ()) -> dict[str, str]:
+    """Return the paths of a nested body that are misspellings, and the names that were meant in their place.
+
+    ``also`` are names at the top that are the same in both forms.
+    """
+    inside = [path.removeprefix(prefix).partition(".")[0] for path in _PATHS if path.startswith(prefix)]
+    known = {name: name for name in (*inside, *also)}
+    found = {f"{prefix}{name}": right for name, right in misspelt(body, known).items()}
+    for name, value in body.items():
+        if isinstance(value, Mapping) and any(path.startswith(f"{prefix}{name}.") for path in _PATHS):
+            found |= misspellings(cast(Mapping[str, object], value), f"{prefix}{name}.")
+    return found
 
 
 def nest(flat: Mapping[str, object]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dialnexa.kit.clock import iso
+from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.agents.cautions import Caution
 from dialnexa.platform.agents.comparing import Comparison
 from dialnexa.platform.agents.confidential import masked
@@ -15,9 +16,9 @@ from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.functions import Template
 from dialnexa.platform.agents.judging import Judge
 from dialnexa.platform.agents.models import AgentVersion
-from dialnexa.platform.agents.nested import FLAT_TO_NESTED, flatten, nest
+from dialnexa.platform.agents.nested import FLAT_TO_NESTED, flatten, misspellings, nest
 from dialnexa.platform.agents.service import AgentState
-from dialnexa.platform.wire import Body, report_ignored
+from dialnexa.platform.wire import Body, report_ignored, unknown
 
 
 class Routing(Body):
@@ -103,9 +104,15 @@ class NestedBody(BaseModel):
     functions: list[dict[str, Any]] | None = None
 
     def flat(self) -> dict[str, object]:
-        """Return the fields that were sent, in flat form; paths nobody knows are reported as ignored."""
-        flat, unknown = flatten(self.model_dump(exclude_unset=True))
-        report_ignored(unknown)
+        """Return the fields that were sent, in flat form; paths nobody knows are reported as ignored.
+
+        Raises ``BadRequest`` for those that are misspelt.
+        """
+        sent = self.model_dump(exclude_unset=True)
+        if typos := misspellings(sent, also=AgentPatch.model_fields):
+            raise BadRequest([unknown(path, right) for path, right in typos.items()])
+        flat, ignored = flatten(sent)
+        report_ignored(ignored)
         return flat
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from dialnexa.kit.errors import BadRequest
 from dialnexa.kit.phone import to_e164
@@ -21,7 +21,7 @@ MAX_INT = 2**31 - 1
 """The largest number a version can have."""
 
 
-class RetryIn(BaseModel):
+class RetryIn(Body):
     """When and how often to try again. Waits are uniform."""
 
     max_retries: int = Field(default=0, ge=0, le=10, description="0 disables retries; attempt 1 is the first dial.")

@@ -71,6 +71,8 @@ class WebhookIn(Body):
 class WebhookPatch(Body):
     """Changes to a webhook; fields left out stay as they are."""
 
+    no_slips = frozenset({"uses_workspace_secret"})  # answers have it, and may be sent back
+
     url: Url | None = None
     events: Events | None = None
     secret: Secret | None = None
