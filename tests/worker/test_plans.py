@@ -108,6 +108,14 @@ def test_who_the_agent_is_stands_between_system_prompt_and_prompt() -> None:
     ]
 
 
+def test_how_the_agent_shows_that_it_listens() -> None:
+    listening: dict[str, Any] = {"backchanneling": True, "backchannel_frequency": 0.8}
+    turns = planned(backchannel_keywords="yes, I see,, yes", **listening).turns
+    assert (turns.backchannel_frequency, turns.backchannels) == (0.8, ("yes", "I see"))
+    assert planned(backchannel_keywords=["mhm"], **listening).turns.backchannels == ("mhm",)
+    assert planned(backchannel_frequency=0.8).turns.backchannel_frequency == 0
+
+
 def test_the_background_by_our_name_or_another_s() -> None:
     assert planned(background_sound="Coffee Shop", background_sound_volume=1.5).background == Background(("cafe",), 1.5)
     both = planned(background_sound="office", ambient_noise=True).background

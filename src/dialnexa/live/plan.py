@@ -203,6 +203,10 @@ class TurnTaking:
     careful: bool = False
     """Whether the words of a turn matter more than the speed of the answer."""
     interruption_sensitivity: float = 0.5
+    backchannel_frequency: float = 0.0
+    """How many of the occasions to say "mhm" while the caller speaks at length are taken; 0: none."""
+    backchannels: tuple[str, ...] = ()
+    """What is said then; empty: what is usual in the language."""
     reminder_interval_s: float = 9.0
     reminder_count: int = 1
     silence_end_s: float = 15.0

@@ -253,6 +253,8 @@ def _turn_taking(config: AgentConfig) -> TurnTaking:
         eagerness=config.response_eagerness,
         careful=config.transcription_mode == "optimize_for_accuracy",
         interruption_sensitivity=config.interruption_sensitivity,
+        backchannel_frequency=config.backchannel_frequency if config.backchanneling else 0,
+        backchannels=config.backchannels,
         reminder_interval_s=config.reminder_message_interval,
         reminder_count=config.reminder_message_frequency,
         silence_end_s=config.end_call_on_silence_sec,

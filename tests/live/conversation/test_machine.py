@@ -9,10 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.live.conversation.stories import plan
 
-from dialnexa.live.conversation.actions import CommitTurn, CutAgent, FinalizeStt, HangUp, Say, StartReply
+from dialnexa.live.conversation.actions import (
+    CommitTurn,
+    CutAgent,
+    FinalizeStt,
+    HangUp,
+    Say,
+    SayBackchannel,
+    StartReply,
+)
 from dialnexa.live.conversation.events import (
     BeepHeard,
     Began,
+    BreathTaken,
     DigitPressed,
     EarsLost,
     EndRequested,
@@ -38,6 +47,7 @@ from dialnexa.live.conversation.events import (
     from_record,
     to_records,
 )
+from dialnexa.live.conversation.listening import ListenerSettings
 from dialnexa.live.conversation.machine import TurnMachine
 from dialnexa.live.conversation.replay import replay
 from dialnexa.live.conversation.settings import TurnSettings
@@ -54,9 +64,20 @@ STEPS = st.one_of(
     st.builds(lambda text, matched: ("final", text, matched), TEXTS, st.booleans()),
     st.builds(lambda digit: ("digit", digit), st.sampled_from("12#")),
     st.sampled_from(
-        [("beep",), ("ears",), ("mouth",), ("started",), ("text",), ("finished",), ("failed",), ("tool",), ("answer",)]
+        [
+            ("beep",),
+            ("breath",),
+            ("ears",),
+            ("mouth",),
+            ("started",),
+            ("text",),
+            ("finished",),
+            ("failed",),
+            ("tool",),
+            ("answer",),
+        ]
     ),
-    st.sampled_from([("end",), ("playing",), ("stalled",), ("resumed",), ("played",), ("stale",)]),
+    st.sampled_from([("breath",), ("end",), ("playing",), ("stalled",), ("resumed",), ("played",), ("stale",)]),
 )
 
 
@@ -84,6 +105,7 @@ def events(steps: list[tuple[object, ...]], machine: TurnMachine) -> None:
             continue
         simple: dict[object, Event] = {
             "beep": BeepHeard(at),
+            "breath": BreathTaken(at),
             "ears": EarsLost(at, "lost"),
             "mouth": MouthFailed(at, "lost"),
             "started": ReplyStarted(at, reply),
@@ -141,6 +163,7 @@ SETTINGS = st.builds(
     voicemail_message=st.sampled_from(["", "Call me back."]),
     keypad_digits=st.sampled_from([1, 3]),
     reminder_count=st.sampled_from([0, 1, 2]),
+    listener=st.sampled_from([ListenerSettings(), ListenerSettings(("mhm",), chance=1.0, after_ms=200, gap_ms=400)]),
 )
 
 
@@ -174,6 +197,23 @@ def test_no_call_is_ever_stuck(how: TurnSettings, steps: list[tuple[object, ...]
     hang_ups = [action for actions in machine.done for action in actions if isinstance(action, HangUp)]
     assert len(hang_ups) == 1
     assert machine.handle(LineEnded(at)) == ()
+
+
+@settings(max_examples=300, deadline=None)
+@given(how=SETTINGS, steps=st.lists(STEPS, max_size=40))
+def test_the_agent_says_mhm_only_while_it_has_nothing_to_say(
+    how: TurnSettings, steps: list[tuple[object, ...]]
+) -> None:
+    class Watched(TurnMachine):
+        def handle(self, event: Event):  # type: ignore[no-untyped-def]
+            actions = super().handle(event)
+            if any(isinstance(action, SayBackchannel) for action in actions):
+                assert self._reply is None
+                assert self.state in {State.CALLER_SPEAKING, State.ENDPOINTING}
+                assert how.listener.words and not self.undecided
+            return actions
+
+    events(steps, Watched(how))
 
 
 def playing(machine: TurnMachine) -> int:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from dialnexa.live.conversation.events import VoiceLasted, VoiceStarted, VoiceStopped
-from dialnexa.live.conversation.voice import WINDOW_MS, VoiceDetector
+from dialnexa.live.conversation.events import BreathTaken, VoiceLasted, VoiceStarted, VoiceStopped
+from dialnexa.live.conversation.voice import WINDOW_MS, VoiceDetector, VoiceSettings
 
 
 def hear(detector: VoiceDetector, probabilities: list[float], at: int = 0) -> list[object]:
@@ -44,3 +44,11 @@ def test_a_voice_the_detector_hears_no_more_of_has_stopped() -> None:
     assert detector.starve(1300) is None
     assert detector.starve(1320) == VoiceStopped(1320, 320)
     assert detector.starve(3000) is None
+
+
+def test_a_breath_is_told_when_it_is_over_and_only_to_whom_it_matters() -> None:
+    speech = [0.9] * 20 + [0.1] * 4 + [0.9] * 2
+    assert hear(VoiceDetector(VoiceSettings(breath_ms=128)), speech)[2:] == [BreathTaken(25 * WINDOW_MS)]
+    assert hear(VoiceDetector(), speech)[2:] == []
+    closure = [0.9] * 20 + [0.1] * 3 + [0.9] * 2
+    assert hear(VoiceDetector(VoiceSettings(breath_ms=128)), closure)[2:] == []

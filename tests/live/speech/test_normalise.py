@@ -23,6 +23,7 @@ from dialnexa.live.speech.embedded.normalise import join, spoken, spoken_text
         ("bob.s2@example.com", "bob dot s two at example dot com"),
         ("3.5, 1,000,000 and 007", "three point five, one million and zero zero seven"),
         ("I may 3 times. May 5 is fine.", "I may three times. May fifth is fine."),
+        ("Mhm. Hmm, 5 mm it is", "um-hum. hum, five mm it is"),
         ("**Bold** & plain", "Bold and plain"),
         ("It is -5 at 12:00", "It is minus five at twelve o'clock"),
     ],

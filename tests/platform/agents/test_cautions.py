@@ -35,7 +35,6 @@ def test_an_agent_that_asks_for_nothing_special_gets_no_caution() -> None:
         ("voice_speed", 0.3),
         ("voice_temperature", 0.5),
         ("denoising_mode", "remove_noise"),
-        ("backchanneling", True),
         ("end_call_on_silence_sec", 180),
         ("ring_duration_sec", 5),
     ],

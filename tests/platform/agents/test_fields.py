@@ -129,7 +129,13 @@ FIELDS = [
     number("response_eagerness", 1, 0, 1),
     flag("backchanneling", False),
     number("backchannel_frequency", 0.5, 0, 1),
-    text("backchannel_keywords", ""),
+    Field(
+        "backchannel_keywords",
+        "",
+        ("mhm, right", "x" * 30, ",".join(map(str, range(10)))),
+        ",".join(map(str, range(11))),
+        "must be a comma list of at most 10 words or short phrases, of 30 characters each",
+    ),
     text("background_sound"),
     number("background_sound_volume", 1, 0, 2),
     flag("ambient_noise", False),
@@ -207,6 +213,7 @@ def test_a_field_says_what_is_wrong_with_what_does_not(name: str, nested: bool) 
     [
         ({"voice_speed": 0.2}, "voice_speed must be at least 0.25"),
         ({"llm_temperature": "warm"}, "llm_temperature must be a number"),
+        ({"backchannel_keywords": "I see, " + "x" * 31}, "of 30 characters each, such as mhm, right, I see"),
         ({"boosted_keywords": "fine, not_fine"}, 'boosted_keywords has the term "not_fine": use letters'),
         ({"boosted_keywords": "x" * 51}, "use letters, digits and spaces, 50 at most"),
         ({"boosted_keywords": " " * 2001}, "2000 characters"),

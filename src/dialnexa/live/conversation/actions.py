@@ -86,6 +86,13 @@ class SayFiller:
 
 
 @dataclass(frozen=True, slots=True)
+class SayBackchannel:
+    """Let the caller, who goes on speaking, hear that somebody listens. It is nobody's turn."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopFiller:
     """What was waited for is here: the filler ends with the word it is at."""
 
@@ -199,6 +206,7 @@ Action = (
     | AbandonReply
     | Say
     | SayFiller
+    | SayBackchannel
     | StopFiller
     | SpeakReminder
     | HoldAgent

@@ -10,16 +10,18 @@ from dialnexa.live.conversation.actions import (
     NoteDigits,
     NoteInaudible,
     ReleaseAgent,
+    SayBackchannel,
     StartReply,
 )
 from dialnexa.live.conversation.events import VoiceLasted, VoiceStarted, VoiceStopped
 from dialnexa.live.conversation.floor import AgentFloor
 from dialnexa.live.conversation.hearing import HeardTurn, Hearing, LateFinal
 from dialnexa.live.conversation.keypad import Keypad
+from dialnexa.live.conversation.listening import Listener
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.states import State, Timer
 from dialnexa.live.conversation.voicemail import Screening
-from dialnexa.live.conversation.words import is_backchannel, real_words
+from dialnexa.live.conversation.words import is_backchannel, looks_unfinished, real_words
 
 
 class CallerFloor(AgentFloor):
@@ -29,6 +31,7 @@ class CallerFloor(AgentFloor):
         super().__init__(settings)
         self._ear = Hearing()
         self._keypad = Keypad(settings)
+        self._listener = Listener(settings.listener)
         self._screening: Screening | None = None
         """The question who answered, while it matters."""
         self._opened = False
@@ -46,8 +49,11 @@ class CallerFloor(AgentFloor):
 
     def _voice_in_turn(self, event: VoiceStarted | VoiceLasted | VoiceStopped) -> None:
         if not isinstance(event, VoiceStopped):
-            self._disarm(Timer.COMMIT, Timer.REMIND, Timer.SILENCE)
+            went_on = self.state is State.ENDPOINTING
+            self._disarm(Timer.COMMIT, Timer.REMIND, Timer.SILENCE, Timer.LISTENING)
             self.state = State.CALLER_SPEAKING
+            if went_on:
+                self._show_listening()
         elif self.state is State.CALLER_SPEAKING:
             self._endpoint()
 
@@ -135,8 +141,17 @@ class CallerFloor(AgentFloor):
         due = ear.ended + max(patience, self._least_patience_ms)
         if due <= self._now:
             self._fire(Timer.COMMIT)
-        else:
-            self._timers[Timer.COMMIT] = due
+            return
+        self._timers[Timer.COMMIT] = due
+        if self.settings.listener.words and ear.settled and not ear.matched and looks_unfinished(ear.text):
+            self._timers[Timer.LISTENING] = ear.ended + self.settings.listener.pause_ms
+
+    def _show_listening(self) -> None:
+        """The caller has long been speaking and is not done: between two of their words, say "mhm"."""
+        theirs = self._reply is None and self.state in {State.CALLER_SPEAKING, State.ENDPOINTING}
+        person = self._opened and not self.undecided and not self._least_patience_ms
+        if theirs and person and not self._keypad and (word := self._listener.word(self._now, self._ear.began)):
+            self._out.append(SayBackchannel(word))
 
     def _close_turn(self) -> None:
         """Take the caller's turn, spoken or keyed, and have it answered."""
@@ -271,5 +286,7 @@ class CallerFloor(AgentFloor):
             case Timer.KEYPAD:
                 if self._reply is None:
                     self._close_turn()
+            case Timer.LISTENING:
+                self._show_listening()
             case _:
                 super()._fire(timer)

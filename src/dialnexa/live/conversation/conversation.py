@@ -33,12 +33,14 @@ from dialnexa.live.conversation.actions import (
     RestartVoice,
     RetryReply,
     Say,
+    SayBackchannel,
     SayFiller,
     SpeakReminder,
     StartReply,
     StopFiller,
 )
 from dialnexa.live.conversation.agent import Agent
+from dialnexa.live.conversation.backchannels import Backchannels
 from dialnexa.live.conversation.ears import Ears
 from dialnexa.live.conversation.events import (
     BeepHeard,
@@ -114,13 +116,17 @@ class Conversation:
         self._emit = emit
         self._formatted = agent.transcriber.formatted
         self._ledger = Ledger()
-        self._machine = TurnMachine(TurnSettings.of(plan))
-        self._voice = VoiceDetector(VoiceSettings(lasting_ms=self._machine.settings.interrupt_ms))
-        self._beep = BeepDetector() if self._machine.settings.screen else None
+        settings = TurnSettings.of(plan)
+        self._machine = TurnMachine(settings)
+        self._voice = VoiceDetector(
+            VoiceSettings(lasting_ms=settings.interrupt_ms, breath_ms=settings.listener.breath_ms)
+        )
+        self._beep = BeepDetector() if settings.screen else None
         # The parts do not keep the conversation alive: a call that is over is freed at once, not by the collector.
         wiring = Wiring(weakly(self._tell), emit, now=weakly(self._clock), spawn=weakly(self._spawn))
         self._ears = Ears(speech.stt(agent.transcriber), agent.transcriber, wiring)
         self._mouth = Mouth(line, speech.tts(agent.voice), agent.voice, wiring)
+        self._backchannels = Backchannels(settings.listener.words, line, speech.tts(agent.voice), agent.voice, wiring)
         self._transfer = CallTransfer(
             line, emit=emit, said=self._mouth.said, give_way=self._mouth.give_way, back=proxy(self)
         )
@@ -202,7 +208,7 @@ class Conversation:
             stt=agent.transcriber.id,
             stt_ms=self._ears.sent_ms,
             tts=agent.voice.id,
-            tts_characters=self._mouth.characters,
+            tts_characters=self._mouth.characters + self._backchannels.characters,
             llm=agent.model.id,
             llm_requests=tokens.requests,
             llm_input_tokens=tokens.input,
@@ -233,6 +239,7 @@ class Conversation:
         if event is not None:
             if isinstance(event, VoiceStarted):
                 self._ears.speech_began(event.since)
+                self._backchannels.prepare()
             self._tell(event)
 
     def on_digit(self, digit: str, at: int) -> None:
@@ -305,6 +312,8 @@ class Conversation:
                 self._mouth.stop_filler(action.reply)
             case Say() | SayFiller() | SpeakReminder():
                 self._say(action)
+            case SayBackchannel():
+                self._backchannels.say(action.text)
             case HoldAgent():
                 self._mouth.hold()
             case ReleaseAgent():

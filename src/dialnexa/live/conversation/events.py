@@ -66,6 +66,13 @@ class VoiceLasted:
 
 
 @dataclass(frozen=True, slots=True)
+class BreathTaken:
+    """The caller paused for a moment in the middle of their speech, and goes on already."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceStopped:
     """The caller fell silent; ``until`` is the last voiced moment."""
 
@@ -253,6 +260,7 @@ Event = (
     | TickReached
     | VoiceStarted
     | VoiceLasted
+    | BreathTaken
     | VoiceStopped
     | PartialHeard
     | FinalHeard

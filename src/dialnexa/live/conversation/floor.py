@@ -45,7 +45,7 @@ class AgentFloor(Timers):
 
     def _new_reply(self, kind: SayKind | None, *, interruptible: bool) -> Reply:
         self._replies += 1
-        self._disarm(Timer.COMMIT, Timer.REMIND, Timer.SILENCE, Timer.KEYPAD, Timer.DECIDE)
+        self._disarm(Timer.COMMIT, Timer.LISTENING, Timer.REMIND, Timer.SILENCE, Timer.KEYPAD, Timer.DECIDE)
         self._reply = Reply(self._replies, kind, interruptible, self._now)
         self.state = State.THINKING
         return self._reply

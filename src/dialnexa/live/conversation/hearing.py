@@ -74,6 +74,11 @@ class Hearing:
         return " ".join(part for part in (*self._texts, self.partial) if part)
 
     @property
+    def began(self) -> int | None:
+        """When the turn's first voiced moment was; ``None`` before that."""
+        return self._start
+
+    @property
     def settled(self) -> bool:
         """Whether every word so far is final."""
         return self.awaiting == 0 and not self.partial

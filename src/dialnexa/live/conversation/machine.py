@@ -21,6 +21,7 @@ from dialnexa.live.conversation.actions import Action, FinalizeStt, HangUp, Stop
 from dialnexa.live.conversation.events import (
     BeepHeard,
     Began,
+    BreathTaken,
     DigitPressed,
     EarsLost,
     EndRequested,
@@ -90,6 +91,8 @@ class TurnMachine(Opening):
                 self._fire_timers()
             case VoiceStarted() | VoiceLasted() | VoiceStopped():
                 self._on_voice(event)
+            case BreathTaken():
+                self._show_listening()
             case PartialHeard():
                 self._on_partial()
             case FinalHeard():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+from zlib import crc32
 
+from dialnexa.live.conversation.listening import ListenerSettings
 from dialnexa.live.conversation.words import Phrases, looks_unfinished, phrases
 from dialnexa.live.plan import CallPlan
 
@@ -56,6 +58,8 @@ class TurnSettings:
     reminder_ms: int = 9000
     reminder_count: int = 1
     silence_end_ms: int = 15_000
+
+    listener: ListenerSettings = field(default_factory=ListenerSettings)
 
     keypad: bool = True
     keypad_timeout_ms: int = 5000
@@ -120,6 +124,7 @@ class TurnSettings:
             reminder_ms=_ms(turns.reminder_interval_s),
             reminder_count=turns.reminder_count,
             silence_end_ms=_ms(turns.silence_end_s),
+            listener=_listener(plan),
             keypad=turns.keypad,
             keypad_timeout_ms=_ms(turns.keypad_timeout_s),
             keypad_digits=max(1, turns.keypad_digits),
@@ -129,6 +134,14 @@ class TurnSettings:
             voicemail_message=agent.voicemail.message.strip(),
             phrases=phrases(agent.transcriber.language),
         )
+
+
+def _listener(plan: CallPlan) -> ListenerSettings:
+    turns = plan.agent.turns
+    if not turns.backchannel_frequency:
+        return ListenerSettings()
+    words = turns.backchannels or phrases(plan.agent.transcriber.language).backchannels
+    return ListenerSettings(words, _unit(turns.backchannel_frequency), crc32(plan.call_id.encode()))
 
 
 def _unit(value: float) -> float:

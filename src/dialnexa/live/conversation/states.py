@@ -36,6 +36,7 @@ class Timer(StrEnum):
 
     OPENING = "opening"
     COMMIT = "commit"
+    LISTENING = "listening"
     DECIDE = "decide"
     REMIND = "remind"
     SILENCE = "silence"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dialnexa.live.conversation.events import VoiceLasted, VoiceStarted, VoiceStopped
+from dialnexa.live.conversation.events import BreathTaken, VoiceLasted, VoiceStarted, VoiceStopped
 
 WINDOW_MS = 32
 
@@ -20,6 +20,8 @@ class VoiceSettings:
     """Voice this long is speech: six windows."""
     stop_ms: int = 192
     """Silence this long ends it; the wait for the end of the turn is the machine's."""
+    breath_ms: int | None = None
+    """Silence this long inside speech is a breath, told once the voice is back; ``None``: not told."""
     lasting_ms: int = 425
     """Voice this long is meant to be heard."""
     starved_ms: int = 1000
@@ -40,15 +42,15 @@ class VoiceDetector:
         self._lasted = False
         self._last_window = 0
 
-    def feed(self, probability: float, at: int) -> VoiceStarted | VoiceLasted | VoiceStopped | None:
+    def feed(self, probability: float, at: int) -> VoiceStarted | VoiceLasted | BreathTaken | VoiceStopped | None:
         """Take the verdict on the 32 ms window that ends at ``at`` (ms); at most one thing happens per window."""
         settings = self._settings
         self._last_window = at
         if probability >= (settings.on if self._since is None else settings.off):
             if self._since is None:
                 self._since = at - WINDOW_MS
-            self._voiced_until = at
-            return self._grown(self._since, at)
+            silent, self._voiced_until = at - WINDOW_MS - self._voiced_until, at
+            return self._grown(self._since, at) or self._went_on(silent, at)
         if self._since is None:
             return None
         silent = at - self._voiced_until
@@ -80,6 +82,10 @@ class VoiceDetector:
             self._lasted = True
             return VoiceLasted(at, since)
         return None
+
+    def _went_on(self, silent: int, at: int) -> BreathTaken | None:
+        breath = self._settings.breath_ms
+        return BreathTaken(at) if self._lasted and breath is not None and silent >= breath else None
 
     def _stopped(self, at: int) -> VoiceStopped:
         self.speaking = False

@@ -93,6 +93,7 @@ class Phrases:
     filler: str
     still_waiting: str
     apology: str
+    backchannels: tuple[str, ...]
 
 
 _ENGLISH = Phrases(
@@ -100,6 +101,7 @@ _ENGLISH = Phrases(
     "One moment, please.",
     "I am still on it. Thank you for your patience.",
     "I am sorry, I am having a technical problem. Please try again later. Goodbye.",
+    ("Mhm.", "Right.", "Uh-huh.", "I see."),
 )
 
 _PHRASES: Mapping[str, Phrases] = {
@@ -108,6 +110,7 @@ _PHRASES: Mapping[str, Phrases] = {
         "Einen Moment, bitte.",
         "Ich bin noch dabei. Danke für Ihre Geduld.",
         "Es tut mir leid, ich habe gerade ein technisches Problem. Bitte versuchen Sie es später noch einmal.",
+        ("Mhm.", "Ja.", "Genau."),
     ),
     "en": _ENGLISH,
     "es": Phrases(
@@ -115,12 +118,14 @@ _PHRASES: Mapping[str, Phrases] = {
         "Un momento, por favor.",
         "Sigo en ello. Gracias por su paciencia.",
         "Lo siento, tengo un problema técnico. Por favor, inténtelo más tarde. Adiós.",
+        ("Ajá.", "Sí.", "Claro."),
     ),
     "fr": Phrases(
         ("Vous êtes toujours là ?", "Allô ? Vous m'entendez ?"),
         "Un instant, s'il vous plaît.",
         "Je m'en occupe toujours. Merci de votre patience.",
         "Je suis désolé, je rencontre un problème technique. Veuillez réessayer plus tard. Au revoir.",
+        ("Mm.", "Oui.", "D'accord."),
     ),
 }
 

@@ -124,10 +124,6 @@ _CAUTIONS: tuple[tuple[str, Says], ...] = (
         _when(lambda agent: agent.denoising_mode, "Audio reaches the recogniser as it comes; noise is not removed."),
     ),
     ("background_sound", _background),
-    (
-        "backchanneling",
-        _when(lambda agent: agent.backchanneling, 'The agent does not say "mhm" while the caller speaks.'),
-    ),
     ("end_call_on_silence_sec", _silence),
     ("ring_duration_sec", _ring),
 )

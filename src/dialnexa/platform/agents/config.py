@@ -21,9 +21,14 @@ from dialnexa.platform.wire import Body
 AgentType = Literal["Single_Prompt_Agent", "Conversational_Flow_Agent"]
 PipelineType = Literal["Cascaded", "Speech_To_Speech"]
 MOST_KEYTERMS, LONGEST_KEYTERM = 100, 50
+MOST_BACKCHANNELS, LONGEST_BACKCHANNEL = 10, 30
 _KEYTERMS_LENGTH = 2000
 _SILENCE_MARGIN_S = 5
 _S2S_MAX_CALL_S = 3600
+
+
+def _comma_list(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for each in text.split(",") if (part := each.strip())))
 
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
@@ -168,6 +173,28 @@ class AgentConfig(Body):
             if len(term) > LONGEST_KEYTERM or not all(letter.isalnum() or letter == " " for letter in term):
                 raise ValueError(f'has the term "{term}": use letters, digits and spaces, {LONGEST_KEYTERM} at most')
         return ", ".join(terms)
+
+    @field_validator("backchannel_keywords", mode="before")
+    @classmethod
+    def _listed_words(cls, words: object) -> object:
+        """Read a list of words as the comma list it stands for."""
+        return ", ".join(map(str, cast("list[object]", words))) if isinstance(words, list) else words
+
+    @field_validator("backchannel_keywords")
+    @classmethod
+    def _short_words(cls, text: str) -> str:
+        words = _comma_list(text)
+        if len(words) > MOST_BACKCHANNELS or any(len(word) > LONGEST_BACKCHANNEL for word in words):
+            raise ValueError(
+                f"must be a comma list of at most {MOST_BACKCHANNELS} words or short phrases, of "
+                f"{LONGEST_BACKCHANNEL} characters each, such as mhm, right, I see"
+            )
+        return text
+
+    @property
+    def backchannels(self) -> tuple[str, ...]:
+        """What is said while the caller speaks at length; empty: what is usual."""
+        return _comma_list(self.backchannel_keywords)
 
     @field_validator("default_dynamic_variables")
     @classmethod

@@ -140,6 +140,8 @@ _RULES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
         r"(?<!\w)(?:dr|mr|mrs|ms|prof|e\.g|i\.e|etc|vs|approx|apt|dept|ext)\.|\bno\.(?=\s\d)|(?<=\s)&(?=\s)",
         lambda match: _ABBREVIATIONS[match.group().lower()],
     ),
+    (r"(?<!\w)m+-?h+m+(?!\w)", lambda match: "um-hum"),  # engines spell what has no vowel: em aitch em
+    (r"(?<!\w)(?<!\d\s)(?-i:[Hh]m+|[Mm]m+)(?!\w)", lambda match: "hum"),
     (r"[*_`~#<>\[\]{}|]+", lambda match: " "),
 )
 _ANY = re.compile("|".join(f"(?P<rule{index}>{re.sub(r'[(][?]P<[a-z]+>', '(?:', rule)})" for index, (rule, _) in
