@@ -6,6 +6,16 @@ import sqlalchemy as sa
 from alembic import op
 
 from dialnexa.platform.database import Json, Moment
+from dialnexa.platform.migrations.parts import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    WORD,
+    account,
+    columns,
+    partial_index,
+    within_workspace,
+)
 
 revision = "0001"
 down_revision = None
@@ -43,229 +53,139 @@ def downgrade() -> None:
 def _tenancy() -> None:
     op.create_table(
         "workspaces",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("settings", Json, nullable=False),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_workspaces")),
+        *columns(WORD, "id", "name"),
+        *columns(Json, "settings"),
+        *columns(Moment, "created_at"),
+        sa.PrimaryKeyConstraint("id"),
     )
 
     op.create_table(
         "accounts",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("livemode", sa.Boolean(), nullable=False),
-        sa.Column("is_default", sa.Boolean(), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("email", sa.String(length=255), nullable=True),
-        sa.Column("config", Json, nullable=False),
-        sa.Column("metadata", Json, nullable=False),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.Column("updated_at", Moment, nullable=False),
-        sa.Column("deleted_at", Moment, nullable=True),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_accounts_workspace_id_workspaces")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
-        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_accounts_workspace_id_id")),
+        *columns(WORD, "id", "workspace_id"),
+        *columns(FLAG, "livemode", "is_default"),
+        *columns(WORD, "name"),
+        *columns(WORD, "email", optional=True),
+        *columns(Json, "config", "metadata"),
+        *columns(Moment, "created_at", "updated_at"),
+        *columns(Moment, "deleted_at", optional=True),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("workspace_id", "id"),
     )
-    op.create_index(
-        "uq_accounts_default",
-        "accounts",
-        ["workspace_id", "livemode"],
-        unique=True,
-        sqlite_where=sa.text("is_default"),
-        postgresql_where=sa.text("is_default"),
-    )
+    partial_index("uq_accounts_default", "accounts", ["workspace_id", "livemode"], "is_default", unique=True)
 
 
 def _keys_and_limits() -> None:
     op.create_table(
         "api_keys",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=True),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("kind", sa.String(length=255), nullable=False),
-        sa.Column("livemode", sa.Boolean(), nullable=False),
-        sa.Column("prefix", sa.String(length=255), nullable=False),
-        sa.Column("last4", sa.String(length=255), nullable=False),
-        sa.Column("sha256", sa.String(length=255), nullable=False),
-        sa.Column("scopes", Json, nullable=False),
-        sa.Column("allowed_origins", Json, nullable=False),
-        sa.Column("allowed_agents", Json, nullable=False),
-        sa.Column("expires_at", Moment, nullable=True),
-        sa.Column("revoked_at", Moment, nullable=True),
-        sa.Column("last_used_at", Moment, nullable=True),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "account_id"],
-            ["accounts.workspace_id", "accounts.id"],
-            name=op.f("fk_api_keys_workspace_id_account_id_accounts"),
-        ),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_api_keys_workspace_id_workspaces")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
-        sa.UniqueConstraint("sha256", name=op.f("uq_api_keys_sha256")),
+        *columns(WORD, "id", "workspace_id"),
+        *columns(WORD, "account_id", optional=True),
+        *columns(WORD, "name", "kind"),
+        *columns(FLAG, "livemode"),
+        *columns(WORD, "prefix", "last4", "sha256"),
+        *columns(Json, "scopes", "allowed_origins", "allowed_agents"),
+        *columns(Moment, "expires_at", "revoked_at", "last_used_at", optional=True),
+        *columns(Moment, "created_at"),
+        account(),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("sha256"),
     )
-    op.create_index("ix_api_keys_workspace", "api_keys", ["workspace_id", "id"], unique=False)
+    op.create_index("ix_api_keys_workspace", "api_keys", ["workspace_id", "id"])
 
     op.create_table(
         "limits",
-        sa.Column("scope", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("max_concurrent", sa.Integer(), nullable=False),
-        sa.Column("peak", sa.Integer(), nullable=False),
-        sa.Column("peak_at", Moment, nullable=True),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_limits_workspace_id_workspaces")),
-        sa.PrimaryKeyConstraint("scope", name=op.f("pk_limits")),
+        *columns(WORD, "scope", "workspace_id"),
+        *columns(NUMBER, "max_concurrent", "peak"),
+        *columns(Moment, "peak_at", optional=True),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"]),
+        sa.PrimaryKeyConstraint("scope"),
     )
-    op.create_index(op.f("ix_limits_workspace_id"), "limits", ["workspace_id"], unique=False)
+    op.create_index(op.f("ix_limits_workspace_id"), "limits", ["workspace_id"])
 
     op.create_table(
         "idempotent_requests",
-        sa.Column("owner", sa.String(length=255), nullable=False),
-        sa.Column("key", sa.String(length=255), nullable=False),
-        sa.Column("fingerprint", sa.String(length=255), nullable=False),
-        sa.Column("carried_out", sa.Boolean(), nullable=False),
-        sa.Column("status", sa.Integer(), nullable=True),
-        sa.Column("answer", sa.Text(), nullable=True),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.PrimaryKeyConstraint("owner", "key", name=op.f("pk_idempotent_requests")),
+        *columns(WORD, "owner", "key", "fingerprint"),
+        *columns(FLAG, "carried_out"),
+        *columns(NUMBER, "status", optional=True),
+        *columns(TEXT, "answer", optional=True),
+        *columns(Moment, "created_at"),
+        sa.PrimaryKeyConstraint("owner", "key"),
     )
-    op.create_index("ix_idempotent_requests_created_at", "idempotent_requests", ["created_at"], unique=False)
+    op.create_index("ix_idempotent_requests_created_at", "idempotent_requests", ["created_at"])
 
 
 def _agents() -> None:
     op.create_table(
         "agents",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=False),
-        sa.Column("title", sa.String(length=255), nullable=False),
-        sa.Column("folder_id", sa.String(length=255), nullable=True),
-        sa.Column("timezone", sa.String(length=255), nullable=True),
-        sa.Column("live_version_number", sa.Integer(), nullable=True),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.Column("updated_at", Moment, nullable=False),
-        sa.Column("deleted_at", Moment, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "account_id"],
-            ["accounts.workspace_id", "accounts.id"],
-            name=op.f("fk_agents_workspace_id_account_id_accounts"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_agents")),
-        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_agents_workspace_id_id")),
+        *columns(WORD, "id", "workspace_id", "account_id", "title"),
+        *columns(WORD, "folder_id", "timezone", optional=True),
+        *columns(NUMBER, "live_version_number", optional=True),
+        *columns(Moment, "created_at", "updated_at"),
+        *columns(Moment, "deleted_at", optional=True),
+        account(),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("workspace_id", "id"),
     )
 
     op.create_table(
         "agent_versions",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=False),
-        sa.Column("agent_id", sa.String(length=255), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("title", sa.String(length=255), nullable=False),
-        sa.Column("config", Json, nullable=False),
-        sa.Column("published_at", Moment, nullable=True),
-        sa.Column("published_by", sa.String(length=255), nullable=True),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.Column("updated_at", Moment, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "account_id"],
-            ["accounts.workspace_id", "accounts.id"],
-            name=op.f("fk_agent_versions_workspace_id_account_id_accounts"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "agent_id"],
-            ["agents.workspace_id", "agents.id"],
-            name=op.f("fk_agent_versions_workspace_id_agent_id_agents"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_agent_versions")),
-        sa.UniqueConstraint("agent_id", "number", name=op.f("uq_agent_versions_agent_id_number")),
-        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_agent_versions_workspace_id_id")),
+        *columns(WORD, "id", "workspace_id", "account_id", "agent_id"),
+        *columns(NUMBER, "number"),
+        *columns(WORD, "title"),
+        *columns(Json, "config"),
+        *columns(Moment, "published_at", optional=True),
+        *columns(WORD, "published_by", optional=True),
+        *columns(Moment, "created_at", "updated_at"),
+        account(),
+        within_workspace("agent_id", "agents"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("agent_id", "number"),
+        sa.UniqueConstraint("workspace_id", "id"),
     )
 
 
 def _trunks() -> None:
     op.create_table(
         "sip_trunks",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("host", sa.String(length=255), nullable=False),
-        sa.Column("port", sa.Integer(), nullable=False),
-        sa.Column("auth_mode", sa.String(length=255), nullable=False),
-        sa.Column("username", sa.String(length=255), nullable=True),
-        sa.Column("password_sealed", sa.Text(), nullable=True),
-        sa.Column("sources", Json, nullable=False),
-        sa.Column("is_sandbox", sa.Boolean(), nullable=False),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.Column("deleted_at", Moment, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "account_id"],
-            ["accounts.workspace_id", "accounts.id"],
-            name=op.f("fk_sip_trunks_workspace_id_account_id_accounts"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sip_trunks")),
-        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_sip_trunks_workspace_id_id")),
+        *columns(WORD, "id", "workspace_id", "account_id", "name", "host"),
+        *columns(NUMBER, "port"),
+        *columns(WORD, "auth_mode"),
+        *columns(WORD, "username", optional=True),
+        *columns(TEXT, "password_sealed", optional=True),
+        *columns(Json, "sources"),
+        *columns(FLAG, "is_sandbox"),
+        *columns(Moment, "created_at"),
+        *columns(Moment, "deleted_at", optional=True),
+        account(),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("workspace_id", "id"),
     )
 
 
 def _numbers() -> None:
     op.create_table(
         "phone_numbers",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=False),
-        sa.Column("livemode", sa.Boolean(), nullable=False),
-        sa.Column("e164", sa.String(length=255), nullable=False),
-        sa.Column("label", sa.String(length=255), nullable=True),
-        sa.Column("nickname", sa.String(length=255), nullable=True),
-        sa.Column("provider", sa.String(length=255), nullable=False),
-        sa.Column("country_code", sa.String(length=255), nullable=True),
-        sa.Column("kind", sa.String(length=255), nullable=False),
-        sa.Column("status", sa.String(length=255), nullable=False),
-        sa.Column("is_default", sa.Boolean(), nullable=False),
-        sa.Column("trunk_id", sa.String(length=255), nullable=True),
-        sa.Column("inbound_agent_id", sa.String(length=255), nullable=True),
-        sa.Column("inbound_agent_version_id", sa.String(length=255), nullable=True),
-        sa.Column("outbound_agent_version_id", sa.String(length=255), nullable=True),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.Column("updated_at", Moment, nullable=False),
-        sa.Column("deleted_at", Moment, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "account_id"],
-            ["accounts.workspace_id", "accounts.id"],
-            name=op.f("fk_phone_numbers_workspace_id_account_id_accounts"),
+        *columns(WORD, "id", "workspace_id", "account_id"),
+        *columns(FLAG, "livemode"),
+        *columns(WORD, "e164"),
+        *columns(WORD, "label", "nickname", optional=True),
+        *columns(WORD, "provider"),
+        *columns(WORD, "country_code", optional=True),
+        *columns(WORD, "kind", "status"),
+        *columns(FLAG, "is_default"),
+        *columns(
+            WORD, "trunk_id", "inbound_agent_id", "inbound_agent_version_id", "outbound_agent_version_id", optional=True
         ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "inbound_agent_id"],
-            ["agents.workspace_id", "agents.id"],
-            name=op.f("fk_phone_numbers_workspace_id_inbound_agent_id_agents"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "inbound_agent_version_id"],
-            ["agent_versions.workspace_id", "agent_versions.id"],
-            name="fk_phone_numbers_inbound_version",
-        ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "outbound_agent_version_id"],
-            ["agent_versions.workspace_id", "agent_versions.id"],
-            name="fk_phone_numbers_outbound_version",
-        ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "trunk_id"],
-            ["sip_trunks.workspace_id", "sip_trunks.id"],
-            name=op.f("fk_phone_numbers_workspace_id_trunk_id_sip_trunks"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_phone_numbers")),
-        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_phone_numbers_workspace_id_id")),
+        *columns(Moment, "created_at", "updated_at"),
+        *columns(Moment, "deleted_at", optional=True),
+        account(),
+        within_workspace("inbound_agent_id", "agents"),
+        within_workspace("inbound_agent_version_id", "agent_versions", name="fk_phone_numbers_inbound_version"),
+        within_workspace("outbound_agent_version_id", "agent_versions", name="fk_phone_numbers_outbound_version"),
+        within_workspace("trunk_id", "sip_trunks"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("workspace_id", "id"),
     )
-    op.create_index("ix_phone_numbers_workspace", "phone_numbers", ["workspace_id", "id"], unique=False)
-    op.create_index(
-        "uq_phone_numbers_e164",
-        "phone_numbers",
-        ["e164", "livemode"],
-        unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
-    )
+    op.create_index("ix_phone_numbers_workspace", "phone_numbers", ["workspace_id", "id"])
+    partial_index("uq_phone_numbers_e164", "phone_numbers", ["e164", "livemode"], "deleted_at IS NULL", unique=True)

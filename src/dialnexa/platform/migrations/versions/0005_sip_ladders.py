@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from dialnexa.platform.migrations.parts import WORD, columns
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -15,12 +17,10 @@ def upgrade() -> None:
     """Add the table of ladders, and a ladder to refused calls."""
     op.create_table(
         "call_ladders",
-        sa.Column("call_id", sa.String(length=255), nullable=False),
-        sa.Column("packed", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["call_id"], ["calls.id"], name=op.f("fk_call_ladders_call_id_calls"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("call_id", name=op.f("pk_call_ladders")),
+        *columns(WORD, "call_id"),
+        *columns(sa.LargeBinary(), "packed"),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("call_id"),
     )
     op.add_column("refused_calls", sa.Column("ladder", sa.LargeBinary(), nullable=True))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from dialnexa.platform.migrations.parts import TEXT
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -13,7 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Name the store; those from before lie in the data folder."""
-    op.add_column("recordings", sa.Column("store", sa.Text(), server_default="", nullable=False))
+    op.add_column("recordings", sa.Column("store", TEXT, server_default="", nullable=False))
 
 
 def downgrade() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from dialnexa.platform.migrations.parts import FLAG
+
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
@@ -13,7 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Let trunks say so; those from before go on refusing."""
-    column = sa.Column("accept_transfers", sa.Boolean(), nullable=False, server_default=sa.text("false"))
+    column = sa.Column("accept_transfers", FLAG, nullable=False, server_default=sa.text("false"))
     op.add_column("sip_trunks", column)
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from dialnexa.platform.database import Json, Moment
+from dialnexa.platform.migrations.parts import BIG_NUMBER, FLAG, NUMBER, TEXT, WORD, account, columns
 
 revision = "0011"
 down_revision = "0010"
@@ -19,27 +20,27 @@ def _columns() -> dict[str, tuple[sa.Column[Any], ...]]:
     """Return what is new in tables from before; made afresh each time, for a column belongs to one statement."""
     return {
         "phone_numbers": (
-            sa.Column("rental_status", sa.String(255), nullable=False, server_default="active"),
+            sa.Column("rental_status", WORD, nullable=False, server_default="active"),
             sa.Column("rental_expires_at", Moment, nullable=True),
-            sa.Column("auto_renew", sa.Boolean(), nullable=False, server_default=sa.text("true")),
+            sa.Column("auto_renew", FLAG, nullable=False, server_default=sa.text("true")),
             sa.Column("monthly_cost_usd", sa.Float(53), nullable=True),
-            sa.Column("carrier_ref", sa.String(255), nullable=True),
+            sa.Column("carrier_ref", WORD, nullable=True),
         ),
         "workspaces": (
-            sa.Column("timezone", sa.String(255), nullable=False, server_default="UTC"),
-            sa.Column("default_country", sa.String(255), nullable=True),
+            sa.Column("timezone", WORD, nullable=False, server_default="UTC"),
+            sa.Column("default_country", WORD, nullable=True),
         ),
         "limits": (
-            sa.Column("day", sa.String(255), nullable=False, server_default=""),
-            sa.Column("day_peak", sa.Integer(), nullable=False, server_default="0"),
+            sa.Column("day", WORD, nullable=False, server_default=""),
+            sa.Column("day_peak", NUMBER, nullable=False, server_default="0"),
         ),
     }
 
 
 def upgrade() -> None:
     """Make the tables; numbers from before are nobody's to rent out, workspaces live by UTC."""
-    for table, columns in _columns().items():
-        for column in columns:
+    for table, new in _columns().items():
+        for column in new:
             op.add_column(table, column)
     _use()
     _records()
@@ -49,27 +50,24 @@ def downgrade() -> None:
     """Take it all away again; what was logged and credited is lost."""
     for table in ("wallet_entries", "kyc_cases", "audit_log", "rate_buckets", "limit_peaks"):
         op.drop_table(table)
-    for table, columns in _columns().items():
-        for column in columns:
+    for table, new in _columns().items():
+        for column in new:
             op.drop_column(table, column.name)
 
 
 def _use() -> None:
     op.create_table(
         "limit_peaks",
-        sa.Column("scope", sa.String(255), nullable=False),
-        sa.Column("day", sa.String(255), nullable=False),
-        sa.Column("peak", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["scope"], ["limits.scope"], name=op.f("fk_limit_peaks_scope_limits"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("scope", "day", name=op.f("pk_limit_peaks")),
+        *columns(WORD, "scope", "day"),
+        *columns(NUMBER, "peak"),
+        sa.ForeignKeyConstraint(["scope"], ["limits.scope"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("scope", "day"),
     )
     op.create_table(
         "rate_buckets",
-        sa.Column("name", sa.String(255), nullable=False),
-        sa.Column("full_at", sa.Float(53), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_rate_buckets")),
+        *columns(WORD, "name"),
+        *columns(sa.Float(53), "full_at"),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_index("ix_rate_buckets_full_at", "rate_buckets", ["full_at"])
 
@@ -77,52 +75,30 @@ def _use() -> None:
 def _records() -> None:
     op.create_table(
         "audit_log",
-        sa.Column("id", sa.String(255), nullable=False),
-        *_tenant(),
-        *(_text(name) for name in ("actor", "actor_id", "actor_name", "action", "target")),
-        sa.Column("changes", Json, nullable=False),
-        *(_text(name) for name in ("address", "user_agent", "request_id")),
-        sa.Column("created_at", Moment, nullable=False),
-        _tenant_key("audit_log"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
+        *columns(WORD, "id", "workspace_id", "account_id", "actor", "actor_id", "actor_name", "action", "target"),
+        *columns(Json, "changes"),
+        *columns(WORD, "address", "user_agent", "request_id"),
+        *columns(Moment, "created_at"),
+        account(),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_audit_log_workspace", "audit_log", ["workspace_id", "id"])
     op.create_table(
         "kyc_cases",
-        *_tenant(),
-        _text("state"),
-        sa.Column("details", Json, nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("submitted_at", Moment, nullable=True),
-        sa.Column("decided_at", Moment, nullable=True),
-        _tenant_key("kyc_cases"),
-        sa.PrimaryKeyConstraint("workspace_id", name=op.f("pk_kyc_cases")),
+        *columns(WORD, "workspace_id", "account_id", "state"),
+        *columns(Json, "details"),
+        *columns(TEXT, "reason"),
+        *columns(Moment, "submitted_at", "decided_at", optional=True),
+        account(),
+        sa.PrimaryKeyConstraint("workspace_id"),
     )
     op.create_table(
         "wallet_entries",
-        sa.Column("id", sa.String(255), nullable=False),
-        *_tenant(),
-        _text("kind"),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        *(_text(name) for name in ("reference", "note")),
-        sa.Column("created_at", Moment, nullable=False),
-        _tenant_key("wallet_entries"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_wallet_entries")),
+        *columns(WORD, "id", "workspace_id", "account_id", "kind"),
+        *columns(BIG_NUMBER, "amount"),
+        *columns(WORD, "reference", "note"),
+        *columns(Moment, "created_at"),
+        account(),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_wallet_entries_workspace", "wallet_entries", ["workspace_id", "created_at"])
-
-
-def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.String(255), nullable=False)
-
-
-def _tenant() -> tuple[sa.Column[str], sa.Column[str]]:
-    return _text("workspace_id"), _text("account_id")
-
-
-def _tenant_key(table: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["workspace_id", "account_id"],
-        ["accounts.workspace_id", "accounts.id"],
-        name=op.f(f"fk_{table}_workspace_id_account_id_accounts"),
-    )

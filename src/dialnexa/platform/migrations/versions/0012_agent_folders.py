@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from dialnexa.platform.database import Moment
+from dialnexa.platform.migrations.parts import WORD, account, columns
 
 revision = "0012"
 down_revision = "0011"
@@ -17,19 +18,11 @@ def upgrade() -> None:
     """Create the table; no folder exists yet, so what agents said about theirs named nothing."""
     op.create_table(
         "agent_folders",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.Column("updated_at", Moment, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "account_id"],
-            ["accounts.workspace_id", "accounts.id"],
-            name=op.f("fk_agent_folders_workspace_id_account_id_accounts"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_agent_folders")),
-        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_agent_folders_workspace_id_id")),
+        *columns(WORD, "id", "workspace_id", "account_id", "name"),
+        *columns(Moment, "created_at", "updated_at"),
+        account(),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("workspace_id", "id"),
     )
     op.execute(sa.text("UPDATE agents SET folder_id = NULL"))
     op.create_index("ix_agents_folder", "agents", ["workspace_id", "folder_id"])

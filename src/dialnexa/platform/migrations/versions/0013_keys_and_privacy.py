@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from dialnexa.platform.migrations.parts import WORD
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -16,7 +18,7 @@ _DEFAULTS = {"dtmf": "auto", "privacy": "none", "identity": "asserted"}
 def upgrade() -> None:
     """Let trunks say so; those from before go on as they were, but send keys by INFO where nothing better is left."""
     for name, default in _DEFAULTS.items():
-        op.add_column("sip_trunks", sa.Column(name, sa.String(255), nullable=False, server_default=default))
+        op.add_column("sip_trunks", sa.Column(name, WORD, nullable=False, server_default=default))
 
 
 def downgrade() -> None:

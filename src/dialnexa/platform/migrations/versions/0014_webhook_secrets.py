@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from dialnexa.platform.database import Moment
+from dialnexa.platform.migrations.parts import FLAG, TEXT, WORD, columns, within_workspace
 
 revision = "0014"
 down_revision = "0013"
@@ -22,30 +23,21 @@ UPDATE webhooks SET secret_sealed = (
 
 def upgrade() -> None:
     """Webhooks from before have their own secret, and none before it."""
-    op.add_column("webhooks", sa.Column("previous_secret_sealed", sa.Text(), nullable=False, server_default=""))
+    op.add_column("webhooks", sa.Column("previous_secret_sealed", TEXT, nullable=False, server_default=""))
     op.add_column("webhooks", sa.Column("previous_secret_expires_at", Moment, nullable=True))
-    op.add_column("webhook_deliveries", sa.Column("url", sa.String(length=255), nullable=False, server_default=""))
+    op.add_column("webhook_deliveries", sa.Column("url", WORD, nullable=False, server_default=""))
     op.create_table(
         "webhook_secrets",
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("livemode", sa.Boolean(), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("last4", sa.String(length=255), nullable=False),
-        sa.Column("sealed", sa.Text(), nullable=False),
-        sa.Column("previous_sealed", sa.Text(), nullable=False),
-        sa.Column("previous_expires_at", Moment, nullable=True),
-        sa.Column("created_at", Moment, nullable=False),
-        sa.Column("rotated_at", Moment, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "account_id"],
-            ["accounts.workspace_id", "accounts.id"],
-            name=op.f("fk_webhook_secrets_workspace_id_accounts"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name=op.f("fk_webhook_secrets_workspace_id_workspaces")
-        ),
-        sa.PrimaryKeyConstraint("workspace_id", "livemode", name=op.f("pk_webhook_secrets")),
+        *columns(WORD, "workspace_id"),
+        *columns(FLAG, "livemode"),
+        *columns(WORD, "account_id", "name", "last4"),
+        *columns(TEXT, "sealed", "previous_sealed"),
+        *columns(Moment, "previous_expires_at", optional=True),
+        *columns(Moment, "created_at"),
+        *columns(Moment, "rotated_at", optional=True),
+        within_workspace("account_id", "accounts", name="fk_webhook_secrets_workspace_id_accounts"),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"]),
+        sa.PrimaryKeyConstraint("workspace_id", "livemode"),
     )
 
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from dialnexa.platform.database import Moment
+from dialnexa.platform.migrations.parts import NUMBER, WORD, columns
 
 revision = "0016"
 down_revision = "0015"
@@ -17,14 +18,11 @@ def upgrade() -> None:
     """Make room for their rules."""
     op.create_table(
         "retention_rules",
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("kind", sa.String(length=255), nullable=False),
-        sa.Column("days", sa.Integer(), nullable=False),
-        sa.Column("updated_at", Moment, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name=op.f("fk_retention_rules_workspace_id_workspaces")
-        ),
-        sa.PrimaryKeyConstraint("workspace_id", "kind", name=op.f("pk_retention_rules")),
+        *columns(WORD, "workspace_id", "kind"),
+        *columns(NUMBER, "days"),
+        *columns(Moment, "updated_at"),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"]),
+        sa.PrimaryKeyConstraint("workspace_id", "kind"),
     )
 
 

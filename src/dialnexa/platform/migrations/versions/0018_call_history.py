@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from dialnexa.platform.database import Json, Moment
+from dialnexa.platform.migrations.parts import BIG_NUMBER, FLAG, WORD, account, columns, partial_index
 
 revision = "0018"
 down_revision = "0017"
@@ -36,9 +37,9 @@ def upgrade() -> None:
         _index(f"ix_calls_by_{column}", [column, "created_at"], f"{column} IS NOT NULL")
     _index("ix_calls_by_duration", ["duration_ms", "created_at"], "duration_ms > 0")
     op.create_index("ix_calls_parent", "calls", ["parent_call_id"])
-    _partial("ix_calls_redact", "calls", ["redact_at"], "redact_at IS NOT NULL")
+    partial_index("ix_calls_redact", "calls", ["redact_at"], "redact_at IS NOT NULL")
     op.add_column("recordings", sa.Column("erase_since", Moment, nullable=True))
-    _partial("ix_recordings_erase", "recordings", ["erase_since"], "erase_since IS NOT NULL")
+    partial_index("ix_recordings_erase", "recordings", ["erase_since"], "erase_since IS NOT NULL")
     _price_lists()
     _call_costs()
 
@@ -58,14 +59,11 @@ def downgrade() -> None:
 
 def _columns() -> list[sa.Column[object]]:
     return [
-        sa.Column("mood", sa.String(length=255), nullable=True),
-        sa.Column("analysis_engine", sa.String(length=255), nullable=True),
-        sa.Column("analyzed_at", Moment, nullable=True),
-        sa.Column("analysis_run", sa.String(length=255), nullable=True),
-        sa.Column("usage", Json, nullable=True),
-        sa.Column("cost", Json, nullable=True),
-        sa.Column("redact_at", Moment, nullable=True),
-        sa.Column("redacted_at", Moment, nullable=True),
+        *columns(WORD, "mood", "analysis_engine", optional=True),
+        *columns(Moment, "analyzed_at", optional=True),
+        *columns(WORD, "analysis_run", optional=True),
+        *columns(Json, "usage", "cost", optional=True),
+        *columns(Moment, "redact_at", "redacted_at", optional=True),
     ]
 
 
@@ -74,28 +72,24 @@ def _mood() -> str:
     return "json_extract(sentiment, '$.overall')" if is_sqlite else "sentiment ->> 'overall'"
 
 
-def _index(name: str, columns: list[str], where: str = "") -> None:
-    _partial(name, "calls", ["workspace_id", "livemode", *columns, "id"], where)
-
-
-def _partial(name: str, table: str, columns: list[str], where: str) -> None:
-    only = sa.text(where) if where else None
-    op.create_index(name, table, columns, sqlite_where=only, postgresql_where=only)
+def _index(name: str, filtered: list[str], where: str = "") -> None:
+    whole = ["workspace_id", "livemode", *filtered, "id"]
+    if where:
+        partial_index(name, "calls", whole, where)
+    else:
+        op.create_index(name, "calls", whole)
 
 
 def _price_lists() -> None:
     op.create_table(
         "price_lists",
-        sa.Column("id", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=False),
-        sa.Column("currency", sa.String(length=255), nullable=False),
-        sa.Column("rates", Json, nullable=False),
-        sa.Column("valid_from", Moment, nullable=False),
-        sa.Column("created_by", sa.String(length=255), nullable=False),
-        sa.Column("created_at", Moment, nullable=False),
-        _tenant("price_lists"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_price_lists")),
+        *columns(WORD, "id", "workspace_id", "account_id", "currency"),
+        *columns(Json, "rates"),
+        *columns(Moment, "valid_from"),
+        *columns(WORD, "created_by"),
+        *columns(Moment, "created_at"),
+        account(),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_price_lists_valid", "price_lists", ["workspace_id", "valid_from", "id"])
 
@@ -103,27 +97,14 @@ def _price_lists() -> None:
 def _call_costs() -> None:
     op.create_table(
         "call_costs",
-        sa.Column("call_id", sa.String(length=255), nullable=False),
-        sa.Column("component", sa.String(length=255), nullable=False),
-        sa.Column("workspace_id", sa.String(length=255), nullable=False),
-        sa.Column("account_id", sa.String(length=255), nullable=False),
-        sa.Column("livemode", sa.Boolean(), nullable=False),
-        sa.Column("agent_id", sa.String(length=255), nullable=True),
-        sa.Column("at", Moment, nullable=False),
-        sa.Column("currency", sa.String(length=255), nullable=False),
-        sa.Column("millionths", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["call_id"], ["calls.id"], name=op.f("fk_call_costs_call_id_calls"), ondelete="CASCADE"
-        ),
-        _tenant("call_costs"),
-        sa.PrimaryKeyConstraint("call_id", "component", name=op.f("pk_call_costs")),
+        *columns(WORD, "call_id", "component", "workspace_id", "account_id"),
+        *columns(FLAG, "livemode"),
+        *columns(WORD, "agent_id", optional=True),
+        *columns(Moment, "at"),
+        *columns(WORD, "currency"),
+        *columns(BIG_NUMBER, "millionths"),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.id"], ondelete="CASCADE"),
+        account(),
+        sa.PrimaryKeyConstraint("call_id", "component"),
     )
     op.create_index("ix_call_costs_period", "call_costs", ["workspace_id", "livemode", "at"])
-
-
-def _tenant(table: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["workspace_id", "account_id"],
-        ["accounts.workspace_id", "accounts.id"],
-        name=op.f(f"fk_{table}_workspace_id_account_id_accounts"),
-    )
