@@ -26,12 +26,13 @@ def trier(outgoing: Outgoing, database: Database, vault: Vault, clock: Clock) ->
         began = clock.monotonic()
         try:
             [function] = sealing.opened([trial.function], vault)
+            values = {**sealing.variables(trial.config, vault), **trial.variables}
         except SealBroken as error:
             return Tried(False, str(error), 0)
         spec = FunctionSpec(
             function.tool_name, function.type, function.description, function.parameters, function.config
         )
-        variables = {name: one if isinstance(one, str) else json.dumps(one) for name, one in trial.variables.items()}
+        variables = {name: one if isinstance(one, str) else json.dumps(one) for name, one in values.items()}
         runner = CallFunctions(outgoing, database, trial.who, variables, now=clock.now)
         ok, result = await _run(runner, spec, json.dumps(dict(trial.arguments)))
         return Tried(ok, result, round((clock.monotonic() - began) * 1000))

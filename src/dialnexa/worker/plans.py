@@ -85,12 +85,11 @@ class _Renderer:
 
 
 def with_secrets(call: ClaimedCall, vault: Vault) -> ClaimedCall:
-    """Return a call whose functions have their secrets in clear, for its plan and for nothing that is stored.
+    """Return a call whose settings have their secrets in clear, for its plan and for nothing that is stored.
 
     Raises ``SealBroken`` when they were sealed with another master key.
     """
-    functions = sealing.opened(call.config.agent_functions, vault)
-    return replace(call, config=call.config.model_copy(update={"agent_functions": functions}))
+    return replace(call, config=sealing.in_clear(call.config, vault))
 
 
 def build_plan(

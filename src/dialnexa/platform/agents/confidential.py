@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -12,6 +13,8 @@ MASK = "********"
 """What an answer shows in a secret's place; sent back, it means the secret that is stored."""
 SEALED = re.compile(r"sealed\((gAAAA[\w=-]+)\)")
 """A secret as it is stored (``sealing``): printable and without spaces, so it fits into headers and URLs."""
+PARTS = ("flow", "node_positions", "default_dynamic_variables")
+"""Fields of a version, beside its functions, in which secrets may stand: whatever the user wrote there is kept."""
 
 _NAME = (
     r"(?i:token|secret|password|passwd|authorization|cookie|credentials?|api[-_]?key|access[-_]?key|private[-_]?key"
@@ -24,6 +27,8 @@ _VARIABLES_ONLY = re.compile(r"(?:\w+\s+)?(?:\{\{[^{}]*\}\}\s*)+")
 """Such as ``Bearer {{crm_token}}``: the secret comes with the call."""
 _PATHS = "response_variables"
 """Names of what an answer tells, and where it stands there: no secrets, whatever the names."""
+_LAYOUT = "node_positions"
+"""Some editors send it as JSON in a text."""
 
 Hide = Callable[[str], str | None]
 """Returns what stands in a secret's place; ``None`` leaves the field out."""
@@ -46,14 +51,15 @@ def with_secrets(config: Mapping[str, object], hide: Hide) -> dict[str, object]:
 
 
 def masked(settings: Mapping[str, object]) -> dict[str, object]:
-    """Return the fields of a version with the secrets of its functions masked, for an answer."""
+    """Return the fields of a version with their secrets masked, for an answer."""
     functions = cast("list[Mapping[str, object]]", settings.get("agent_functions") or [])
     shown = [{**one, "config": masked_config(cast("Mapping[str, object]", one["config"]))} for one in functions]
-    return {**settings, "agent_functions": shown}
+    parts = masked_config({name: settings[name] for name in PARTS if name in settings})
+    return {**settings, "agent_functions": shown, **parts}
 
 
 def masked_config(config: Mapping[str, object]) -> dict[str, object]:
-    """Return the ``config`` of a function with its secrets masked."""
+    """Return settings, such as the ``config`` of a function, with their secrets masked."""
     return with_secrets(config, lambda _: MASK)
 
 
@@ -72,6 +78,16 @@ def unmasked_url(sent: str, stored: str) -> str:
         return match[1] + (known.get(match[1][1:], MASK) if match[2] == MASK else match[2])
 
     return _IN_URL.sub(value, sent)
+
+
+def unpacked(value: object) -> object:
+    """Return what JSON in a text says; what is no text, or not of JSON's objects and arrays, as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def pair_name(fields: Mapping[str, object]) -> str:
@@ -134,6 +150,16 @@ def _fields(fields: Mapping[str, object], path: str, hide: Hide, found: list[str
                 found.append(where)
             if shown is not None:
                 kept[name] = shown
+        elif name == _LAYOUT:
+            kept[name] = _layout(value, where, hide, found)
         else:
             kept[name] = value if name == _PATHS else _walk(value, where, hide, found)
     return kept
+
+
+def _layout(value: object, path: str, hide: Hide, found: list[str]) -> object:
+    inside = unpacked(value)
+    shown = _walk(inside, path, hide, found)
+    if shown == inside:
+        return value
+    return json.dumps(shown) if isinstance(value, str) else shown

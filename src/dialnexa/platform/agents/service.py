@@ -75,8 +75,7 @@ async def create(
     """Make an agent with its first draft."""
     config = _with_a_way_out(config)
     _refuse(contradictions(config))
-    functions = sealing.taken(config.agent_functions, (), vault)
-    return await _make(session, who, config.model_copy(update={"agent_functions": functions}), now, folder_id)
+    return await _make(session, who, sealing.taken(config, None, vault), now, folder_id)
 
 
 async def _make(
@@ -413,11 +412,7 @@ def _draft(agent: Agent, number: int, config: AgentConfig, now: datetime) -> Age
 def _changed(version: AgentVersion, changes: Mapping[str, object], vault: Vault) -> AgentConfig:
     """Return a version's fields with changes; masks among them keep the secrets that the version has."""
     config = AgentConfig.model_validate({**version.config, **changes})
-    functions = sealing.sealed(config.agent_functions, vault)
-    if "agent_functions" in changes:
-        stored = AgentConfig.model_validate(version.config).agent_functions
-        functions = sealing.taken(config.agent_functions, stored, vault)
-    return config.model_copy(update={"agent_functions": functions})
+    return sealing.taken(config, AgentConfig.model_validate(version.config), vault, fields=changes)
 
 
 def _stored(config: AgentConfig) -> dict[str, object]:

@@ -29,9 +29,12 @@ class Trial:
     """A function to try as a call would."""
 
     who: Principal
+    config: AgentConfig
+    """The version's settings, whose secrets are sealed."""
     function: AgentFunction
     arguments: Mapping[str, object]
     variables: Mapping[str, object]
+    """The call's own; those it does not give have the version's defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,7 @@ async def try_function(
             state = await service.get_version(session, who.workspace_id, agent_id, body.version_number)
     config = AgentConfig.model_validate(state.shown.config)
     function = _named(config, function_name)
-    variables = {**config.default_dynamic_variables, **body.variables}
-    tried = await tries(Trial(who, function, body.arguments, variables))
+    tried = await tries(Trial(who, config, function, body.arguments, body.variables))
     return TrialOut(
         name=function.tool_name, type=function.type, ok=tried.ok, result=tried.result, took_ms=tried.took_ms
     )
