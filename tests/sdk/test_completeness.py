@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dialnexa_client import AsyncDialNexa, DialNexa
-from dialnexa_client.binding import AsyncResource, Resource
+from dialnexa_client import DialNexa
+from dialnexa_client.binding import Resource
 from dialnexa_client.exchange import Core, Send
 from dialnexa_client.paging import Feed, Search
 from tests.api.contract import VERBS, document
@@ -35,7 +35,7 @@ ELSEWHERE = {
 def methods(client: object) -> Iterator[tuple[str, Callable[..., Any]]]:
     """Every operation of every group, as it was before it was bound."""
     for group, resource in vars(client).items():
-        if not isinstance(resource, Resource | AsyncResource):
+        if not isinstance(resource, Resource):
             continue
         for name, method in vars(type(resource)).items():
             if hasattr(method, "__wrapped__"):
@@ -89,12 +89,6 @@ def test_every_resource_of_the_api_is_in_the_client(covered: dict[str, str]) -> 
     resources = {"/".join(key.split()[1].split("/")[:3]) for key in served}
     known = {"/".join(key.split()[1].split("/")[:3]) for key in covered}
     assert resources - known == set(), "add these resources to sdk/python"
-
-
-def test_both_clients_have_the_same_methods() -> None:
-    blocking = {name for name, _ in methods(DialNexa("sk_test_1"))}
-    assert blocking == {name for name, _ in methods(AsyncDialNexa("sk_test_1"))}
-    assert len(blocking) > 90
 
 
 def test_the_readme_lists_them_all() -> None:

@@ -1,10 +1,15 @@
-"""Turns an operation into a method: parameters, docstring and result stay, only how it is carried out differs."""
+"""Turns an operation into a method of both clients: parameters and docstring stay, only how it is carried out differs.
+
+A group is written once. Which client it belongs to is in its type, so the same method gives a blocking client's users
+what they asked for, and an async client's something to await.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from types import MethodType
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from dialnexa_client.exchange import Core, Plan
 from dialnexa_client.paging import AsyncFollowing, AsyncListing, Feed, Following, Listing, Search
@@ -25,6 +30,14 @@ class Runs(Protocol):
         """Carry a plan out."""
         ...
 
+    def listing(self, search: Search[T]) -> Listing[T]:
+        """Return a search as a list to loop over."""
+        ...
+
+    def following(self, feed: Feed[T]) -> Following[T]:
+        """Return a feed as something to loop over without end."""
+        ...
+
 
 class AsyncRuns(Protocol):
     """Carries plans out without blocking."""
@@ -38,82 +51,79 @@ class AsyncRuns(Protocol):
         """Carry a plan out."""
         ...
 
+    def listing(self, search: Search[T]) -> AsyncListing[T]:
+        """Return a search as a list to loop over with ``async for``."""
+        ...
 
-class Resource:
-    """A group of operations of a blocking client."""
+    def following(self, feed: Feed[T]) -> AsyncFollowing[T]:
+        """Return a feed as something to loop over without end, with ``async for``."""
+        ...
 
-    def __init__(self, runs: Runs) -> None:
+
+R = TypeVar("R", Runs, AsyncRuns)
+
+
+class Resource(Generic[R]):
+    """A group of operations of a client of either kind."""
+
+    def __init__(self, runs: R) -> None:
         self.runs = runs
 
 
-class AsyncResource:
-    """A group of operations of an async client."""
+class _Operation(Generic[P]):
+    """A method that carries out what an operation plans, in the manner of the client it is called on."""
 
-    def __init__(self, runs: AsyncRuns) -> None:
-        self.runs = runs
+    def __init__(self, operation: Callable[Concatenate[Core, P], Any], carry_out: Callable[[Any, Any], Any]) -> None:
+        @wraps(operation)
+        def call(resource: Resource[Any], *args: P.args, **kwargs: P.kwargs) -> Any:
+            return carry_out(resource.runs, operation(resource.runs.core, *args, **kwargs))
 
+        self.__wrapped__ = operation
+        self.__doc__ = operation.__doc__
+        self._call = call
 
-def method(operation: Callable[Concatenate[Core, P], Plan[T]]) -> Callable[Concatenate[Resource, P], T]:
-    """Return an operation as a blocking method."""
-
-    @wraps(operation)
-    def call(self: Resource, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.runs.run(operation(self.runs.core, *args, **kwargs))
-
-    return call
-
-
-def listing(operation: Callable[Concatenate[Core, P], Search[T]]) -> Callable[Concatenate[Resource, P], Listing[T]]:
-    """Return a search as a method that gives a list to loop over."""
-
-    @wraps(operation)
-    def call(self: Resource, *args: P.args, **kwargs: P.kwargs) -> Listing[T]:
-        return Listing(operation(self.runs.core, *args, **kwargs), self.runs.run)
-
-    return call
+    def bind(self, resource: Resource[Any] | None) -> Any:
+        """Return the method of one resource; of none, its bare function."""
+        return self._call if resource is None else MethodType(self._call, resource)
 
 
-def following(operation: Callable[Concatenate[Core, P], Feed[T]]) -> Callable[Concatenate[Resource, P], Following[T]]:
-    """Return a feed as a method that gives something to loop over without end."""
+class method(_Operation[P], Generic[P, T]):
+    """An operation with one answer."""
 
-    @wraps(operation)
-    def call(self: Resource, *args: P.args, **kwargs: P.kwargs) -> Following[T]:
-        return Following(operation(self.runs.core, *args, **kwargs), self.runs.run)
+    def __init__(self, operation: Callable[Concatenate[Core, P], Plan[T]]) -> None:
+        super().__init__(operation, lambda runs, plan: runs.run(plan))
 
-    return call
-
-
-def async_following(
-    operation: Callable[Concatenate[Core, P], Feed[T]],
-) -> Callable[Concatenate[AsyncResource, P], AsyncFollowing[T]]:
-    """Return a feed as a method that gives something to loop over without end, with ``async for``."""
-
-    @wraps(operation)
-    def call(self: AsyncResource, *args: P.args, **kwargs: P.kwargs) -> AsyncFollowing[T]:
-        return AsyncFollowing(operation(self.runs.core, *args, **kwargs), self.runs.run)
-
-    return call
+    @overload
+    def __get__(self, resource: Resource[Runs], owner: object = None) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, resource: Resource[AsyncRuns], owner: object = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: object = None) -> Any:
+        return self.bind(resource)
 
 
-def async_method(
-    operation: Callable[Concatenate[Core, P], Plan[T]],
-) -> Callable[Concatenate[AsyncResource, P], Coroutine[Any, Any, T]]:
-    """Return an operation as a method to await."""
+class listing(_Operation[P], Generic[P, T]):
+    """A search, as a list to loop over."""
 
-    @wraps(operation)
-    def call(self: AsyncResource, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        return self.runs.run(operation(self.runs.core, *args, **kwargs))
+    def __init__(self, operation: Callable[Concatenate[Core, P], Search[T]]) -> None:
+        super().__init__(operation, lambda runs, search: runs.listing(search))
 
-    return call
+    @overload
+    def __get__(self, resource: Resource[Runs], owner: object = None) -> Callable[P, Listing[T]]: ...
+    @overload
+    def __get__(self, resource: Resource[AsyncRuns], owner: object = None) -> Callable[P, AsyncListing[T]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: object = None) -> Any:
+        return self.bind(resource)
 
 
-def async_listing(
-    operation: Callable[Concatenate[Core, P], Search[T]],
-) -> Callable[Concatenate[AsyncResource, P], AsyncListing[T]]:
-    """Return a search as a method that gives a list to loop over with ``async for``."""
+class following(_Operation[P], Generic[P, T]):
+    """A feed, as something to loop over without end."""
 
-    @wraps(operation)
-    def call(self: AsyncResource, *args: P.args, **kwargs: P.kwargs) -> AsyncListing[T]:
-        return AsyncListing(operation(self.runs.core, *args, **kwargs), self.runs.run)
+    def __init__(self, operation: Callable[Concatenate[Core, P], Feed[T]]) -> None:
+        super().__init__(operation, lambda runs, feed: runs.following(feed))
 
-    return call
+    @overload
+    def __get__(self, resource: Resource[Runs], owner: object = None) -> Callable[P, Following[T]]: ...
+    @overload
+    def __get__(self, resource: Resource[AsyncRuns], owner: object = None) -> Callable[P, AsyncFollowing[T]]: ...
+    def __get__(self, resource: Resource[Any] | None, owner: object = None) -> Any:
+        return self.bind(resource)

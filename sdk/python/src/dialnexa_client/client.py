@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import anyio
 import httpx
 
-from dialnexa_client.async_resources import AsyncGroups
+from dialnexa_client.binding import AsyncRuns, Runs
 from dialnexa_client.errors import Misconfigured
 from dialnexa_client.exchange import Core, Lost, Outcome, Plan, Reply, Retries, Send, Sleep
+from dialnexa_client.paging import AsyncFollowing, AsyncListing, Feed, Following, Listing, Search
 from dialnexa_client.resources import Groups
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ DEFAULT_BASE_URL = "http://127.0.0.1:8080/v1"
 _TRANSIENT = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 
 
-class DialNexa(Groups):
+class DialNexa(Groups[Runs]):
     """The blocking client. Use it as a context manager, or ``close`` it; one client serves many threads."""
 
     def __init__(
@@ -67,6 +68,14 @@ class DialNexa(Groups):
                 return done.value
             outcome = self._do(step)
 
+    def listing(self, search: Search[T]) -> Listing[T]:
+        """Return a search as a list to loop over."""
+        return Listing(search, self.run)
+
+    def following(self, feed: Feed[T]) -> Following[T]:
+        """Return a feed as something to loop over without end."""
+        return Following(feed, self.run)
+
     def _do(self, step: Send | Sleep) -> Outcome:
         if isinstance(step, Sleep):
             return self._sleep(step.seconds)
@@ -98,7 +107,7 @@ class DialNexa(Groups):
         self.close()
 
 
-class AsyncDialNexa(AsyncGroups):
+class AsyncDialNexa(Groups[AsyncRuns]):
     """The client to await, on asyncio or trio. Use it as an async context manager, or ``await close()``."""
 
     def __init__(
@@ -129,6 +138,14 @@ class AsyncDialNexa(AsyncGroups):
             except StopIteration as done:
                 return done.value
             outcome = await self._do(step)
+
+    def listing(self, search: Search[T]) -> AsyncListing[T]:
+        """Return a search as a list to loop over with ``async for``."""
+        return AsyncListing(search, self.run)
+
+    def following(self, feed: Feed[T]) -> AsyncFollowing[T]:
+        """Return a feed as something to loop over without end, with ``async for``."""
+        return AsyncFollowing(feed, self.run)
 
     async def _do(self, step: Send | Sleep) -> Outcome:
         if isinstance(step, Sleep):

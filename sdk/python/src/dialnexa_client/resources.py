@@ -1,8 +1,10 @@
-"""The groups of operations of the blocking client. What each does stands in ``operations``."""
+"""The groups of operations of both clients. What each does stands in ``operations``."""
 
 from __future__ import annotations
 
-from dialnexa_client.binding import Resource, Runs, following, listing, method
+from typing import Generic
+
+from dialnexa_client.binding import R, Resource, following, listing, method
 from dialnexa_client.operations import (
     agents,
     calendars,
@@ -17,7 +19,7 @@ from dialnexa_client.operations import (
 )
 
 
-class Calls(Resource):
+class Calls(Resource[R]):
     """Place, read, follow, wait for and end calls."""
 
     create = method(calls.create)
@@ -39,7 +41,7 @@ class Calls(Resource):
     refused_ladder = method(history.refused_ladder)
 
 
-class CallLogs(Resource):
+class CallLogs(Resource[R]):
     """Read calls in the words of the Call History API."""
 
     list = listing(history.logs)
@@ -47,7 +49,7 @@ class CallLogs(Resource):
     details = method(history.log_details)
 
 
-class Agents(Resource):
+class Agents(Resource[R]):
     """Make, change, publish, compare and move agents."""
 
     create = method(agents.create)
@@ -73,7 +75,7 @@ class Agents(Resource):
     delete = method(agents.delete)
 
 
-class Folders(Resource):
+class Folders(Resource[R]):
     """Keep agents in folders."""
 
     create = method(house.create_folder)
@@ -83,7 +85,7 @@ class Folders(Resource):
     delete = method(house.delete_folder)
 
 
-class KnowledgeBases(Resource):
+class KnowledgeBases(Resource[R]):
     """Keep documents that agents look answers up in."""
 
     create = method(knowledge.create)
@@ -102,7 +104,7 @@ class KnowledgeBases(Resource):
     download_document = method(knowledge.download_document)
 
 
-class Calendars(Resource):
+class Calendars(Resource[R]):
     """Keep calendars that agents book into."""
 
     create = method(calendars.create)
@@ -116,7 +118,7 @@ class Calendars(Resource):
     cancel = method(calendars.cancel)
 
 
-class PhoneNumbers(Resource):
+class PhoneNumbers(Resource[R]):
     """Read and assign numbers, bring your own trunk."""
 
     get = method(phone_numbers.get)
@@ -136,7 +138,7 @@ class PhoneNumbers(Resource):
     enabled_network_groups = method(house.enabled_network_groups)
 
 
-class Telephony(Resource):
+class Telephony(Resource[R]):
     """Say where the workspace may call."""
 
     get = method(house.telephony)
@@ -146,7 +148,7 @@ class Telephony(Resource):
     set_network_group = method(house.set_network_group)
 
 
-class Webhooks(Resource):
+class Webhooks(Resource[R]):
     """Subscribe URLs to events, look at deliveries, send again."""
 
     create = method(webhooks.create)
@@ -167,20 +169,20 @@ class Webhooks(Resource):
     delete_workspace_secret = method(webhooks.delete_workspace_secret)
 
 
-class Events(Resource):
+class Events(Resource[R]):
     """Follow what happens, in order."""
 
     follow = following(webhooks.events)
 
 
-class Languages(Resource):
+class Languages(Resource[R]):
     """Read the languages agents can use."""
 
     list = method(catalogue.languages)
     get = method(catalogue.language)
 
 
-class Llms(Resource):
+class Llms(Resource[R]):
     """Read the language models agents can use."""
 
     list = method(catalogue.llms)
@@ -188,7 +190,7 @@ class Llms(Resource):
     get = method(catalogue.llm)
 
 
-class Transcribers(Resource):
+class Transcribers(Resource[R]):
     """Read the recognisers agents can use."""
 
     list = method(catalogue.transcribers)
@@ -196,7 +198,7 @@ class Transcribers(Resource):
     get = method(catalogue.transcriber)
 
 
-class Voices(Resource):
+class Voices(Resource[R]):
     """Read the voices agents can use."""
 
     list = listing(catalogue.voices)
@@ -207,7 +209,7 @@ class Voices(Resource):
     s2s = listing(catalogue.speech_voices)
 
 
-class ApiKeys(Resource):
+class ApiKeys(Resource[R]):
     """Make, change and revoke keys."""
 
     create = method(workspace.create_key)
@@ -219,44 +221,44 @@ class ApiKeys(Resource):
     revoke = method(workspace.revoke_key)
 
 
-class WorkspaceLimits(Resource):
+class WorkspaceLimits(Resource[R]):
     """Read and set how many calls the workspace may hold at once."""
 
     get = method(workspace.limits)
     set = method(workspace.set_limits)
 
 
-class Retention(Resource):
+class Retention(Resource[R]):
     """Read and set how long things are kept."""
 
     get = method(house.retention)
     set = method(house.set_retention)
 
 
-class Prices(Resource):
+class Prices(Resource[R]):
     """Read and set what things cost."""
 
     get = method(history.prices)
     set = method(history.set_prices)
 
 
-class Kyc(Resource):
+class Kyc(Resource[R]):
     """Verify the workspace."""
 
     get = method(house.kyc)
     submit = method(house.submit_kyc)
 
 
-class AuditLog(Resource):
+class AuditLog(Resource[R]):
     """Read who changed what."""
 
     list = listing(house.audit_log)
 
 
-class Groups:
+class Groups(Generic[R]):
     """All groups, as attributes of a client."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: R) -> None:
         self.calls = Calls(runs)
         self.call_logs = CallLogs(runs)
         self.agents = Agents(runs)
