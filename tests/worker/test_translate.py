@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dialnexa.live.outcome import CallOutcome, Ending, EndReason, HeardAudio, MediaQuality, SentAudio
+from dialnexa.live.outcome import CallOutcome, Ending, EndReason, HeardAudio, LegUsed, MediaQuality, SentAudio, Used
 from dialnexa.live.timeline import CallEvent, TransferLeg, TransferMoved, TransferState
 from dialnexa.platform.calls.quality import MediaQualityOut
 from dialnexa.worker.translate import result, timeline_entry
@@ -49,3 +49,11 @@ def test_a_transfer_that_was_followed_is_told_from_one_of_ours() -> None:
 def test_what_a_flow_learned_is_written_down() -> None:
     outcome = CallOutcome(Ending.COMPLETED, EndReason.USER_DISCONNECTED, NOW, NOW, 0, collected={"day": "Friday"})
     assert result(outcome, Path("/tmp"), ()).collected_variables == {"day": "Friday"}
+
+
+def test_the_people_a_caller_was_handed_to_are_part_of_what_the_call_used() -> None:
+    used = Used(legs=(LegUsed("+16505550123", 61_500),))
+    outcome = CallOutcome(Ending.COMPLETED, EndReason.CALL_TRANSFERRED, NOW, NOW, 90_000, used=used)
+    usage = result(outcome, Path("/tmp"), ()).usage
+    assert usage is not None
+    assert [(leg.to, leg.seconds) for leg in usage.legs] == [("+16505550123", 61.5)]

@@ -269,10 +269,9 @@ export interface components {
             chunk_id: string;
             score: number;
         };
-        /** @description What one component of a call cost. */
+        /** @description What one component of a call cost; every leg of a transfer is one. */
         ComponentCost: {
-            /** @enum {string} */
-            component: "telephony" | "stt" | "tts" | "llm" | "analysis" | "recording" | "platform";
+            component: ("telephony" | "stt" | "tts" | "llm" | "analysis" | "recording" | "platform") | "transfer";
             quantity: number;
             unit: string;
             amount: number;
@@ -346,6 +345,16 @@ export interface components {
             undecipherable: number;
             /** @description Estimated opinion, 1 to 4.4 (E-model, ITU-T G.107); null: too short to tell. */
             mos: number | null;
+        };
+        /** @description Somebody else who was called for the call, and answered. */
+        Leg: {
+            /** @description Whom: E.164 or a SIP address. */
+            to: string;
+            /**
+             * @description From the answer to the end.
+             * @default 0
+             */
+            seconds?: number;
         };
         Listing_CallOut_: {
             data: components["schemas"]["CallOut"][];
@@ -488,6 +497,8 @@ export interface components {
              */
             tts_characters?: number;
             llm?: components["schemas"]["Tokens"];
+            /** @description People the caller was handed to over a further call out of ours. */
+            legs?: components["schemas"]["Leg"][];
             /** @default 0 */
             recording_seconds?: number;
             /** @description What the post-call analysis used. */

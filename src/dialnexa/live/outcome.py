@@ -146,6 +146,16 @@ class MediaQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class LegUsed:
+    """A second leg of a call: somebody else who was called for it, and answered."""
+
+    to: str
+    """Whom: E.164 or a SIP URI."""
+    ms: int
+    """From the answer to the end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Used:
     """What a call used of its ears, mouth and mind."""
 
@@ -159,6 +169,8 @@ class Used:
     llm_requests: int = 0
     llm_input_tokens: int = 0
     llm_output_tokens: int = 0
+    legs: tuple[LegUsed, ...] = ()
+    """Further calls out that the caller was handed to, and that went through us."""
     llm_estimated: bool = False
     """Whether the endpoint told no counts for some request, so that they are guessed from lengths."""
 

@@ -10,7 +10,7 @@ from dialnexa.live.outcome import CallOutcome, RecordingResult, SipLadder
 from dialnexa.live.timeline import CallEvent, TurnSpoken
 from dialnexa.platform.calls.records import Ladder, RecordingFile, Result, SipMessage, TimelineEntry, Turn
 from dialnexa.platform.calls.states import CallState
-from dialnexa.platform.costs.usage import Tokens, Usage
+from dialnexa.platform.costs.usage import Leg, Tokens, Usage
 
 
 def timeline_entry(event: CallEvent) -> TimelineEntry:
@@ -61,6 +61,7 @@ def _usage(outcome: CallOutcome) -> Usage:
             output_tokens=used.llm_output_tokens,
             estimated=used.llm_estimated,
         ),
+        legs=[Leg(to=leg.to, seconds=leg.ms / 1000) for leg in used.legs],
         recording_seconds=outcome.recording.duration_ms / 1000 if outcome.recording else 0,
     )
 

@@ -54,6 +54,7 @@ async def test_by_refer_the_caller_goes_and_the_call_is_done() -> None:
         call.line.refers = {ANNA: 3.0}
         await call.line.run_until(lambda: call.over)
         assert call.line.referred == [ANNA]
+        assert call.result.used.legs == (), "the carrier connected them: no call of ours"
         assert (call.result.ending, call.result.reason) == (Ending.COMPLETED, EndReason.CALL_TRANSFERRED)
         assert steps(call) == [("initiated", ""), ("hunting", "dialing"), ("completed", "bridged")]
         assert (last(call).method, last(call).legs[0].destination) == ("refer", ANNA)
@@ -131,6 +132,8 @@ async def test_where_the_far_end_does_no_refer_both_legs_are_joined_here() -> No
         assert (call.result.reason, anna.hung_up) == (EndReason.CALL_TRANSFERRED, True)
         assert last(call).status == "completed"
         assert [leg.detail for leg in last(call).legs] == ["501", ""]
+        (leg,) = call.result.used.legs
+        assert (leg.to, 2600 <= leg.ms <= 2700) == (ANNA, True), "130 ticks of 20 ms"
 
 
 async def test_the_agent_s_background_is_not_heard_under_the_person_who_takes_over() -> None:
@@ -156,6 +159,8 @@ async def test_a_caller_who_hangs_up_on_a_bridge_takes_the_other_leg_down() -> N
         call.line.end(LineEnd(EndedBy.FAR))
         await call.line.run_until(lambda: anna.hung_up)
         assert last(call).status == "completed"
+        assert call.conversation is not None
+        assert [leg.to for leg in call.conversation.result().used.legs] == [ANNA]
 
 
 async def test_a_second_leg_that_is_not_answered_is_given_up_and_the_next_tried() -> None:

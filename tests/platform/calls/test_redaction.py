@@ -16,6 +16,7 @@ from dialnexa.platform.calls import redaction
 from dialnexa.platform.calls.models import Call, CallLadder, Recording, TimelineEvent, Transcript
 from dialnexa.platform.calls.records import Ladder, RecordingFile, SipMessage, TimelineEntry
 from dialnexa.platform.calls.service import append_events
+from dialnexa.platform.costs.usage import Leg, Usage
 from dialnexa.platform.database import Base
 from dialnexa.platform.retention.erasure import Erasure
 from dialnexa.platform.tenancy.models import AuditEntry
@@ -60,6 +61,7 @@ async def confided(house: House, folder: Path) -> str:
         duration_ms=2000,
         collected_variables={"name": SECRET},
         detail=f"{SECRET} made trouble.",
+        usage=Usage(legs=[Leg(to=f"sip:{SECRET}@example.com", seconds=60)]),
         ladder=Ladder([SipMessage(NOON, "in", "a:1", "b:1", "UDP", False, f"BYE sip:{SECRET} SIP/2.0\r\n\r\n")]),
     )
     async with house.database.write() as session:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from dialnexa.platform.costs.pricing import Talk, millionths, price
 from dialnexa.platform.costs.schemas import CostOut, Rate
-from dialnexa.platform.costs.usage import Tokens, Usage
+from dialnexa.platform.costs.usage import Leg, Tokens, Usage
 
 USED = Usage(
     talk_seconds=61,
@@ -120,6 +120,20 @@ def test_web_calls_cost_no_telephony() -> None:
     assert "telephony" not in {line.component for line in cost.components}
 
 
+def test_each_person_a_caller_was_handed_to_is_a_call_out_by_itself() -> None:
+    rates = (
+        {"component": "telephony", "direction": "inbound", "per_minute": 0.01},
+        {"component": "telephony", "direction": "outbound", "per_minute": 0.02, "increment_seconds": 60},
+        {"component": "telephony", "direction": "outbound", "prefix": "+44", "per_minute": 0.05, "per_call": 0.1},
+    )
+    legs = [Leg(to="+442071838750", seconds=120), Leg(to="sip:anna@example.com", seconds=61)]
+    used = Usage(talk_seconds=300, legs=legs)
+    cost = priced(*rates, used=used, talk=Talk("inbound", "+16505550199"))
+    lines = [(line.component, line.amount, line.detail) for line in cost.components if line.component != "platform"]
+    assert lines == [("telephony", 0.05, ""), ("transfer", 0.2, "+44"), ("transfer", 0.04, "")]
+    assert cost.total == 0.29
+
+
 def test_small_prices_are_not_lost() -> None:
     cost = priced({"component": "llm", "per_million_input_tokens": 0.000001}, used=Usage(llm=USED.llm))
     assert cost.total == 0.000002
@@ -138,6 +152,7 @@ def test_small_prices_are_not_lost() -> None:
         ({"component": "telephony", "per_minute": "NaN"}, "finite"),
         ({"component": "telephony", "per_minute": 1, "prefix": "0044"}, "pattern"),
         ({"component": "fax", "per_minute": 1}, "'telephony'"),
+        ({"component": "transfer", "per_minute": 1}, "'telephony'"),
     ],
 )
 def test_a_rate_that_makes_no_sense_is_refused(rate: dict[str, Any], sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from dialnexa.live.line import SAMPLE_RATE, Line, LineListener, Samples, Utterance
 
@@ -15,8 +16,9 @@ _ROTATE = SAMPLE_RATE * 10
 class _Relay:
     """Listens to one line and says it all on another."""
 
-    def __init__(self, towards: Line) -> None:
+    def __init__(self, towards: Line, on_tick: Callable[[int], None] = lambda _: None) -> None:
         self._towards = towards
+        self._on_tick = on_tick
         self._utterance: Utterance | None = None
 
     def on_audio(self, samples: Samples, at: int) -> None:
@@ -37,7 +39,8 @@ class _Relay:
         self._towards.press(digit)
 
     def on_tick(self, at: int) -> None:
-        """Nothing is timed here."""
+        """Tell whoever times the call."""
+        self._on_tick(at)
 
     def finish(self) -> None:
         """Let the last words out, and nothing after them."""
@@ -45,13 +48,14 @@ class _Relay:
             self._utterance.finish()
 
 
-async def bridge(near: Line, far: Line, back: LineListener) -> None:
+async def bridge(near: Line, far: Line, back: LineListener, on_tick: Callable[[int], None] = lambda _: None) -> None:
     """Let two connected lines talk until one of them is down; ``near`` then listens to ``back`` again.
 
-    The agent's background ends here: who hears a person now hears them as they are.
+    The agent's background ends here: who hears a person now hears them as they are. ``on_tick`` is told the ticks of
+    ``near`` meanwhile, as its listener is.
     """
     await near.underlay(None)
-    relays = _Relay(far), _Relay(near)
+    relays = _Relay(far, on_tick), _Relay(near)
     near.listen(relays[0])
     far.listen(relays[1])
     ends = [asyncio.ensure_future(line.ended()) for line in (near, far)]

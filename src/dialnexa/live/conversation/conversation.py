@@ -214,6 +214,7 @@ class Conversation:
             llm_input_tokens=tokens.input,
             llm_output_tokens=tokens.output,
             llm_estimated=tokens.estimated,
+            legs=self._transfer.used,
         )
 
     @property

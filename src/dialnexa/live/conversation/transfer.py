@@ -14,7 +14,8 @@ from typing import Any, TypeVar, cast
 from dialnexa.kit.ids import new_id
 from dialnexa.live.conversation.bridge import bridge
 from dialnexa.live.conversation.functions import FunctionError
-from dialnexa.live.line import Line, LineListener, NotConnected, NotTransferred
+from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE, Line, LineListener, NotConnected, NotTransferred
+from dialnexa.live.outcome import LegUsed
 from dialnexa.live.timeline import Happening, TransferLeg, TransferMoved, TransferState, Trouble
 
 MOST_DESTINATIONS = 7
@@ -86,6 +87,19 @@ class _Session:
         self._told = replace(self._told, legs=(*self.legs[:-1], last))
 
 
+@dataclass(slots=True)
+class _Second:
+    """A second leg that was answered, by the call clock."""
+
+    to: str
+    answered_ms: int
+    ended_ms: int | None = None
+
+    def end(self, now_ms: int) -> None:
+        """Note when it was let go."""
+        self.ended_ms = now_ms
+
+
 class CallTransfer:
     """Transfers of one call. ``on_tick`` tells it the call clock, by which everything here is timed."""
 
@@ -107,6 +121,15 @@ class CallTransfer:
         self._now_ms = 0
         self._alarms: list[tuple[int, asyncio.Future[None]]] = []
         self._refers = True
+        self._answered: list[_Second] = []
+
+    @property
+    def used(self) -> tuple[LegUsed, ...]:
+        """The second legs that were answered, and how long each was up so far."""
+        return tuple(
+            LegUsed(leg.to, (self._now_ms if leg.ended_ms is None else leg.ended_ms) - leg.answered_ms)
+            for leg in self._answered
+        )
 
     def on_tick(self, now_ms: int) -> None:
         """Take the call clock."""
@@ -114,6 +137,10 @@ class CallTransfer:
         for at, alarm in self._alarms:
             if now_ms >= at and not alarm.done():
                 alarm.set_result(None)
+
+    def _on_bridge_tick(self, at: int) -> None:
+        """Go on with the call clock, which the conversation does not tell while people talk."""
+        self.on_tick((at + FRAME_SAMPLES) * 1000 // SAMPLE_RATE)
 
     async def run(self, config: Mapping[str, object]) -> str:
         """Transfer the caller and return words for the model; the call is over then. Raises ``FunctionError``."""
@@ -130,7 +157,7 @@ class CallTransfer:
                     self._give_way()
                     session.leg("bridged")
                     session.move(TransferState.CONNECTED)
-                    await bridge(self._line, far, self._back)
+                    await bridge(self._line, far, self._back, self._on_bridge_tick)
             session.move(TransferState.COMPLETED)
         except asyncio.CancelledError:
             done = session.legs and session.legs[-1].status == "bridged"
@@ -184,6 +211,8 @@ class CallTransfer:
                 await far.connect(lambda status: session.leg("ringing", status))
             except NotConnected as refusal:
                 raise NotTransferred(refusal.detail, refusal.sip_status or 408) from refusal
+            self._answered.append(leg := _Second(destination, self._now_ms))
+            stack.callback(lambda: leg.end(self._now_ms))
             stack.push_async_exit(attempt.pop_all())
         return far
 

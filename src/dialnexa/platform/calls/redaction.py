@@ -89,7 +89,8 @@ async def redact(session: AsyncSession, call_id: str, *, now: datetime) -> Call:
         return call
     if CallState(call.state) not in FINAL:
         raise Conflict(f"Call {call_id} has not ended yet. Hang up, or redact it once it has.", code="call_live")
-    await repository.write(session, call_id, {**_WORDS, "redacted_at": now, "redact_at": None})
+    usage = _without_people(cast("dict[str, Any] | None", call.usage))
+    await repository.write(session, call_id, {**_WORDS, "usage": usage, "redacted_at": now, "redact_at": None})
     await session.execute(delete(Transcript).where(Transcript.call_id == call_id))
     await session.execute(delete(CallLadder).where(CallLadder.call_id == call_id))
     erased = update(Recording).where(Recording.call_id == call_id, Recording.erase_since.is_(None))
@@ -124,6 +125,13 @@ async def due(session: AsyncSession, now: datetime, limit: int) -> Sequence[str]
     return (await session.scalars(query.order_by(Call.redact_at, Call.id).limit(limit))).all()
 
 
+def _without_people(usage: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Leave out whom the caller was handed to; how long they talked, and what it cost, stays."""
+    if not usage or not usage.get("legs"):
+        return usage
+    return {**usage, "legs": [{**leg, "to": ""} for leg in usage["legs"]]}
+
+
 async def _silence_timeline(session: AsyncSession, call_id: str) -> None:
     """Take spoken lines away and reduce the others to their facts."""
     await session.execute(delete(TimelineEvent).where(TimelineEvent.call_id == call_id, TimelineEvent.kind == "turn"))
@@ -141,6 +149,8 @@ def _without_words(payload: Mapping[str, object]) -> dict[str, object]:
     """Return an event's payload without words; ``recorded``, which promises a recording, goes as well."""
     call = cast(dict[str, Any], payload.get("call") or {})
     blank = {name: value for name, value in _WORDS_OF_EVENTS.items() if name in call}
+    if "usage" in call:
+        blank["usage"] = _without_people(call["usage"])
     kept: dict[str, object] = {"call": {**call, **blank, "sensitive_delete": True}}
     for name, kind in _LINES_IN_EVENTS.items():
         if name in payload:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from dialnexa.platform.costs.schemas import Component, ComponentCost, CostOut, Rate
+from dialnexa.platform.costs.schemas import Charged, Component, ComponentCost, CostOut, Rate
 from dialnexa.platform.costs.usage import Tokens, Usage
 
 _MILLION = Decimal(1_000_000)
@@ -30,6 +30,7 @@ def price(usage: Usage, talk: Talk, rates: Sequence[Rate], currency: str, price_
         line
         for line in (
             _timed("telephony", usage.talk_seconds, _telephony(rates, talk)) if talk.other_number else None,
+            *(_timed("transfer", leg.seconds, _telephony(rates, Talk("outbound", leg.to))) for leg in usage.legs),
             _timed("stt", usage.stt_seconds, _named(rates, "stt", usage.stt), usage.stt),
             _spoken(usage, _named(rates, "tts", usage.tts)),
             _tokens("llm", usage.llm, rates),
@@ -87,7 +88,7 @@ def _closeness(pattern: str | None) -> tuple[bool, int]:
 # --- how much --------------------------------------------------------------------------------------------------------
 
 
-def _timed(component: Component, seconds: float, rate: Rate | None, detail: str = "") -> ComponentCost | None:
+def _timed(component: Charged, seconds: float, rate: Rate | None, detail: str = "") -> ComponentCost | None:
     if seconds <= 0:
         return None
     amount = Decimal()
@@ -119,7 +120,7 @@ def _tokens(component: Component, used: Tokens, rates: Sequence[Rate]) -> Compon
     return line.model_copy(update={"estimated": used.estimated})
 
 
-def _line(component: Component, quantity: float, unit: str, amount: Decimal, detail: str) -> ComponentCost:
+def _line(component: Charged, quantity: float, unit: str, amount: Decimal, detail: str) -> ComponentCost:
     exact = amount.quantize(_SMALLEST, ROUND_HALF_UP)
     return ComponentCost(
         component=component, quantity=round(quantity, 3), unit=unit, amount=float(exact), detail=detail

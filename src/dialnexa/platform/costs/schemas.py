@@ -13,6 +13,8 @@ from dialnexa.platform.costs.models import PriceList
 from dialnexa.platform.wire import Body
 
 Component = Literal["telephony", "stt", "tts", "llm", "analysis", "recording", "platform"]
+Charged = Component | Literal["transfer"]
+"""What a call is charged for; a transfer's further leg is priced as telephony is, by what it is."""
 _MOST = 1_000_000
 
 Price = Annotated[Decimal, Field(ge=0, le=_MOST, max_digits=16, decimal_places=9)]
@@ -126,9 +128,9 @@ class PricesOut(PriceListOut):
 
 
 class ComponentCost(BaseModel):
-    """What one component of a call cost."""
+    """What one component of a call cost; every leg of a transfer is one."""
 
-    component: Component
+    component: Charged
     quantity: float
     unit: str
     amount: float

@@ -17,6 +17,13 @@ class Tokens(BaseModel):
     )
 
 
+class Leg(BaseModel):
+    """Somebody else who was called for the call, and answered."""
+
+    to: str = Field(description="Whom: E.164 or a SIP address.")
+    seconds: float = Field(default=0, description="From the answer to the end.")
+
+
 class Usage(BaseModel):
     """What a call used. Everything is measured, except tokens of endpoints that do not tell them."""
 
@@ -26,5 +33,8 @@ class Usage(BaseModel):
     tts: str = Field(default="", description="The voice.")
     tts_characters: int = Field(default=0, description="Characters that were given to it to speak.")
     llm: Tokens = Field(default_factory=Tokens)
+    legs: list[Leg] = Field(
+        default_factory=list[Leg], description="People the caller was handed to over a further call out of ours."
+    )
     recording_seconds: float = 0
     analysis: Tokens = Field(default_factory=Tokens, description="What the post-call analysis used.")
