@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from dialnexa.cli.benchmark.callers import Caller, Story
+from dialnexa.cli.benchmark.callers import Caller
 from dialnexa.cli.benchmark.dialler import Dialler, stamped_socket
 from dialnexa.cli.benchmark.figures import GOALS, Measurement, Run
 from dialnexa.cli.benchmark.hearing import Heard
@@ -17,6 +17,7 @@ from dialnexa.cli.benchmark.placing import GOALS as PLACING_GOALS
 from dialnexa.cli.benchmark.placing import PlacingRun
 from dialnexa.cli.benchmark.rate import RateRun
 from dialnexa.cli.benchmark.soak import SoakRun
+from dialnexa.cli.benchmark.stories import Story
 from dialnexa.live.rtp.packet import header
 from dialnexa.live.sip.messages.message import Request, parse
 

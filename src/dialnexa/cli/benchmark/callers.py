@@ -18,6 +18,7 @@ import numpy as np
 
 from dialnexa.cli.benchmark.dialler import ANCILLARY, Attempt, Dialler, Unanswered, arrival, media_of, stamped_socket
 from dialnexa.cli.benchmark.hearing import Heard
+from dialnexa.cli.benchmark.stories import Story
 from dialnexa.live.line import FRAME_S, FRAME_SAMPLES
 from dialnexa.live.media.codec import SILENCE, Codec, encode
 from dialnexa.live.rtp.packet import header, parse
@@ -76,22 +77,6 @@ def speech_cycle() -> list[bytes]:
     samples = np.concatenate([loud, np.zeros((CYCLE_FRAMES - SPEAK_FRAMES) * FRAME_SAMPLES, np.int16)])
     encoded = encode(Codec.PCMU, samples.astype(np.int16))
     return [encoded[start : start + FRAME_SAMPLES] for start in range(0, len(encoded), FRAME_SAMPLES)]
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What came of one call of the load."""
-
-    status: int
-    """The final status; 0: none came."""
-    heard: dict[int, float]
-    """Status → seconds after the INVITE."""
-    retry_after: bool
-    """Whether a refusal said when to come again."""
-    repeats: int
-    """INVITEs sent again because nobody answered."""
-    parted: bool = True
-    """Whether the far end confirmed the hang-up."""
 
 
 class Load:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dialnexa.cli.benchmark.callers import Story
 from dialnexa.cli.benchmark.figures import (
     NOTHING_LEFT,
     FunctionShare,
@@ -18,8 +17,8 @@ from dialnexa.cli.benchmark.figures import (
     spread,
 )
 from dialnexa.cli.benchmark.hearing import Heard
-from dialnexa.cli.benchmark.rate import answers, times
 from dialnexa.cli.benchmark.running import stage
+from dialnexa.cli.benchmark.stories import Story, answers, repeated, times
 
 GOALS = (
     Goal("refusals other than 503", "refused_otherwise", "", 0.0),
@@ -63,7 +62,7 @@ class OverloadRun:
             "refused_otherwise": sum(story.status != 503 for story in refused),
             "without_retry_after": sum(story.status == 503 and not story.retry_after for story in refused),
             "unanswered": sum(not story.status for story in self.stories),
-            "invites_repeated": sum(story.repeats for story in self.stories),
+            "invites_repeated": repeated(self.stories),
             "refused_after_ms": times(self.stories, 503),
             "setup_ms": times(self.stories, 200),
             "pacing_before_ms": pacing_of(self.calm),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dialnexa.cli.benchmark.callers import Story
 from dialnexa.cli.benchmark.figures import (
     NOTHING_LEFT,
     FunctionShare,
@@ -19,6 +17,7 @@ from dialnexa.cli.benchmark.figures import (
     taken_by_others,
 )
 from dialnexa.cli.benchmark.running import stage
+from dialnexa.cli.benchmark.stories import Story, at_a_rate, times
 
 GOALS = (
     Goal("calls not answered", "not_answered", "", 0.0),
@@ -51,14 +50,8 @@ class RateRun:
 
     def facts(self) -> dict[str, object]:
         """Return every figure under the name it is printed with."""
-        answered = [story for story in self.stories if story.status == 200]
         return {
-            "calls": len(self.stories),
-            "calls_per_second": self.per_second,
-            "seconds_per_call": self.hold_s,
-            "not_answered": len(self.stories) - len(answered),
-            "answers": answers(self.stories),
-            "invites_repeated": sum(story.repeats for story in self.stories),
+            **at_a_rate(self.stories, self.per_second, self.hold_s),
             "trying_ms": times(self.stories, 100),
             "ringing_ms": times(self.stories, 180),
             "setup_ms": times(self.stories, 200),
@@ -94,14 +87,3 @@ async def run(per_second: float, seconds: float, hold_s: float, *, profile: bool
         after = await made.quiet()
     cpu = probed["cpu_s"] - before["cpu_s"]
     return RateRun(per_second, hold_s, lasted, stories, cpu, before, start, end, after, late, os.getloadavg()[0])
-
-
-def times(stories: Sequence[Story], status: int) -> dict[str, float]:
-    """Return how soon a status came, in ms."""
-    return spread([story.heard[status] for story in stories if status in story.heard], 1000)
-
-
-def answers(stories: Sequence[Story]) -> dict[str, int]:
-    """Return how many calls got each final status; ``none``: no answer at all."""
-    counted = Counter(str(story.status or "none") for story in stories)
-    return dict(sorted(counted.items()))

@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
-from dialnexa.cli.benchmark.callers import Load, Story
+from dialnexa.cli.benchmark.callers import Load
 from dialnexa.cli.benchmark.dialler import Dialler
 from dialnexa.cli.benchmark.figures import Measurement
+from dialnexa.cli.benchmark.stories import Story
 from dialnexa.live.sip.transactions.timers import Timers
 
 _WARM_UP_CALLS = 4

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dialnexa.cli.benchmark.callers import Story
 from dialnexa.cli.benchmark.figures import NOTHING_LEFT, Goal, Measurement, left_over
-from dialnexa.cli.benchmark.rate import answers, times
 from dialnexa.cli.benchmark.running import Stage, stage
+from dialnexa.cli.benchmark.stories import Story, at_a_rate, times
 
 GOALS = (
     Goal("calls not answered", "not_answered", "", 0.0),
@@ -40,15 +39,9 @@ class SoakRun:
 
     def facts(self) -> dict[str, object]:
         """Return every figure under the name it is printed with."""
-        answered = [story for story in self.stories if story.status == 200]
         return {
-            "calls": len(self.stories),
-            "calls_per_second": self.per_second,
-            "seconds_per_call": self.hold_s,
-            "not_answered": len(self.stories) - len(answered),
-            "answers": answers(self.stories),
-            "not_parted": sum(not story.parted for story in answered),
-            "invites_repeated": sum(story.repeats for story in self.stories),
+            **at_a_rate(self.stories, self.per_second, self.hold_s),
+            "not_parted": sum(story.status == 200 and not story.parted for story in self.stories),
             "setup_ms": times(self.stories, 200),
             "memory_mb": {
                 "before": _mb(self.before),
