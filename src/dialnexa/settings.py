@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _STORES = ("s3://", "gs://", "az://", "file:///")
@@ -134,6 +134,38 @@ class Settings(BaseSettings):
     llm_base_url: str = Field(default="", description="OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1.")
     llm_api_key: str = Field(default="", repr=False)
     llm_model: str = Field(default="", description="Model for agents that name none; empty: builtin/flow.")
+    embeddings_base_url: str = Field(
+        default="",
+        description="OpenAI-compatible endpoint for embeddings, such as http://127.0.0.1:11434/v1: knowledge bases are "
+        "then searched by meaning too. Empty: by words alone.",
+    )
+    embeddings_api_key: str = Field(default="", repr=False)
+    embeddings_model: str = Field(
+        default="",
+        validate_default=True,
+        description="Model that embeds; with another one every document is embedded again.",
+    )
+    embeddings_dimensions: int = Field(
+        default=0,
+        ge=0,
+        le=8192,
+        description="Length of the vectors to ask for, of models that can shorten them; 0: the model's own.",
+    )
+    embeddings_passage_prefix: str = Field(
+        default="", description="What the model wants before passages, such as `search_document: `."
+    )
+    embeddings_question_prefix: str = Field(
+        default="", description="What it wants before questions, such as `search_query: `."
+    )
+    embeddings_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="How long a batch of passages may take to be embedded."
+    )
+    embeddings_question_ms: int = Field(
+        default=300,
+        ge=10,
+        le=5000,
+        description="How long a question may take to be embedded; after that it is searched for by words alone.",
+    )
     worker_metrics_host: str = Field(default="127.0.0.1", description="Address the workers' metrics are served at.")
     worker_metrics_port: int = Field(
         default=0,
@@ -155,6 +187,21 @@ class Settings(BaseSettings):
         if url and not url.startswith("file:") and not urlsplit(url).netloc:
             raise ValueError("names no bucket; write it as s3://bucket or s3://bucket/prefix")
         return url
+
+    @field_validator("embeddings_base_url")
+    @classmethod
+    def _an_endpoint(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be a URL such as http://127.0.0.1:11434/v1")
+        return url
+
+    @field_validator("embeddings_model")
+    @classmethod
+    def _a_model(cls, model: str, info: ValidationInfo) -> str:
+        if info.data.get("embeddings_base_url") and not model.strip():
+            raise ValueError("must name a model of DIALNEXA_EMBEDDINGS_BASE_URL, such as nomic-embed-text")
+        return model.strip()
 
     @property
     def resolved_database_url(self) -> str:

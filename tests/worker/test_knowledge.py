@@ -9,6 +9,7 @@ from dialnexa.live.outcome import CallOutcome, Ending, EndReason
 from dialnexa.live.plan import Knowledge
 from dialnexa.live.timeline import Passage
 from dialnexa.platform.calls.schemas import TurnOut
+from dialnexa.platform.knowledge.searching import Search
 from dialnexa.worker.knowledge import library
 from dialnexa.worker.translate import result
 from tests.api.test_knowledge import HOURS, PRICES, make, read_all, upload
@@ -18,12 +19,12 @@ from tests.live.conversation.stories import story
 
 async def test_a_caller_s_question_is_answered_and_cited(world: World, tmp_path: Path) -> None:
     base, document_id = await _clinic(world)
-    shelf = library(world.database, world.home.workspace_id, Knowledge((base, "kb_gone"), 2, 0.5))
+    shelf = library(Search(world.database), world.home.workspace_id, Knowledge((base, "kb_gone"), 2, 0.5))
     assert shelf is not None
     found = await shelf.search("What does a check-up cost?")
     assert [(one.title, one.score) for one in found] == [("prices", 1.0)]
-    assert library(world.database, world.home.workspace_id, Knowledge()) is None
-    elsewhere = library(world.database, "ws_other", Knowledge((base,), 2, 0.0))
+    assert library(Search(world.database), world.home.workspace_id, Knowledge()) is None
+    elsewhere = library(Search(world.database), "ws_other", Knowledge((base,), 2, 0.0))
     assert elsewhere is not None
     assert await elsewhere.search("What does a check-up cost?") == [], "another workspace sees nothing"
     async with story(replies=["Forty dollars."], library=Remembered(found)) as call:
@@ -41,6 +42,8 @@ async def test_a_caller_s_question_is_answered_and_cited(world: World, tmp_path:
 
 class Remembered:
     """Answers with what was found before, so that the story can run in virtual time."""
+
+    patience_s = 0.15
 
     def __init__(self, found: Sequence[Passage]) -> None:
         self.found = found

@@ -23,6 +23,7 @@ from dialnexa.live.sandbox.sandbox import Sandbox
 from dialnexa.live.sip.endpoint import SipEndpoint
 from dialnexa.platform.calls.ladder.packing import unpack
 from dialnexa.platform.calls.models import Call, CallLadder, RefusedCall
+from dialnexa.platform.knowledge.searching import Search
 from dialnexa.platform.numbers import purchase
 from dialnexa.platform.numbers.carriers.sandbox import SandboxCatalogue
 from dialnexa.platform.numbers.purchase import Market, Order
@@ -107,6 +108,8 @@ async def town(house: House, tmp_path: Path) -> AsyncIterator[Town]:
             scribe=Scribe(house.database, NODE, clock),
             finishing=later,
             analysing=later,
+            search=Search(house.database),
+            embedding=later,
             metrics=WorkerMetrics(clock),
             outgoing=Outgoing(),
         )

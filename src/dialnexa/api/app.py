@@ -43,6 +43,7 @@ from dialnexa.platform.costs import routes as prices
 from dialnexa.platform.database import Database
 from dialnexa.platform.knowledge import routes as knowledge
 from dialnexa.platform.knowledge.extraction import Extractor
+from dialnexa.platform.knowledge.searching import Search
 from dialnexa.platform.numbers import purchase
 from dialnexa.platform.numbers import routes as numbers
 from dialnexa.platform.numbers.carriers.sandbox import SandboxCatalogue
@@ -63,6 +64,7 @@ from dialnexa.platform.webhooks import routes as webhooks
 from dialnexa.platform.webhooks.pump import Pump
 from dialnexa.platform.webhooks.sending import Sender
 from dialnexa.settings import Settings
+from dialnexa.worker.knowledge import embeddings_of, search_over
 
 _TIDY_EVERY_S = 3600.0
 
@@ -87,7 +89,9 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             catalogue=_catalogue(settings),
             outgoing=Outgoing(Allowance.parse(settings.outgoing_allow)),
             retention=Defaults({kind: getattr(settings, f"retention_{kind}_days") for kind in KINDS}),
+            search=search_over(database, embeddings_of(settings)),
         )
+        stack.push_async_callback(app.state.search.aclose)
         stack.push_async_callback(app.state.outgoing.aclose)
         pump = Pump(database, app.state.sender, app.state.clock, app.state.recording_link)
         tidying = asyncio.create_task(_tidy(app))
@@ -117,6 +121,7 @@ def assemble(
     catalogue: Catalogue | None = None,
     outgoing: Outgoing | None = None,
     retention: Defaults | None = None,
+    search: Search | None = None,
 ) -> FastAPI:
     """Return the application over an open database; the tests' way in."""
     clock = clock or SystemClock()
@@ -137,7 +142,7 @@ def assemble(
     app.state.terms = terms or Terms()
     app.state.market = Market(SandboxCatalogue(), app.state.terms)
     app.state.outgoing = outgoing or Outgoing()
-    app.state.extractor = Extractor()
+    app.state.extractor, app.state.search = Extractor(), search or Search(database)
     app.state.try_function = trier(app.state.outgoing, database, vault, clock)
     app.state.retention = retention or Defaults()
     app.state.sender = Sender(app.state.outgoing, vault, clock)

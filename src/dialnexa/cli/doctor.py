@@ -14,7 +14,7 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from dialnexa.cli import line_checks, store_check
+from dialnexa.cli import embeddings_check, line_checks, store_check
 from dialnexa.cli.finding import Finding
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.cli.running import running_api, running_sip
@@ -63,6 +63,7 @@ async def examine(settings: Settings) -> list[Finding]:
         line_checks.carriers,
         _speech,
         _model,
+        embeddings_check.embeddings,
     )
     return [finding for check in checks for finding in await check(settings)]
 

@@ -150,7 +150,7 @@ class CallHolder:
                 now=parts.clock.now,
                 call_id=call.call_id,
             ),
-            library=library(parts.database, call.workspace_id, built.plan.agent.knowledge),
+            library=library(parts.search, call.workspace_id, built.plan.agent.knowledge),
         )
         await parts.scribe.flush()
         return as_result(outcome, parts.settings.recordings, built.unresolved)

@@ -27,6 +27,7 @@ from dialnexa.platform.calls import nodes, service
 from dialnexa.platform.calls.analysis.service import ANALYSING
 from dialnexa.platform.calls.records import NodeLease
 from dialnexa.platform.database import Database
+from dialnexa.platform.knowledge.embedding import EMBEDDING, Embedding
 from dialnexa.platform.knowledge.extraction import Extractor
 from dialnexa.platform.knowledge.reading import Reader
 from dialnexa.platform.knowledge.service import READING
@@ -36,6 +37,7 @@ from dialnexa.worker.directory import Directory
 from dialnexa.worker.documents import Documents
 from dialnexa.worker.finishing import Finishing, Wishes
 from dialnexa.worker.holding import CallHolder
+from dialnexa.worker.knowledge import embeddings_of, search_over
 from dialnexa.worker.metrics import Snapshot, WorkerMetrics, served
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.phones import Phones
@@ -86,7 +88,8 @@ class Worker:
             stack.push_async_callback(reception.close)
             await _register(parts, settings)
             stack.push_async_callback(_give_up_lease, parts)
-            documents = Documents(Reader(parts.database, Extractor(), parts.clock.now), parts.clock)
+            reader = Reader(parts.database, Extractor(), parts.clock.now, parts.embedding.promise)
+            documents = Documents(reader, parts.embedding, parts.clock)
             engine = await stack.enter_async_context(
                 Engine.open(
                     settings.resolved_database_url,
@@ -94,7 +97,7 @@ class Worker:
                     capacity=settings.capacity,
                     run_call=holder.dial,
                     recordings=RecordingWork(parts.finishing.queue, parts.finishing.finish),
-                    chores={READING: documents.read, ANALYSING: parts.analysing.analyse},
+                    chores={READING: documents.read, EMBEDDING: documents.embed, ANALYSING: parts.analysing.analyse},
                 )
             )
             keeper = Registrations(
@@ -104,7 +107,7 @@ class Worker:
             parts.metrics.show(worker.snapshot)
             stack.enter_context(served(parts.metrics, settings.worker_metrics_host, settings.worker_metrics_port))
             gate.reception = reception
-            running = (worker._keep_lease(), worker._obey(), keeper.run(), parts.phones.run())
+            running = (worker._keep_lease(), worker._obey(), keeper.run(), parts.phones.run(), parts.embedding.run())
             loops = [asyncio.create_task(loop) for loop in running]
             stack.push_async_callback(keeper.close)
             stack.push_async_callback(_ended, *loops)
@@ -254,6 +257,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
     stack.push_async_callback(_ended, *map(asyncio.create_task, following))
     queue = await stack.enter_async_context(EngineClient.open(settings.resolved_database_url))
     speech = await stack.enter_async_context(SpeechServices.open())
+    embeddings = embeddings_of(settings)
+    search = search_over(database, embeddings)
+    stack.push_async_callback(search.aclose)
     return Parts(
         node_id=node_id,
         settings=settings,
@@ -279,6 +285,8 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack, gate: _Gate) ->
             speech,
             ModelDefaults(settings.llm_base_url, settings.llm_api_key, settings.llm_model),
         ),
+        search=search,
+        embedding=Embedding(database, clock, queue, embeddings),
         metrics=WorkerMetrics(clock),
         outgoing=outgoing,
     )

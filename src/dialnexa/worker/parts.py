@@ -13,6 +13,8 @@ from dialnexa.live.sandbox.sandbox import Sandbox
 from dialnexa.live.sip.endpoint import SipEndpoint
 from dialnexa.live.speech.ports import Providers
 from dialnexa.platform.database import Database
+from dialnexa.platform.knowledge.embedding import Embedding
+from dialnexa.platform.knowledge.searching import Search
 from dialnexa.settings import Settings
 from dialnexa.worker.analysing import Analysing
 from dialnexa.worker.directory import Directory
@@ -45,6 +47,9 @@ class Parts:
     finishing: Finishing
     analysing: Analysing
     """What is done with recordings after the call."""
+    search: Search
+    """Over knowledge bases, for agents that have them."""
+    embedding: Embedding
     metrics: WorkerMetrics
     outgoing: Outgoing
     """The guard that custom functions go through."""

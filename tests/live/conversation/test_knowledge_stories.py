@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pytest
 from tests.live.conversation.stories import plan, story
 
-from dialnexa.live.conversation import knowledge
 from dialnexa.live.plan import TurnTaking
 from dialnexa.live.timeline import Passage
 
@@ -18,6 +17,8 @@ PRICES = Passage("kb_1", "doc_2", "Prices", 1, "doc_2-1", 0.6, "A check-up costs
 
 class Shelf:
     """Knows some passages, and remembers what it was asked."""
+
+    patience_s = 0.15
 
     def __init__(self, *found: Passage) -> None:
         self.found = found
@@ -29,6 +30,8 @@ class Shelf:
 
 
 class Endless(Shelf):
+    patience_s = 0
+
     async def search(self, question: str) -> Sequence[Passage]:
         await asyncio.Event().wait()
         return ()
@@ -60,10 +63,7 @@ async def test_what_was_found_is_told_to_the_model_and_cited_on_the_turn() -> No
 
 
 @pytest.mark.parametrize("shelf", [Endless(), Broken()], ids=["too late", "broken"])
-async def test_a_library_that_does_not_answer_costs_the_turn_nothing(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(knowledge, "_PATIENCE_S", 0)
+async def test_a_library_that_does_not_answer_costs_the_turn_nothing(shelf: Shelf) -> None:
     async with story(replies=["I do not know."], library=shelf) as call:
         await call.agent_is_done()
         await call.says("When are you open?")

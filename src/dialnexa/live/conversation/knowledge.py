@@ -13,8 +13,6 @@ from dialnexa.live.timeline import Passage
 
 _log = structlog.get_logger(__name__)
 
-_PATIENCE_S = 0.15
-"""How long a turn waits for passages: a late answer is worse than one without them."""
 _FEWEST_LETTERS = 3
 _INTRODUCTION = """\
 # What the knowledge base says
@@ -24,6 +22,11 @@ own spoken words what they say. If they do not answer a question about facts, sa
 
 class Library(Protocol):
     """Finds passages in the agent's knowledge bases."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long a turn waits for passages: a late answer is worse than one without them."""
+        ...
 
     async def search(self, question: str) -> Sequence[Passage]:
         """Return the passages that answer well enough, best first; may be cancelled at any time."""
@@ -36,10 +39,10 @@ async def consult(library: Library, messages: Sequence[Message]) -> tuple[Passag
     if not question:
         return ()
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(library.patience_s):
             return tuple(await library.search(question))
     except TimeoutError:
-        _log.warning("knowledge too late", waited_ms=round(_PATIENCE_S * 1000))
+        _log.warning("knowledge too late", waited_ms=round(library.patience_s * 1000))
     except Exception:  # noqa: BLE001
         # The library is a plug-in over a database: a turn without passages is better than a call without an end.
         _log.exception("knowledge broke")

@@ -15,8 +15,9 @@ from sqlalchemy import column, func, select, table, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.knowledge import ranking, words
+from dialnexa.platform.knowledge.fusion import Place, Scored
 from dialnexa.platform.knowledge.models import Chunk, Document
-from dialnexa.platform.knowledge.ranking import Candidate, Ranked
+from dialnexa.platform.knowledge.ranking import Candidate
 
 _MOST_CANDIDATES = 100
 _ENOUGH = 300
@@ -28,19 +29,6 @@ _VECTOR = "array_to_tsvector(string_to_array(knowledge_chunks.terms, ' '))"
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A passage that answers, and where it comes from."""
-
-    chunk_id: str
-    knowledge_base_id: str
-    document_id: str
-    title: str
-    page: int
-    score: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """What is looked for: a question, in these knowledge bases of one workspace, all in one language."""
 
@@ -48,12 +36,11 @@ class Wanted:
     base_ids: Sequence[str]
     question: str
     language: str = "en"
-    limit: int = 5
     min_score: float = 0.0
 
 
-async def search(session: AsyncSession, wanted: Wanted) -> list[Hit]:
-    """Return the passages that answer best, best first."""
+async def search(session: AsyncSession, wanted: Wanted) -> list[Scored]:
+    """Return the passages that speak most of what is asked, best first."""
     terms = words.question_terms(wanted.question, wanted.language)
     if not terms or not wanted.base_ids:
         return []
@@ -61,12 +48,11 @@ async def search(session: AsyncSession, wanted: Wanted) -> list[Hit]:
     telling = _telling(terms, found_in)
     if not telling:
         return []
-    candidates = await _candidates(session, wanted, telling)
+    candidates, places = await _candidates(session, wanted, telling)
     weighed = ranking.weights(terms, found_in, passages)
     # Off the event loop: a hundred passages are more than a millisecond's work.
     ranked = await asyncio.to_thread(ranking.rank, weighed, candidates)
-    good = [one for one in ranked if one.score >= wanted.min_score]
-    return await _hits(session, good[: wanted.limit])
+    return [Scored(places[one.number], one.score) for one in ranked if one.score >= wanted.min_score]
 
 
 async def _counts(session: AsyncSession, wanted: Wanted, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
@@ -91,26 +77,16 @@ def _telling(terms: Sequence[str], found_in: Mapping[str, int]) -> list[str]:
     return kept
 
 
-async def _candidates(session: AsyncSession, wanted: Wanted, terms: Sequence[str]) -> list[Candidate]:
-    query = _matching(session, select(Chunk.number, Chunk.terms), wanted, "terms")
+async def _candidates(
+    session: AsyncSession, wanted: Wanted, terms: Sequence[str]
+) -> tuple[list[Candidate], dict[int, Place]]:
+    columns = select(Chunk.number, Chunk.terms, Chunk.document_id, Chunk.ordinal)
+    query = _matching(session, columns, wanted, "terms")
     order = f"{FULL_TEXT}.rank" if _is_sqlite(session) else f"ts_rank({_VECTOR}, CAST(:terms AS tsquery)) DESC"
     query = query.order_by(text(order)).limit(_MOST_CANDIDATES)
-    rows = (await session.execute(query, {"terms": _query(session, terms)})).mappings()
-    return [Candidate(int(row["number"]), str(row["terms"])) for row in rows]
-
-
-async def _hits(session: AsyncSession, ranked: Sequence[Ranked]) -> list[Hit]:
-    query = (
-        select(Chunk, Document.title)
-        .join(Document, Document.id == Chunk.document_id)
-        .where(Chunk.number.in_([one.number for one in ranked]))
-    )
-    found = {chunk.number: (chunk, title) for chunk, title in (await session.execute(query))}
-    return [_hit(*found[one.number], one.score) for one in ranked if one.number in found]
-
-
-def _hit(chunk: Chunk, title: str, score: float) -> Hit:
-    return Hit(chunk.id, chunk.knowledge_base_id, chunk.document_id, title, chunk.page, score, chunk.text)
+    rows = (await session.execute(query, {"terms": _query(session, terms)})).mappings().all()
+    places = {int(row["number"]): (str(row["document_id"]), int(row["ordinal"])) for row in rows}
+    return [Candidate(int(row["number"]), str(row["terms"])) for row in rows], places
 
 
 def _findable(query: Any, wanted: Wanted) -> Any:

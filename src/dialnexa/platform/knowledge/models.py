@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import Float, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dialnexa.platform.database import Base
@@ -28,6 +28,8 @@ class KnowledgeBase(Base):
     description: Mapped[str | None] = mapped_column(Text)
     language: Mapped[str]
     """A code such as ``en``: how words are stemmed."""
+    vectors_revision: Mapped[int] = mapped_column(default=0)
+    """Grows whenever the vectors that may be found change, so that whoever holds them in memory knows; 0: none yet."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -66,6 +68,16 @@ class Document(Base):
     """Why it failed."""
     pages: Mapped[int | None]
     chunks: Mapped[int]
+    embedding: Mapped[str | None]
+    """``waiting``, ``ready`` or ``failed``; ``None`` where nothing is embedded."""
+    embedding_model: Mapped[str | None]
+    """The label its vectors have, or are to have (``embeddings.Endpoint``)."""
+    embedding_problem: Mapped[str | None] = mapped_column(Text)
+    """Why it failed."""
+    embedding_run: Mapped[str | None]
+    """Which promise to embed it counts; older ones come to nothing."""
+    embedding_at: Mapped[datetime | None]
+    """When its embedding last changed."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
@@ -110,3 +122,43 @@ class Chunk(Base):
     def id(self) -> str:
         """The name citations give it: the document's id and its place there."""
         return f"{self.document_id}-{self.ordinal}"
+
+
+class VectorBlock(Base):
+    """The vectors of some passages of a document that follow each other: what one request brought.
+
+    Kept together because they are read together: a search looks at all of them, and twenty thousand rows take longer
+    to read than to compare.
+    """
+
+    __tablename__ = "knowledge_vectors"
+    __table_args__ = (
+        tenant_key(),
+        ForeignKeyConstraint(["document_id"], ["knowledge_documents.id"], ondelete="CASCADE"),
+        Index("ix_knowledge_vectors_base", "knowledge_base_id", "document_id", "first"),
+    )
+
+    document_id: Mapped[str] = mapped_column(primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """The ordinal of the first passage."""
+    workspace_id: Mapped[str]
+    account_id: Mapped[str]
+    knowledge_base_id: Mapped[str]
+    model: Mapped[str]
+    """The label of what made them: vectors of different models cannot be compared."""
+    passages: Mapped[int]
+    vectors: Mapped[bytes] = mapped_column(LargeBinary)
+    """Row by row, float32, little-endian, each of length 1."""
+
+
+class EmbeddingScale(Base):
+    """What nearness means to a model (``scale.py``); one row for each label of the installation."""
+
+    __tablename__ = "knowledge_scales"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    floor: Mapped[float] = mapped_column(Float(53))
+    """How near texts are that have nothing to do with each other."""
+    ceiling: Mapped[float] = mapped_column(Float(53))
+    """How near questions are to passages that answer them."""
+    measured_at: Mapped[datetime]

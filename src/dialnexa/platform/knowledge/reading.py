@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.platform.database import Database
 from dialnexa.platform.knowledge import repository
@@ -18,13 +19,24 @@ _BATCH = 100
 """Passages written in one transaction: on SQLite, others wait for it."""
 
 
+Promise = Callable[[AsyncSession, Document], Awaitable[None]]
+
+
 class Reader:
     """Reads documents, one after the other or several at once."""
 
-    def __init__(self, database: Database, extractor: Extractor, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        extractor: Extractor,
+        now: Callable[[], datetime],
+        promise: Promise | None = None,
+    ) -> None:
+        """``promise`` is what to do with a document that is read, in the transaction that says so."""
         self._database = database
         self._extractor = extractor
         self._now = now
+        self._promise = promise
 
     async def read(self, document_id: str) -> None:
         """Bring a document to ``ready`` or ``failed``; nothing is done for one that is either, or gone.
@@ -62,6 +74,9 @@ class Reader:
             await repository.settle(
                 session, document.id, now=self._now(), pages=len(extract.pages), chunks=len(extract.passages)
             )
+            there = await repository.living(session, document.id)
+            if self._promise is not None and there is not None:
+                await self._promise(session, there)
 
 
 def _row(document: Document, ordinal: int, passage: Passage) -> dict[str, object]:

@@ -1,17 +1,20 @@
-"""All queries of knowledge but those of the full text index. Every one takes the workspace."""
+"""All queries of knowledge but those of the full text index and of vectors. Every one takes the workspace."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, delete, func, insert, literal, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, insert, literal, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.pagination import Page, Part
 from dialnexa.platform.agents.models import Agent, AgentVersion
-from dialnexa.platform.knowledge.models import Chunk, Document, DocumentFile, KnowledgeBase
+from dialnexa.platform.knowledge import vectors
+from dialnexa.platform.knowledge.fusion import Place
+from dialnexa.platform.knowledge.models import Chunk, Document, DocumentFile, KnowledgeBase, VectorBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,16 @@ class Holdings:
     processing: int = 0
     failed: int = 0
     newest_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A knowledge base as search sees it."""
+
+    id: str
+    language: str
+    revision: int
+    """Of its vectors; 0: it never had any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +77,12 @@ async def named(session: AsyncSession, workspace_id: str, name: str) -> Knowledg
     return (await session.scalars(query.limit(1))).first()
 
 
-async def languages(session: AsyncSession, workspace_id: str, base_ids: Collection[str]) -> dict[str, str]:
-    """Return the languages of those of these knowledge bases that the workspace has, by their ids."""
-    query = select(KnowledgeBase.id, KnowledgeBase.language).where(
+async def shelves(session: AsyncSession, workspace_id: str, base_ids: Collection[str]) -> list[Shelf]:
+    """Return those of these knowledge bases that the workspace has."""
+    query = select(KnowledgeBase.id, KnowledgeBase.language, KnowledgeBase.vectors_revision).where(
         KnowledgeBase.workspace_id == workspace_id, KnowledgeBase.id.in_(base_ids)
     )
-    return {row[0]: row[1] for row in await session.execute(query)}
+    return [Shelf(*row) for row in await session.execute(query.order_by(KnowledgeBase.id))]
 
 
 async def holdings(session: AsyncSession, base_ids: Collection[str]) -> Mapping[str, Holdings]:
@@ -192,12 +205,39 @@ async def add_passages(session: AsyncSession, rows: Sequence[Mapping[str, object
     await session.execute(insert(Chunk), [dict(row) for row in rows])
 
 
+async def passages_at(
+    session: AsyncSession, workspace_id: str, base_ids: Collection[str], places: Collection[Place]
+) -> dict[Place, tuple[Chunk, str]]:
+    """Return those of these passages that may be found, with the titles of their documents."""
+    query = (
+        select(Chunk, Document.title)
+        .join(Document, Document.id == Chunk.document_id)
+        .where(
+            tuple_(Chunk.document_id, Chunk.ordinal).in_(places),
+            Chunk.workspace_id == workspace_id,
+            Chunk.knowledge_base_id.in_(base_ids),
+            Document.status == "ready",
+            Document.deleted_at.is_(None),
+        )
+    )
+    rows = (await session.execute(query)).all()
+    return {(chunk.document_id, chunk.ordinal): (chunk, title) for chunk, title in rows}
+
+
 async def drop_passages(session: AsyncSession, document_id: str) -> None:
-    """Take away what was found of a document so far."""
+    """Take away what was found of a document so far, by words and by meaning."""
     await session.execute(delete(Chunk).where(Chunk.document_id == document_id))
+    gone = await session.execute(delete(VectorBlock).where(VectorBlock.document_id == document_id))
+    if cast(CursorResult[Any], gone).rowcount:
+        await vectors.changed(session, document_id)
 
 
 async def exists(session: AsyncSession, document_id: str) -> bool:
     """Tell whether a document is still there."""
     found = select(literal(1)).where(Document.id == document_id, Document.deleted_at.is_(None))
     return await session.scalar(found) is not None
+
+
+async def living(session: AsyncSession, document_id: str) -> Document | None:
+    """Return a document if it is still there."""
+    return await session.scalar(select(Document).where(Document.id == document_id, Document.deleted_at.is_(None)))

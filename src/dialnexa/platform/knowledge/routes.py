@@ -20,7 +20,6 @@ from dialnexa.platform.knowledge.schemas import (
     DocumentPatch,
     DocumentsOut,
     DocumentText,
-    HitOut,
     KnowledgeBaseIn,
     KnowledgeBaseOut,
     KnowledgeBasePatch,
@@ -29,6 +28,7 @@ from dialnexa.platform.knowledge.schemas import (
     SearchOut,
     Status,
 )
+from dialnexa.platform.knowledge.searching import Question, Search
 from dialnexa.platform.knowledge.service import Queue, Upload
 from dialnexa.platform.tenancy.schemas import Done
 
@@ -47,8 +47,13 @@ def _extractor(request: Request) -> Extractor:
     return request.app.state.extractor
 
 
+def _search(request: Request) -> Search:
+    return request.app.state.search
+
+
 Work = Annotated[Queue, Depends(_queue)]
 Looks = Annotated[Extractor, Depends(_extractor)]
+Searches = Annotated[Search, Depends(_search)]
 
 
 # --- knowledge bases -------------------------------------------------------------------------------------------------
@@ -118,13 +123,12 @@ async def list_affected_agents(kb_id: str, who: Reader, database: Db) -> Affecte
 
 
 @_routes.post("/{kb_id}/search", summary="Try a question")
-async def search_knowledge_base(kb_id: str, body: SearchIn, who: Reader, database: Db) -> SearchOut:
+async def search_knowledge_base(kb_id: str, body: SearchIn, who: Reader, database: Db, search: Searches) -> SearchOut:
     """Return the passages an agent would be given for this question, best first, with their scores."""
     async with database.read() as session:
-        hits = await service.search(
-            session, who.workspace_id, kb_id, body.query, limit=body.max_chunks, min_score=body.min_score
-        )
-    return SearchOut(query=body.query, results=[HitOut.of(hit) for hit in hits])
+        await service.get(session, who.workspace_id, kb_id)
+    question = Question(who.workspace_id, body.query, body.max_chunks, body.min_score)
+    return SearchOut.of(body.query, await search.find([kb_id], question))
 
 
 # --- documents -------------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from dialnexa.kit.clock import iso
-from dialnexa.platform.knowledge.index import Hit
 from dialnexa.platform.knowledge.models import Document, KnowledgeBase
 from dialnexa.platform.knowledge.repository import Affected, Holdings
+from dialnexa.platform.knowledge.searching import Hit, Hits
 from dialnexa.platform.listing import Meta
 from dialnexa.platform.wire import Body
 
@@ -140,6 +140,11 @@ class DocumentOut(BaseModel):
     """Why it failed, and what to do about it."""
     page_count: int | None
     chunk_count: int
+    embedding_status: Literal["waiting", "ready", "failed"] | None
+    """Whether it is found by meaning too: once it is `ready`. `null` where the installation embeds nothing."""
+    embedding_model: str | None
+    embedding_error: str | None
+    """Why embedding it failed; it is tried again every ten minutes."""
     created_at: str
     createdAt: str
     updated_at: str
@@ -163,6 +168,9 @@ class DocumentOut(BaseModel):
                 "error": document.problem,
                 "page_count": document.pages,
                 "chunk_count": document.chunks,
+                "embedding_status": document.embedding,
+                "embedding_model": document.embedding_model,
+                "embedding_error": document.embedding_problem,
                 "created_at": iso(document.created_at),
                 "createdAt": iso(document.created_at),
                 "updated_at": iso(document.updated_at),
@@ -206,7 +214,12 @@ class HitOut(BaseModel):
     title: str
     page: int
     score: float
-    """From 0 to 1: how much of the question the passage speaks of."""
+    """From 0 to 1: the better of the two below. Passages are in the order of both together, not of this."""
+    word_score: float
+    """From 0 to 1: how much of the question the passage speaks of in the same words."""
+    meaning_score: float | None
+    """From 0, as near as texts that have nothing to do with each other, to 1, as near as questions and their answers.
+    `null`: nothing was compared by meaning."""
     text: str
 
     @classmethod
@@ -219,6 +232,8 @@ class HitOut(BaseModel):
             title=hit.title,
             page=hit.page,
             score=hit.score,
+            word_score=hit.word_score,
+            meaning_score=hit.meaning_score,
             text=hit.text,
         )
 
@@ -227,4 +242,17 @@ class SearchOut(BaseModel):
     """What a call would be told for this question."""
 
     query: str
+    searched_by: Literal["words", "words_and_meaning"]
+    warning: str | None
+    """Why meaning was not looked for although documents are embedded, such as an endpoint that took too long."""
     results: list[HitOut]
+
+    @classmethod
+    def of(cls, query: str, hits: Hits) -> SearchOut:
+        """Describe what was found."""
+        return cls(
+            query=query,
+            searched_by="words_and_meaning" if hits.by_meaning else "words",
+            warning=hits.problem or None,
+            results=[HitOut.of(hit) for hit in hits.passages],
+        )

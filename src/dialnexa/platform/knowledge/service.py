@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.errors import BadRequest, Conflict, NotFound
 from dialnexa.kit.ids import new_id
-from dialnexa.platform.knowledge import index, repository
+from dialnexa.platform.knowledge import repository
 from dialnexa.platform.knowledge.extraction import Extractor, Unreadable
 from dialnexa.platform.knowledge.files import kind_of
-from dialnexa.platform.knowledge.index import Hit, Wanted
 from dialnexa.platform.knowledge.models import Document, DocumentFile, KnowledgeBase
 from dialnexa.platform.knowledge.schemas import DocumentPatch, KnowledgeBaseIn, KnowledgeBasePatch
 from dialnexa.platform.tenancy.principal import Principal
@@ -113,7 +112,9 @@ async def delete(session: AsyncSession, workspace_id: str, base_id: str, *, forc
 
 async def missing(session: AsyncSession, workspace_id: str, base_ids: Collection[str]) -> list[str]:
     """Return those of these ids that name no knowledge base of the workspace."""
-    known = await repository.languages(session, workspace_id, base_ids) if base_ids else {}
+    if not base_ids:
+        return []
+    known = {shelf.id for shelf in await repository.shelves(session, workspace_id, base_ids)}
     return [base_id for base_id in base_ids if base_id not in known]
 
 
@@ -209,33 +210,6 @@ async def text(session: AsyncSession, found: Document) -> Sequence[str]:
     if found.status != "ready" or said is None:
         raise NotFound(f"Document {found.id} is still being read. Try again in a moment.", code="processing")
     return said.split("\f")
-
-
-async def search(
-    session: AsyncSession, workspace_id: str, base_id: str, question: str, *, limit: int, min_score: float
-) -> list[Hit]:
-    """Return what one knowledge base has to say to a question."""
-    base = await get(session, workspace_id, base_id)
-    return await index.search(session, Wanted(workspace_id, [base.id], question, base.language, limit, min_score))
-
-
-async def retrieve(
-    session: AsyncSession,
-    workspace_id: str,
-    base_ids: Collection[str],
-    question: str,
-    *,
-    limit: int,
-    min_score: float,
-) -> list[Hit]:
-    """Return the best of several knowledge bases, whatever their languages; those that are gone are passed over."""
-    by_language: dict[str, list[str]] = {}
-    for base_id, language in (await repository.languages(session, workspace_id, base_ids)).items():
-        by_language.setdefault(language, []).append(base_id)
-    hits = list[Hit]()
-    for language, ids in by_language.items():
-        hits += await index.search(session, Wanted(workspace_id, ids, question, language, limit, min_score))
-    return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
 
 async def _flush(session: AsyncSession) -> None:
