@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     rate_limit_web_address_per_minute: int = Field(
         default=10, ge=0, description="Those of one client address; 0: no limit."
     )
+    event_streams_per_key: int = Field(
+        default=10, ge=0, description="Event streams that one API key may have open at one api process; 0: no limit."
+    )
     trusted_proxies: str = Field(
         default="",
         description="Comma list of the addresses and networks of reverse proxies before the API: their X-Forwarded-For "

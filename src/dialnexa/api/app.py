@@ -63,6 +63,7 @@ from dialnexa.platform.tenancy.terms import Terms
 from dialnexa.platform.webhooks import routes as webhooks
 from dialnexa.platform.webhooks.pump import Pump
 from dialnexa.platform.webhooks.sending import Sender
+from dialnexa.platform.webhooks.stream import Streams
 from dialnexa.settings import Settings
 from dialnexa.worker.knowledge import embeddings_of, search_over
 
@@ -88,6 +89,7 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             terms=Terms(KycPolicy.parse(settings.kyc, settings.kyc_countries), settings.billing),
             catalogue=_catalogue(settings),
             outgoing=Outgoing(Allowance.parse(settings.outgoing_allow)),
+            event_streams_per_key=settings.event_streams_per_key,
             retention=Defaults({kind: getattr(settings, f"retention_{kind}_days") for kind in KINDS}),
             search=search_over(database, embeddings_of(settings)),
         )
@@ -120,6 +122,7 @@ def assemble(
     terms: Terms | None = None,
     catalogue: Catalogue | None = None,
     outgoing: Outgoing | None = None,
+    event_streams_per_key: int = 0,
     retention: Defaults | None = None,
     search: Search | None = None,
 ) -> FastAPI:
@@ -147,6 +150,7 @@ def assemble(
     app.state.retention = retention or Defaults()
     app.state.sender = Sender(app.state.outgoing, vault, clock)
     app.state.recording_link = partial(_recording_link, public_url, vault, clock)
+    app.state.streams = Streams(database, clock, event_streams_per_key)
     app.state.metrics = Metrics()
     app.state.catalogue, app.state.flows = catalogue or Catalogue(), FlowReader()
     app.router.routes.extend(_routes().routes)

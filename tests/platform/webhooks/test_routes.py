@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -368,7 +369,7 @@ async def test_the_stream_goes_on_where_its_reader_left_off(world: World, receiv
     await deliver(world)
     first = (await world.http.get("/v1/events")).json()["data"][0]
     begin = await stream.place(world.database, interest.who, first["id"])
-    frames = stream.follow(world.database, interest, begin, world.clock, str)
+    frames = stream.Streams(world.database, world.clock, 0).follow(interest, begin, str)
     assert await anext(frames) == b"retry: 3000\n\n"
     identifier, name, data = (await anext(frames)).decode().strip().split("\n")
     assert (identifier, name) == (f"id: {first['sequence'] + 1}", "event: call.started")
@@ -390,3 +391,37 @@ async def test_the_stream_is_served_as_server_sent_events(world: World, receiver
     answer = await world.http.get("/v1/events", headers={"Accept": "text/event-stream", "Last-Event-ID": "0"})
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert "event: call.completed\n" in answer.text
+
+
+async def test_one_key_has_so_many_streams_open_and_no_more(world: World) -> None:
+    streams = world.app.state.streams = stream.Streams(world.database, world.clock, 1)
+    headers = {"Accept": "text/event-stream"}
+    with streams.seat("key_of_somebody_else"):
+        for _ in range(2):  # one after the other: who is gone gives the place back
+            assert (await world.http.get("/v1/events", headers=headers)).status_code == 200
+    me = await _me(world)
+    with streams.seat(me.key_id):
+        refused = await world.http.get("/v1/events", headers=headers)
+        page = await world.http.get("/v1/events")
+    assert (refused.status_code, refused.headers["retry-after"], page.status_code) == (429, "5", 200)
+    assert refused.json()["code"] == "too_many_streams"
+    assert refused.json()["message"].startswith("This key has 1 event streams open, as many as it may. Close one")
+
+
+async def test_readers_that_wait_look_at_the_database_in_turn(world: World, receiver: Receiver) -> None:
+    arrivals = stream.Arrivals(world.database, world.clock)
+    looks = 0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        world.clock.later(seconds=seconds)
+        if looks == 3:
+            await happen(world, "call.started")
+            await deliver(world)
+        await asyncio.sleep(0)
+
+    world.clock.sleep = sleep  # type: ignore[method-assign]
+    until = world.clock.monotonic() + 60
+    await asyncio.gather(*(arrivals.beyond(0, until=until) for _ in range(20)))
+    assert (arrivals.last > 0, looks) == (True, 3)

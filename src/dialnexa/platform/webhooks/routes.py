@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from dialnexa.kit.outgoing import Outgoing
 from dialnexa.platform.http import (
@@ -63,6 +66,21 @@ def _outgoing(request: Request) -> Outgoing:
 
 def _sender(request: Request) -> Sender:
     return request.app.state.sender
+
+
+class _Endless(StreamingResponse):
+    """Server-Sent Events, and the place they hold until the reader is gone."""
+
+    media_type = _SSE
+
+    def __init__(self, frames: AsyncIterator[bytes], seat: ExitStack) -> None:
+        super().__init__(frames, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._seat = seat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the stream."""
+        with self._seat:
+            await super().__call__(scope, receive, send)
 
 
 def _ten(page: Pages, request: Request) -> Paging:
@@ -170,7 +188,6 @@ async def follow_events(
     who: Listener,
     request: Request,
     database: Db,
-    clock: Time,
     link: Links,
     after: Annotated[str | None, Query(description="Read on after this `sequence` or event id.")] = None,
     last_event_id: Annotated[str | None, Header(description="The same, as browsers send it.")] = None,
@@ -181,15 +198,16 @@ async def follow_events(
     """Return all events of the key's mode in order, as webhooks deliver them.
 
     With `Accept: text/event-stream` the answer is an endless stream (Server-Sent Events) that begins now, or after
-    `Last-Event-ID`; else it is one part of the list, from the beginning or `after`.
+    `Last-Event-ID`; else it is one part of the list, from the beginning or `after`. 429 when the key has as many
+    streams open as it may.
     """
     interest = stream.Interest(who, [word.strip() for word in (type or "").split(",") if word.strip()], call_id)
     if _SSE in request.headers.get("accept", "") or last_event_id is not None:
         begin = await stream.place(database, who, last_event_id or after)
-        frames = stream.follow(database, interest, begin, clock, link)
-        return StreamingResponse(
-            frames, media_type=_SSE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        )
+        streams: stream.Streams = request.app.state.streams
+        with ExitStack() as seats:
+            seats.enter_context(streams.seat(who.key_id))
+            return _Endless(streams.follow(interest, begin, link), seats.pop_all())
     begin = await stream.place(database, who, after or "0")
     found = await stream.part(database, interest, begin, limit)
     data = [wire.message(event, event.type, link) for event in found]
