@@ -13,7 +13,8 @@ import pytest
 from dialnexa_client import DialNexa
 from dialnexa_client.binding import Resource
 from dialnexa_client.exchange import Core, Send
-from dialnexa_client.paging import Feed, Search
+from dialnexa_client.paging import Search
+from dialnexa_client.streaming import Feed, Tail
 from tests.api.contract import VERBS, document
 from tests.api.world import World
 
@@ -52,10 +53,8 @@ def sent(operation: Callable[..., Any], file: Path) -> str:
         special = {"file": {} if "Mapping" in kind else file, "events": ["*"], "rates": []}
         arguments[parameter.name] = special.get(parameter.name, 7 if kind == "int" else "x7")
     planned = operation(CORE, **arguments)
-    plan = (
-        planned.page(1) if isinstance(planned, Search) else planned.next(None) if isinstance(planned, Feed) else planned
-    )
-    step = next(plan)
+    plan = planned.page(1) if isinstance(planned, Search) else planned
+    step = Tail[Any](planned).step() if isinstance(planned, Feed) else next(plan)
     assert isinstance(step, Send)
     return f"{step.method} {step.url.removeprefix('http://dialnexa.test').partition('?')[0]}"
 

@@ -10,7 +10,6 @@ import pytest
 from dialnexa.platform.webhooks import fanout
 from dialnexa_client import Conflict, Event, NotFound
 from tests.api.world import World
-from tests.sdk.story import Story, ok
 from tests.sdk.test_against_the_api import BUSY, client_of
 
 
@@ -105,15 +104,6 @@ async def test_events_are_followed_in_order_from_where_one_left_off(world: World
                 break
     assert [event.sequence for event in seen] == sorted({event.sequence for event in seen})
     assert len({event.call_id for event in seen}) == 2
-
-
-def test_a_feed_waits_for_what_is_not_there_yet() -> None:
-    event = {"id": "evt_1", "event": "ping", "sequence": 8, "call_id": None, "timestamp": "2026-05-23T10:15:00Z"}
-    nothing = ok({"data": [], "next_after": 7})
-    story = Story(nothing, nothing, ok({"data": [event], "next_after": 8}))
-    first = next(iter(story.client().events.follow(after=7)))
-    assert (first.id, story.slept) == ("evt_1", [1.0, 1.0])
-    assert {request.url.params["after"] for request in story.requests} == {"7"}
 
 
 async def test_house_rules(world: World) -> None:

@@ -43,7 +43,8 @@ from dialnexa_client.models.records import (
     Webhook,
 )
 from dialnexa_client.models.workspace import ApiKey, Deleted, Limits, NewApiKey, PhoneNumber
-from dialnexa_client.paging import AsyncFollowing, AsyncListing, Following, Listing, Page
+from dialnexa_client.paging import AsyncListing, Listing, Page
+from dialnexa_client.streaming import AsyncFollowing, Following
 from dialnexa_client.webhooks import WebhookEvent
 
 __all__ = [

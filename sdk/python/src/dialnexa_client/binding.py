@@ -12,7 +12,8 @@ from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from dialnexa_client.exchange import Core, Plan
-from dialnexa_client.paging import AsyncFollowing, AsyncListing, Feed, Following, Listing, Search
+from dialnexa_client.paging import AsyncListing, Listing, Search
+from dialnexa_client.streaming import AsyncFollowing, Feed, Following
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -18,8 +18,9 @@ import httpx
 from dialnexa_client.binding import AsyncRuns, Runs
 from dialnexa_client.errors import Misconfigured
 from dialnexa_client.exchange import Core, Lost, Outcome, Plan, Reply, Retries, Send, Sleep
-from dialnexa_client.paging import AsyncFollowing, AsyncListing, Feed, Following, Listing, Search
+from dialnexa_client.paging import AsyncListing, Listing, Search
 from dialnexa_client.resources import Groups
+from dialnexa_client.streaming import SSE, AsyncFollowing, Feed, Following, Received
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class DialNexa(Groups[Runs]):
 
     def following(self, feed: Feed[T]) -> Following[T]:
         """Return a feed as something to loop over without end."""
-        return Following(feed, self.run)
+        return Following(feed, self._stream, self._sleep)
 
     def _do(self, step: Send | Sleep) -> Outcome:
         if isinstance(step, Sleep):
@@ -94,6 +95,19 @@ class DialNexa(Groups[Runs]):
                 return Reply(response.status_code, response.headers)
         except httpx.RequestError as error:
             return _lost(error)
+
+    def _stream(self, step: Send) -> Generator[Received]:
+        """Give an answer as it arrives, piece by piece, or say what came in its place."""
+        try:
+            with self._http.stream(
+                step.method, step.url, headers=dict(step.headers), timeout=step.timeout, follow_redirects=False
+            ) as response:
+                if _is_stream(response):
+                    yield from response.iter_bytes()
+                else:
+                    yield Reply(response.status_code, response.headers, response.read())
+        except httpx.RequestError as error:
+            yield _lost(error)
 
     def close(self) -> None:
         """Close the connections, unless the ``http_client`` is yours."""
@@ -145,7 +159,7 @@ class AsyncDialNexa(Groups[AsyncRuns]):
 
     def following(self, feed: Feed[T]) -> AsyncFollowing[T]:
         """Return a feed as something to loop over without end, with ``async for``."""
-        return AsyncFollowing(feed, self.run)
+        return AsyncFollowing(feed, self._stream, self._sleep)
 
     async def _do(self, step: Send | Sleep) -> Outcome:
         if isinstance(step, Sleep):
@@ -165,6 +179,20 @@ class AsyncDialNexa(Groups[AsyncRuns]):
                 return Reply(response.status_code, response.headers)
         except httpx.RequestError as error:
             return _lost(error)
+
+    async def _stream(self, step: Send) -> AsyncGenerator[Received]:
+        """Give an answer as it arrives, piece by piece, or say what came in its place."""
+        try:
+            async with self._http.stream(
+                step.method, step.url, headers=dict(step.headers), timeout=step.timeout, follow_redirects=False
+            ) as response:
+                if _is_stream(response):
+                    async for piece in response.aiter_bytes():
+                        yield piece
+                else:
+                    yield Reply(response.status_code, response.headers, await response.aread())
+        except httpx.RequestError as error:
+            yield _lost(error)
 
     async def close(self) -> None:
         """Close the connections, unless the ``http_client`` is yours."""
@@ -199,6 +227,10 @@ def _version() -> str:
     with suppress(metadata.PackageNotFoundError):  # used from its source folder
         return metadata.version("dialnexa-client")
     return "source"
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    return response.is_success and response.headers.get("content-type", "").startswith(SSE)
 
 
 def _lost(error: httpx.RequestError) -> Lost:

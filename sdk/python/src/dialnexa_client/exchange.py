@@ -11,7 +11,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -163,6 +163,11 @@ class Core:
                 raise failure(outcome, step, key)
             yield Sleep(pause)
         raise AssertionError("unreachable: the loop has no end of its own")
+
+    def opening(self, request: Request[T], headers: Mapping[str, str], *, timeout: float) -> Send:
+        """Return what to send for an answer that comes piece by piece. ``timeout``: seconds between two pieces."""
+        step, _ = self._step(request)
+        return replace(step, headers={**step.headers, **headers}, timeout=timeout)
 
     def _step(self, request: Request[T]) -> tuple[Send, str | None]:
         headers = {

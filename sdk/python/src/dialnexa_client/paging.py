@@ -8,7 +8,7 @@ from typing import Generic, TypeVar, cast
 
 from dialnexa_client.decoding import decode
 from dialnexa_client.errors import UnexpectedAnswer
-from dialnexa_client.exchange import Core, Plan, Query, Reply, Request, Sleep, json_of
+from dialnexa_client.exchange import Core, Plan, Query, Reply, Request, json_of
 
 T = TypeVar("T")
 
@@ -56,70 +56,6 @@ def _counts(meta: Mapping[str, object], *wanted: tuple[str, int]) -> Iterator[in
     for name, otherwise in wanted:
         value = meta.get(name)
         yield value if isinstance(value, int) else otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Feed(Generic[T]):
-    """A list that grows at its end and is followed there."""
-
-    core: Core
-    path: str
-    model: type[T]
-    query: Query
-    after: str | None = None
-    pause_seconds: float = 1.0
-
-    def next(self, after: str | None) -> Plan[tuple[tuple[T, ...], str]]:
-        """Plan to wait for the items after a position; their last one's position comes with them."""
-        while True:
-            query = {**self.query, "after": after}
-            items, after = yield from self.core.ask(Request("GET", self.path, self._read, query))
-            if items:
-                return items, after
-            yield Sleep(self.pause_seconds)
-
-    def _read(self, reply: Reply) -> tuple[tuple[T, ...], str]:
-        body = json_of(reply)
-        listed = body.get("data")
-        if not isinstance(listed, list):
-            raise UnexpectedAnswer(f"The list {self.path} has no 'data'.")
-        items = tuple(decode(self.model, one) for one in cast(list[object], listed))
-        return items, str(body.get("next_after", ""))
-
-
-class Following(Generic[T]):
-    """All items of a feed, those that are there and then each new one, for as long as the loop lasts."""
-
-    def __init__(
-        self, feed: Feed[T], run: Callable[[Plan[tuple[tuple[T, ...], str]]], tuple[tuple[T, ...], str]]
-    ) -> None:
-        self._feed = feed
-        self._run = run
-
-    def __iter__(self) -> Iterator[T]:
-        """Give item after item, in order; waits where there is none yet."""
-        after = self._feed.after
-        while True:
-            items, after = self._run(self._feed.next(after))
-            yield from items
-
-
-class AsyncFollowing(Generic[T]):
-    """All items of a feed, those that are there and then each new one, for as long as the ``async for`` loop lasts."""
-
-    def __init__(
-        self, feed: Feed[T], run: Callable[[Plan[tuple[tuple[T, ...], str]]], Awaitable[tuple[tuple[T, ...], str]]]
-    ) -> None:
-        self._feed = feed
-        self._run = run
-
-    async def __aiter__(self) -> AsyncIterator[T]:
-        """Give item after item, in order; waits where there is none yet."""
-        after = self._feed.after
-        while True:
-            items, after = await self._run(self._feed.next(after))
-            for item in items:
-                yield item
 
 
 class _Walk(Generic[T]):

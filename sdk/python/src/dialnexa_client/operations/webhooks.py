@@ -9,7 +9,8 @@ from dialnexa_client.exchange import Core, Plan, part
 from dialnexa_client.models.records import Answer, Delivery, Event, Sent, Webhook
 from dialnexa_client.models.workspace import Deleted
 from dialnexa_client.operations import asking
-from dialnexa_client.paging import Feed, Search
+from dialnexa_client.paging import Search
+from dialnexa_client.streaming import Feed
 
 _PATH = "/user-webhooks"
 _SECRET = "/workspace/webhook-secret"
@@ -110,8 +111,9 @@ def kinds(core: Core, *, limit: int = 100) -> Search[Answer]:
 def events(
     core: Core, *, after: int | str | None = None, type: str | None = None, call_id: str | None = None
 ) -> Feed[Event]:
-    """Follow events in order, those that are there and then each new one; ends never.
+    """Follow events in order, those that are there and then each new one as it happens; ends never.
 
+    The connection is one stream, opened again where it broke off, so that no event is missed and none comes twice.
     ``after`` is the ``sequence`` or the id of the last event you have seen. ``type`` is a comma list.
     """
     return Feed(core, "/events", Event, {"type": type, "call_id": call_id}, None if after is None else str(after))
