@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.clock import Clock
@@ -25,7 +24,7 @@ from dialnexa.platform.calls.analysis.asking import Prompt, Unreadable
 from dialnexa.platform.calls.analysis.case import Case, Findings
 from dialnexa.platform.costs.usage import Tokens
 from dialnexa.platform.database import Database
-from dialnexa.worker.patience import is_away
+from dialnexa.worker.patience import patiently
 from dialnexa.worker.plans import ModelDefaults
 
 log = structlog.get_logger(__name__)
@@ -80,15 +79,11 @@ class Analysing:
             log.info("call_analysed", engine=findings.engine, run=run)
 
     async def _patiently(self, work: Callable[[AsyncSession], Awaitable[T]], *, write: bool) -> T:
-        while True:
-            try:
-                async with self._database.write() if write else self._database.read() as session:
-                    return await work(session)
-            except (SQLAlchemyError, OSError) as error:
-                if not is_away(error):
-                    raise
-                log.warning("analysis_not_written_yet", error=repr(error))
-                await self._clock.sleep(_RETRY_S)
+        async def once() -> T:
+            async with self._database.write() if write else self._database.read() as session:
+                return await work(session)
+
+        return await patiently(once, self._clock, every_s=_RETRY_S, waiting="analysis_not_written_yet")
 
     async def _findings(self, case: Case) -> Findings:
         model = self._model(case.llm_id)

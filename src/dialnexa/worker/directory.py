@@ -12,7 +12,6 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.secrets import Vault
@@ -23,6 +22,7 @@ from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import directory
 from dialnexa.platform.numbers.directory import KnownTrunk, Stamp
 from dialnexa.platform.numbers.trunks import PHONES, read_host_port
+from dialnexa.worker.patience import one_round
 
 log = structlog.get_logger(__name__)
 
@@ -89,12 +89,8 @@ class Directory:
     async def run(self) -> None:
         """Follow the trunks' settings and their names until cancelled."""
         while True:
-            try:
+            with one_round("trunks"):
                 await self.refresh()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("trunks_not_followed", error=repr(error))
-            except Exception:  # whatever it was: new trunks must not stay unknown for ever
-                log.exception("trunks_broke")
             await self._clock.sleep(_LOOK_EVERY_S)
 
     async def close(self) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.kit.clock import Clock
 from dialnexa.platform.knowledge.embedding import Embedding
 from dialnexa.platform.knowledge.reading import Reader
-from dialnexa.worker.patience import is_away
-
-log = structlog.get_logger(__name__)
+from dialnexa.worker.patience import patiently
 
 _RETRY_S = 2.0
 
@@ -34,11 +31,5 @@ class Documents:
         await self._patiently(self._embedding.embed, subject)
 
     async def _patiently(self, work: Callable[[str], Awaitable[None]], subject: str) -> None:
-        while True:
-            try:
-                return await work(subject)
-            except (SQLAlchemyError, OSError) as error:
-                if not is_away(error):
-                    raise
-                log.warning("document_not_read_yet", document=subject, error=repr(error))
-            await self._clock.sleep(_RETRY_S)
+        with structlog.contextvars.bound_contextvars(document=subject):
+            await patiently(lambda: work(subject), self._clock, every_s=_RETRY_S, waiting="document_not_read_yet")

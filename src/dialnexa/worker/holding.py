@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.kit.logging import about_call
 from dialnexa.kit.secrets import SealBroken
@@ -26,7 +25,7 @@ from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.worker.calling import CallFunctions
 from dialnexa.worker.knowledge import library
 from dialnexa.worker.parts import Parts
-from dialnexa.worker.patience import is_away
+from dialnexa.worker.patience import patiently
 from dialnexa.worker.phones import to_phone, to_phones
 from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan, with_secrets
 from dialnexa.worker.routes import sip_route
@@ -174,21 +173,16 @@ class CallHolder:
 
         Raises when the database refuses this end for good; the worker's next beats end the call then (``drop_unheld``).
         """
-        while True:
-            try:
-                async with self._parts.database.write() as session:
-                    ended = await service.finish(session, call_id, result, node_id=self._parts.node_id)
-                    if ended and result.recording is not None and result.recording.bytes:
-                        await self._parts.finishing.promise(session, call_id)
-                    if ended and result.turns:
-                        await self._parts.analysing.promise(session, call_id)
-            except (SQLAlchemyError, OSError) as error:
-                if not is_away(error):
-                    raise
-                log.warning("end_not_written_yet", error=repr(error))
-                await self._parts.clock.sleep(_RETRY_S)
-            else:
-                return
+
+        async def write() -> None:
+            async with self._parts.database.write() as session:
+                ended = await service.finish(session, call_id, result, node_id=self._parts.node_id)
+                if ended and result.recording is not None and result.recording.bytes:
+                    await self._parts.finishing.promise(session, call_id)
+                if ended and result.turns:
+                    await self._parts.analysing.promise(session, call_id)
+
+        await patiently(write, self._parts.clock, every_s=_RETRY_S, waiting="end_not_written_yet")
 
     def _broken(self, detail: str) -> Result:
         return self._ended(Ending.FAILED, EndReason.ERROR, detail)

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from dialnexa.engine import Engine, EngineClient, RecordingWork
 from dialnexa.kit.clock import Clock, SystemClock
@@ -40,6 +39,7 @@ from dialnexa.worker.holding import CallHolder
 from dialnexa.worker.knowledge import embeddings_of, search_over
 from dialnexa.worker.metrics import Snapshot, WorkerMetrics, served
 from dialnexa.worker.parts import Parts
+from dialnexa.worker.patience import one_round
 from dialnexa.worker.phones import Phones
 from dialnexa.worker.plans import ModelDefaults
 from dialnexa.worker.reception import Reception
@@ -163,12 +163,8 @@ class Worker:
         """Renew the lease each second, and now and then end the calls of workers that lost theirs."""
         beats = 0
         while not self._lost.is_set():
-            try:
+            with one_round("heartbeat"):
                 await self._beat(sweep=beats % _SWEEP_EVERY == 0)
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("heartbeat_failed", error=repr(error))
-            except Exception:  # whatever it was: without further beats the lease runs out under living calls
-                log.exception("heartbeat_broke")
             beats += 1
             await self._parts.clock.sleep(_HEARTBEAT_S)
 
@@ -199,17 +195,11 @@ class Worker:
     async def _obey(self) -> None:
         """Pass on what the API was asked: hang-ups of our calls."""
         while True:
-            try:
+            with one_round("hang_ups"):
                 async with self._parts.database.read() as session:
                     unwanted = await service.hang_ups(session, self.id)
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("hang_ups_not_read", error=repr(error))
-                unwanted = []
-            except Exception:  # whatever it was: else nobody could end a call of this worker any more
-                log.exception("hang_ups_broke")
-                unwanted = []
-            for call_id in unwanted:
-                self._holder.hang_up(call_id, "Ended by an API request.")
+                for call_id in unwanted:
+                    self._holder.hang_up(call_id, "Ended by an API request.")
             await self._parts.clock.sleep(_HANG_UP_POLL_S)
 
 

@@ -31,6 +31,7 @@ from dialnexa.live.sip.registrations.registrar import (
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import bindings
 from dialnexa.platform.numbers.models import SipTrunk, TrunkBinding
+from dialnexa.worker.patience import one_round
 
 log = structlog.get_logger(__name__)
 
@@ -84,10 +85,8 @@ class Phones:
     async def run(self) -> None:
         """Follow the database until cancelled."""
         while True:
-            try:
+            with one_round("phones"):
                 await self.look()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("phones_not_read", error=repr(error))
             await self._clock.sleep(_LOOK_EVERY_S)
 
     async def look(self) -> None:

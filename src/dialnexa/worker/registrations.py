@@ -18,6 +18,7 @@ from dialnexa.live.sip.endpoint import Registration, RegistrationState, SipEndpo
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import registrations
 from dialnexa.platform.numbers.registrations import RegistrationReport, WantedRegistration
+from dialnexa.worker.patience import one_round
 from dialnexa.worker.routes import over_edge
 
 log = structlog.get_logger(__name__)
@@ -50,12 +51,8 @@ class Registrations:
     async def run(self) -> None:
         """Follow the trunks' settings and the other workers' coming and going, and write down what comes of it."""
         while not self._closed:
-            try:
+            with one_round("registrations"):
                 await self._look()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("registrations_not_followed", error=repr(error))
-            except Exception:  # whatever it was: the trunks of this worker must not stay as they are for ever
-                log.exception("registrations_broke")
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY_S):
                     await self._news.wait()
@@ -106,7 +103,7 @@ class Registrations:
         try:
             async with self._database.write() as session:
                 await registrations.report(session, self._node_id, reports.values(), now=self._clock.now())
-        except BaseException:
+        except BaseException:  # cancelled or failed: the next round tells them
             self._reports = {**reports, **self._reports}  # what came meanwhile is newer
             raise
 

@@ -94,7 +94,7 @@ class Sandbox:
             await self._deal_with(incoming, PEOPLE.get(number))
         except NotConnected as why:
             log.info("sandbox call not connected", detail=why.detail)
-        except Exception:
+        except Exception:  # whoever calls the others must still be answered
             log.exception("sandbox call failed")
             incoming.reject(500)
 

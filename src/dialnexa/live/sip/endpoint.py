@@ -412,7 +412,7 @@ class SipEndpoint:
             else:
                 self.ladders.note("in", source, message, data)
                 self._stack.layer.receive_response(message)
-        except Exception:
+        except Exception:  # whatever strangers send, the socket is read on
             self._faults += 1
             log.exception("sip message hit a bug", source=source.host, size=len(data))
 

@@ -127,7 +127,7 @@ class UserAgentServer:
         call.replaces = replaced
         try:
             self._on_invite(call)
-        except Exception:
+        except Exception:  # one call's accident must not cost its caller an answer, nor the others their endpoint
             self.faults += 1
             log.exception("incoming call could not be handed over", call_id=call.call_id)
             call.reject(500)
