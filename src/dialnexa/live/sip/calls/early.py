@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dialnexa.live.sip.calls.negotiation import early_answer, refuse_sdp
+from dialnexa.live.sip.calls.order import in_order
 from dialnexa.live.sip.calls.reliable import Arrival, Order, Receipt
 from dialnexa.live.sip.dialogs.dialog import DialogState
 from dialnexa.live.sip.messages.digest import DigestError, Login
 from dialnexa.live.sip.messages.hop import Hop
 from dialnexa.live.sip.messages.message import Request, Response
 from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription, make_answer, narrowed, parse_sdp
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack
 from dialnexa.live.sip.transactions.layer import Exchange
 from dialnexa.live.sip.transactions.transaction import Failure
 
@@ -102,12 +103,9 @@ class EarlyDialog:
     def receive(self, exchange: Exchange) -> None:
         """Take a request inside the early dialog."""
         request = exchange.request
-        unknown = [tag for tag in request.headers.items_of("Require") if tag not in EXTENSIONS]
-        if not self.state.take(request):
-            self._stack.answer(exchange, 500, "CSeq Out Of Order")
-        elif unknown:
-            self._stack.answer(exchange, 420, headers=[("Unsupported", ", ".join(unknown))])
-        elif request.method == "UPDATE":
+        if not in_order(self._stack, self.state, exchange):
+            return
+        if request.method == "UPDATE":
             self._receive_update(exchange)
         elif request.method == "BYE":
             self._stack.answer(exchange, 200)

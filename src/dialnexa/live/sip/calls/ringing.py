@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dialnexa.live.sip.calls.order import in_order
 from dialnexa.live.sip.calls.reliable import TAG, Receipt, first_rseq, wants
 from dialnexa.live.sip.dialogs.dialog import DialogState
 from dialnexa.live.sip.messages.message import Request
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack
 from dialnexa.live.sip.transactions.agenda import Appointment
 from dialnexa.live.sip.transactions.layer import Exchange
 from dialnexa.live.sip.transactions.repetition import Repetition
@@ -86,12 +87,9 @@ class Ringing:
     def receive(self, exchange: Exchange) -> None:
         """Take a request inside the early dialog."""
         request = exchange.request
-        unknown = [tag for tag in request.headers.items_of("Require") if tag not in EXTENSIONS]
-        if not self.state.take(request):
-            self._stack.answer(exchange, 500, "CSeq Out Of Order")
-        elif unknown:
-            self._stack.answer(exchange, 420, headers=[("Unsupported", ", ".join(unknown))])
-        elif request.method == "PRACK":
+        if not in_order(self._stack, self.state, exchange):
+            return
+        if request.method == "PRACK":
             self.receive_prack(exchange)
         elif request.method == "BYE":  # a caller may leave this way, too (RFC 3261 §15)
             self._stack.answer(exchange, 200)

@@ -11,6 +11,7 @@ import structlog
 
 from dialnexa.kit.weak import weakly
 from dialnexa.live.sip.calls.negotiation import answer_in, refuse_sdp
+from dialnexa.live.sip.calls.order import in_order
 from dialnexa.live.sip.calls.referring import Transfers, Voice
 from dialnexa.live.sip.calls.success import Success
 from dialnexa.live.sip.calls.transfer import Referral, TransferProgress
@@ -28,7 +29,7 @@ from dialnexa.live.sip.messages.fields import readable
 from dialnexa.live.sip.messages.hop import Hop
 from dialnexa.live.sip.messages.message import Request, Response, SipMessage, reason_phrase
 from dialnexa.live.sip.messages.sdp import SdpError, SessionDescription, make_answer, narrowed, parse_sdp
-from dialnexa.live.sip.stack import ACCEPT, ALLOW, EXTENSIONS, SUPPORTED, Stack
+from dialnexa.live.sip.stack import ACCEPT, ALLOW, SUPPORTED, Stack
 from dialnexa.live.sip.transactions.layer import Exchange, Inquiry
 from dialnexa.live.sip.transactions.transaction import Failure
 
@@ -249,13 +250,9 @@ class Dialog:
     def receive(self, exchange: Exchange) -> None:
         """Take a request inside the dialog."""
         request = exchange.request
-        if not self.state.take(request):
-            self._stack.answer(exchange, 500, "CSeq Out Of Order")
+        if not in_order(self._stack, self.state, exchange):
             return
-        unknown = [tag for tag in request.headers.items_of("Require") if tag not in EXTENSIONS]
-        if unknown:
-            self._stack.answer(exchange, 420, headers=[("Unsupported", ", ".join(unknown))])
-        elif request.method == "BYE":
+        if request.method == "BYE":
             self._receive_bye(exchange)
         elif self.is_over:
             self._stack.answer(exchange, 481)
