@@ -11,7 +11,8 @@ from dialnexa.live.outcome import Ending, EndReason, HeardAudio, MediaQuality, S
 from dialnexa.live.plan import AgentPlan, CallPlan, Transcriber
 from dialnexa.live.speech.ports import SpeechError
 from dialnexa.live.timeline import Answered, CallEvent, Signalled, Trouble
-from tests.live.fakes import FakeLine, FakeSpeech, FakeStt
+from tests.live.fake_speech import FakeSpeech, FakeStt
+from tests.live.fakes import FakeLine
 
 PLAN = CallPlan("call_1", "outbound", "+14155550100", "+16505550199", AgentPlan("agt_1", "av_1", "Mia", "You are Mia."))
 

@@ -36,7 +36,8 @@ from dialnexa.worker.metrics import WorkerMetrics
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.reception import Reception
 from dialnexa.worker.scribe import Scribe
-from tests.live.fakes import FakeSpeech, VirtualClock
+from tests.live.fake_speech import FakeSpeech
+from tests.live.fakes import VirtualClock
 from tests.platform.calls.house import NODE, VAULT, House
 
 OURS, THEIRS, NOBODYS = "+12125550123", "+12125550124", "+12125550125"

@@ -11,7 +11,8 @@ from dialnexa.live.plan import AgentPlan, CallPlan, Transcriber, Voice
 from dialnexa.live.speech.embedded.flow.llm import FlowLlm
 from dialnexa.platform.agents.templates import service as templates
 from tests.live.conversation.stories import Story
-from tests.live.fakes import FakeLine, FakeSpeech, FakeStt, FakeTts
+from tests.live.fake_speech import FakeSpeech, FakeStt, FakeTts
+from tests.live.fakes import FakeLine
 from tests.live.speech.flow.stories import Call
 from tests.worker.test_plans import NOTHING, planned
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.live.fakes import FakeLine, FakeSpeech, Scripted, settle
+from tests.live.fake_speech import FakeSpeech, Scripted
+from tests.live.fakes import FakeLine, settle
 
 from dialnexa.live.conversation.conversation import Conversation, ConversationResult
 from dialnexa.live.conversation.functions import FunctionRunner

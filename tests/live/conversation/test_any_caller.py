@@ -9,7 +9,7 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.live.conversation.stories import END_CALL, Story, plan, story
-from tests.live.fakes import Scripted, Stall
+from tests.live.fake_speech import Scripted, Stall
 
 from dialnexa.live.conversation.events import from_record, to_records
 from dialnexa.live.conversation.replay import replay

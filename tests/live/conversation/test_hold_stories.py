@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.live.conversation.stories import plan, story
-from tests.live.fakes import Stall
+from tests.live.fake_speech import Stall
 
 from dialnexa.live.plan import TurnTaking
 from dialnexa.live.speech.ports import TextDelta

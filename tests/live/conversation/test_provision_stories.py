@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from tests.live.conversation.stories import Story, plan, story
-from tests.live.fakes import FakeLine, FakeLlm, FakeSpeech, FakeStt, FakeTts
+from tests.live.fake_speech import FakeLlm, FakeSpeech, FakeStt, FakeTts
+from tests.live.fakes import FakeLine
 
 from dialnexa.live.conversation.conversation import Conversation
 from dialnexa.live.plan import AgentPlan, CallPlan, Transcriber, Voice

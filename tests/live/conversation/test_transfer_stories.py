@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 from tests.live.conversation.stories import Story, plan, story
-from tests.live.fakes import FakeLine, Scripted
+from tests.live.fake_speech import Scripted
+from tests.live.fakes import FakeLine
 
 from dialnexa.live.line import EndedBy, LineEnd, NotConnected, NotTransferred
 from dialnexa.live.outcome import Ending, EndReason

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 from tests.live.conversation.stories import END_CALL, Story, plan, story
-from tests.live.fakes import Stall, VirtualClock
+from tests.live.fake_speech import Stall
+from tests.live.fakes import VirtualClock
 
 from dialnexa.live.conversation.functions import FunctionError
 from dialnexa.live.plan import FunctionSpec, TurnTaking

@@ -11,7 +11,8 @@ import pytest
 from dialnexa.live.plan import Voice
 from dialnexa.live.speech.fallback import FallbackLlm, FallbackTts
 from dialnexa.live.speech.ports import Finished, LlmEvent, SpeechError, SteppedIn, TextDelta, TtsStream
-from tests.live.fakes import FakeLlm, FakeTts, Scripted, Stall, VirtualClock, settle
+from tests.live.fake_speech import FakeLlm, FakeTts, Scripted, Stall
+from tests.live.fakes import VirtualClock, settle
 
 
 class Pair:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.live.fakes import FakeLlm, Scripted, VirtualClock
+from tests.live.fake_speech import FakeLlm, Scripted
+from tests.live.fakes import VirtualClock
 
 from dialnexa.live.conversation.flow.mind import FlowMind
 from dialnexa.live.plan import AgentPlan, FunctionSpec, Model, Opening

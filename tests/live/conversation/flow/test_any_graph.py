@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.live.conversation.flow.stories import agent, node
-from tests.live.fakes import FakeLlm, VirtualClock
+from tests.live.fake_speech import FakeLlm
+from tests.live.fakes import VirtualClock
 
 from dialnexa.live.conversation.flow.mind import FlowMind
 from dialnexa.live.plan import FunctionSpec
