@@ -134,6 +134,14 @@ class Settings(BaseSettings):
         default=90, ge=0, description="Days after which SIP messages and refused calls are removed."
     )
     retention_audit_days: int = Field(default=0, ge=0, description="Days after which the audit log is removed.")
+    stt_base_url: str = Field(
+        default="",
+        description="OpenAI-compatible endpoint that transcribes speech, such as http://127.0.0.1:8000/v1.",
+    )
+    stt_api_key: str = Field(default="", repr=False)
+    stt_model: str = Field(
+        default="", description="Its model, such as whisper-1: a transcriber that agents may name, beside the embedded."
+    )
     llm_base_url: str = Field(default="", description="OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1.")
     llm_api_key: str = Field(default="", repr=False)
     llm_model: str = Field(default="", description="Model for agents that name none; empty: builtin/flow.")

@@ -26,6 +26,7 @@ from dialnexa.live.speech.ports import (
     Speech,
     SpeechError,
     Spoken,
+    Stt,
     SttCapabilities,
     TextDelta,
     Tool,
@@ -266,6 +267,8 @@ class FakeSpeech:
     mind: FakeLlm
     thinks: Llm | None = None
     """What answers instead of ``mind``."""
+    hears: Stt | None = None
+    """What listens instead of ``ears``."""
 
     @classmethod
     def scripted(
@@ -274,8 +277,8 @@ class FakeSpeech:
         """Make all three on one clock: what the person will be heard saying, and what the model will answer."""
         return cls(FakeStt(heard, clock=clock), FakeTts(clock=clock), FakeLlm(replies, clock=clock))
 
-    def stt(self, settings: Transcriber) -> FakeStt:
-        return self.ears
+    def stt(self, settings: Transcriber) -> Stt:
+        return self.hears or self.ears
 
     def tts(self, voice: Voice) -> FakeTts:
         return self.mouth

@@ -83,7 +83,14 @@ def holder(database: Database, vault: Vault | None = None) -> CallHolder:
         metrics=WorkerMetrics(Clock()),
         sandbox=SimpleNamespace(address=("127.0.0.1", 5070)),
         settings=SimpleNamespace(
-            recordings=Path("recordings"), llm_base_url="", llm_api_key="", llm_model="", no_audio_seconds=30.0
+            recordings=Path("recordings"),
+            llm_base_url="",
+            llm_api_key="",
+            llm_model="",
+            stt_base_url="",
+            stt_api_key="",
+            stt_model="",
+            no_audio_seconds=30.0,
         ),
     )
     return CallHolder(cast("Any", parts))

@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from dialnexa.live.media.beds import SOUNDS
-from dialnexa.live.plan import AgentPlan, Background, Model
+from dialnexa.live.plan import AgentPlan, Background, Model, Transcriber
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.calls.records import ClaimedCall
 from dialnexa.platform.catalogue.backgrounds import BACKGROUNDS
 from dialnexa.platform.tenancy.telephony import TelephonyRules
-from dialnexa.worker.plans import ModelDefaults, build_plan
+from dialnexa.worker.plans import EarsDefaults, ModelDefaults, build_plan
 
 ENDPOINT = ModelDefaults("http://127.0.0.1:11434/v1", "key", "qwen")
 NOTHING = ModelDefaults("", "", "")
+WHISPER, NO_EARS = EarsDefaults("http://127.0.0.1:8000/v1", "key", "whisper-1"), EarsDefaults()
 
 
-def planned(models: ModelDefaults = ENDPOINT, variables: dict[str, object] | None = None, **fields: Any) -> AgentPlan:
+def planned(
+    models: ModelDefaults = ENDPOINT,
+    variables: dict[str, object] | None = None,
+    ears: EarsDefaults = NO_EARS,
+    **fields: Any,
+) -> AgentPlan:
     call = ClaimedCall(
         call_id="call_1",
         workspace_id="ws_1",
@@ -33,7 +39,7 @@ def planned(models: ModelDefaults = ENDPOINT, variables: dict[str, object] | Non
         variables=variables or {},
         trunk_id=None,
     )
-    return build_plan(call, None, None, models=models, no_audio_s=30, rules=TelephonyRules()).plan.agent
+    return build_plan(call, None, None, models=models, ears=ears, no_audio_s=30, rules=TelephonyRules()).plan.agent
 
 
 def test_the_voice_and_what_steps_in_for_it() -> None:
@@ -84,6 +90,27 @@ def test_words_to_expect_are_the_agent_s_and_the_call_s() -> None:
 
 def test_only_the_agent_s_words_unless_it_wants_the_call_s() -> None:
     assert planned(variables={"name": "Anna"}, boosted_keywords="deluxe").transcriber.keyterms == ("deluxe",)
+
+
+def test_the_ears_and_what_steps_in_for_them() -> None:
+    fallback: dict[str, Any] = {"fallback_stt_enabled": True, "boosted_keywords": "deluxe"}
+    ears = planned(
+        ears=WHISPER, stt_fallback_transcriber_id="whisper-1", stt_fallback_wait_ms=700, **fallback
+    ).transcriber
+    assert (ears.id, ears.base_url, ears.fallback_wait_s) == ("builtin/pocketsphinx", "", 0.7)
+    assert ears.fallback == Transcriber("whisper-1", "en", ("deluxe",), base_url=WHISPER.base_url, api_key="key")
+    other = planned(
+        ears=WHISPER, transcriber_id="whisper-1", stt_fallback_transcriber_id="builtin/pocketsphinx", **fallback
+    )
+    assert (other.transcriber.id, other.transcriber.base_url) == ("whisper-1", WHISPER.base_url)
+    assert other.transcriber.fallback == Transcriber("builtin/pocketsphinx", "en", ("deluxe",))
+    assert other.transcriber.fallback_wait_s == 1.0
+
+
+def test_no_ears_step_in_that_are_not_wanted_or_not_there_any_more() -> None:
+    assert planned(ears=WHISPER, stt_fallback_transcriber_id="whisper-1").transcriber.fallback is None
+    gone = planned(stt_fallback_transcriber_id="whisper-1", fallback_stt_enabled=True)
+    assert gone.transcriber.fallback is None
 
 
 def test_taking_turns() -> None:

@@ -487,6 +487,16 @@ export interface components {
              */
             stt_seconds?: number;
             /**
+             * @description The recogniser that stepped in for it.
+             * @default
+             */
+            stt_fallback?: string;
+            /**
+             * @description Audio that was sent to that one.
+             * @default 0
+             */
+            stt_fallback_seconds?: number;
+            /**
              * @description The voice.
              * @default
              */

@@ -176,9 +176,13 @@ def _rate_limits(settings: Settings) -> RateLimits:
 
 
 def _catalogue(settings: Settings) -> Catalogue:
-    """Return what this installation really has: its language model, and the voices this machine can speak with."""
+    """Return what this installation really has: its model, its recognisers, and the voices of this machine."""
     return Catalogue.of_installation(
-        llm_model=settings.llm_model, llm_base_url=settings.llm_base_url, flite_voices=flite.installed()
+        llm_model=settings.llm_model,
+        llm_base_url=settings.llm_base_url,
+        flite_voices=flite.installed(),
+        stt_model=settings.stt_model,
+        stt_base_url=settings.stt_base_url,
     )
 
 

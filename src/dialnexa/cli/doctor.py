@@ -62,6 +62,7 @@ async def examine(settings: Settings) -> list[Finding]:
         line_checks.certificate,
         line_checks.carriers,
         _speech,
+        _transcriber,
         _model,
         embeddings_check.embeddings,
     )
@@ -149,14 +150,27 @@ async def _model(settings: Settings) -> list[Finding]:
                 "note", "model", "none set: agents use builtin/flow. Set DIALNEXA_LLM_BASE_URL for a language model."
             )
         ]
-    headers = {"Authorization": f"Bearer {settings.llm_api_key}"} if settings.llm_api_key else {}
-    url = f"{settings.llm_base_url.rstrip('/')}/models"
+    return [await _endpoint("model", settings.llm_base_url, settings.llm_api_key, "DIALNEXA_LLM_API_KEY")]
+
+
+async def _transcriber(settings: Settings) -> list[Finding]:
+    if not settings.stt_base_url:
+        return []  # the embedded one was looked at already
+    if not settings.stt_model:
+        words = "DIALNEXA_STT_BASE_URL is set, but no agent can name its recogniser before DIALNEXA_STT_MODEL is."
+        return [Finding("bad", "ears", words)]
+    return [await _endpoint("ears", settings.stt_base_url, settings.stt_api_key, "DIALNEXA_STT_API_KEY")]
+
+
+async def _endpoint(about: str, base_url: str, key: str, key_setting: str) -> Finding:
+    """Ask an OpenAI-compatible endpoint what models it has."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    url = f"{base_url.rstrip('/')}/models"
     try:
         async with httpx.AsyncClient(timeout=5) as http:
             answer = await http.get(url, headers=headers)
     except httpx.HTTPError as error:
-        return [Finding("bad", "model", f"{url} does not answer ({type(error).__name__}). Is the server running?")]
+        return Finding("bad", about, f"{url} does not answer ({type(error).__name__}). Is the server running?")
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
-        return [Finding("bad", "model", f"{url} refuses the key. Check DIALNEXA_LLM_API_KEY.")]
-    grade = "good" if answer.is_success else "note"
-    return [Finding(grade, "model", f"{url} answers {answer.status_code}")]
+        return Finding("bad", about, f"{url} refuses the key. Check {key_setting}.")
+    return Finding("good" if answer.is_success else "note", about, f"{url} answers {answer.status_code}")

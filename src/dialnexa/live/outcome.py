@@ -162,6 +162,9 @@ class Used:
     stt: str = ""
     stt_ms: int = 0
     """Audio that was sent to the recogniser."""
+    stt_fallback: str = ""
+    """The recogniser that was asked when the first understood nothing; empty: it was never needed."""
+    stt_fallback_ms: int = 0
     tts: str = ""
     tts_characters: int = 0
     """Characters that were given to the voice, whether or not they were heard."""

@@ -167,6 +167,12 @@ class Transcriber:
     keyterms: tuple[str, ...] = ()
     formatted: bool = False
     """Whether what was understood is written as sentences: capitals and a full stop."""
+    base_url: str = ""
+    """Where an OpenAI-compatible endpoint is that transcribes; empty: the recogniser is embedded."""
+    api_key: str = field(default="", repr=False)
+    fallback: Transcriber | None = None
+    """Is asked when this one has not understood anything ``fallback_wait_s`` after the caller fell silent."""
+    fallback_wait_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from dialnexa.worker.knowledge import library
 from dialnexa.worker.parts import Parts
 from dialnexa.worker.patience import patiently
 from dialnexa.worker.phones import to_phone, to_phones
-from dialnexa.worker.plans import BuiltPlan, ModelDefaults, build_plan, with_secrets
+from dialnexa.worker.plans import BuiltPlan, EarsDefaults, ModelDefaults, build_plan, with_secrets
 from dialnexa.worker.routes import sip_route
 from dialnexa.worker.translate import result as as_result
 from dialnexa.worker.watching import CallWatch
@@ -157,6 +157,7 @@ class CallHolder:
     async def _plan(self, call: ClaimedCall) -> BuiltPlan:
         settings = self._parts.settings
         models = ModelDefaults(settings.llm_base_url, settings.llm_api_key, settings.llm_model)
+        ears = EarsDefaults(settings.stt_base_url, settings.stt_api_key, settings.stt_model)
         route = await self._route(call)
         recording = settings.recordings / f"{call.call_id}.wav"
         async with self._parts.database.read() as session:
@@ -164,7 +165,7 @@ class CallHolder:
         no_audio_s = settings.no_audio_seconds
         try:
             in_clear = with_secrets(call, self._parts.vault)
-            return build_plan(in_clear, route, recording, models=models, no_audio_s=no_audio_s, rules=rules)
+            return build_plan(in_clear, route, recording, models=models, ears=ears, no_audio_s=no_audio_s, rules=rules)
         except (TemplateError, ValueError, SealBroken) as error:
             raise _NotRunnable(f"The agent version cannot be run: {error}") from error
 

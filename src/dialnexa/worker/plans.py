@@ -40,6 +40,8 @@ FLOW_AGENT = "Conversational_Flow_Agent"
 END_CALL = "end_call"
 EMBEDDED_MODEL = "builtin/flow"
 EMBEDDED_TRANSCRIBER = "builtin/pocketsphinx"
+_STT_FALLBACK_WAIT_MS = 1000
+"""For agents that say nothing of it: the embedded recogniser needs some 300 ms."""
 _NOT_SPOKEN = re.compile(r"[^\w\s'’-]|_")
 
 
@@ -50,6 +52,15 @@ class ModelDefaults:
     base_url: str
     api_key: str
     model: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarsDefaults:
+    """The installation's endpoint that transcribes; an empty ``model`` means there is none."""
+
+    base_url: str = ""
+    api_key: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ def build_plan(
     recording: Path | None,
     *,
     models: ModelDefaults,
+    ears: EarsDefaults = EarsDefaults(),
     no_audio_s: float,
     rules: TelephonyRules,
 ) -> BuiltPlan:
@@ -112,7 +124,7 @@ def build_plan(
         direction=call.direction,
         from_number=call.from_number,
         to_number=call.to_number,
-        agent=_agent(call, config, render, models, flow),
+        agent=_agent(call, config, render, models, ears, flow),
         limits=CallLimits(
             ring_s=config.ring_duration_sec, duration_s=config.max_call_duration_sec, no_audio_s=no_audio_s
         ),
@@ -125,7 +137,12 @@ def build_plan(
 
 
 def _agent(
-    call: ClaimedCall, config: AgentConfig, render: _Renderer, models: ModelDefaults, flow: Graph | None
+    call: ClaimedCall,
+    config: AgentConfig,
+    render: _Renderer,
+    models: ModelDefaults,
+    ears: EarsDefaults,
+    flow: Graph | None,
 ) -> AgentPlan:
     return AgentPlan(
         agent_id=call.agent_id,
@@ -135,7 +152,7 @@ def _agent(
         opening=_opening(call, config, render, flow),
         voice=_voice(config),
         background=_background(config),
-        transcriber=_transcriber(config, render),
+        transcriber=_transcriber(config, render, ears),
         model=_model(config, models),
         turns=_turn_taking(config),
         voicemail=VoicemailHandling(
@@ -207,14 +224,31 @@ def _opening(call: ClaimedCall, config: AgentConfig, render: _Renderer, flow: Gr
     return Opening(config.conversation_start_type, render(greeting), config.pause_before_speaking_sec)
 
 
-def _transcriber(config: AgentConfig, render: _Renderer) -> Transcriber:
+def _transcriber(config: AgentConfig, render: _Renderer, ears: EarsDefaults) -> Transcriber:
     terms = [term.strip() for term in config.boosted_keywords.split(",") if term.strip()]
     if config.boost_dynamic_variables:
         terms += _key_terms(render.everything().values())
-    ears, language = config.transcriber_id or EMBEDDED_TRANSCRIBER, language_code(config.language_id)
-    return Transcriber(
-        ears, language, tuple(dict.fromkeys(terms))[:MOST_KEYTERMS], formatted=config.transcript_formatting
+    named = config.transcriber_id or EMBEDDED_TRANSCRIBER
+    common = Transcriber(
+        named,
+        language_code(config.language_id),
+        tuple(dict.fromkeys(terms))[:MOST_KEYTERMS],
+        formatted=config.transcript_formatting,
     )
+    first = _heard_by(named, common, ears)
+    second = config.stt_fallback_transcriber_id if config.fallback_stt_enabled else None
+    there = second in {EMBEDDED_TRANSCRIBER, ears.model} and second != named
+    if not second or not there:
+        return first
+    wait_ms = _STT_FALLBACK_WAIT_MS if config.stt_fallback_wait_ms is None else config.stt_fallback_wait_ms
+    return replace(first, fallback=_heard_by(second, common, ears), fallback_wait_s=wait_ms / 1000)
+
+
+def _heard_by(transcriber_id: str, common: Transcriber, ears: EarsDefaults) -> Transcriber:
+    """Return one transcriber; one that is not this installation's any more is refused when the call begins."""
+    if transcriber_id != ears.model:
+        return replace(common, id=transcriber_id)
+    return replace(common, id=transcriber_id, base_url=ears.base_url, api_key=ears.api_key)
 
 
 def _key_terms(values: Iterable[str]) -> list[str]:

@@ -52,6 +52,8 @@ def _usage(outcome: CallOutcome) -> Usage:
         talk_seconds=outcome.duration_ms / 1000,
         stt=used.stt,
         stt_seconds=used.stt_ms / 1000,
+        stt_fallback=used.stt_fallback,
+        stt_fallback_seconds=used.stt_fallback_ms / 1000,
         tts=used.tts,
         tts_characters=used.tts_characters,
         llm=Tokens(

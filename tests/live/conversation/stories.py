@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.live.fake_speech import FakeSpeech, Scripted
+from tests.live.fake_speech import FakeSpeech, FakeStt, Scripted
 from tests.live.fakes import FakeLine, settle
 
 from dialnexa.live.conversation.conversation import Conversation, ConversationResult
 from dialnexa.live.conversation.functions import FunctionRunner
 from dialnexa.live.conversation.knowledge import Library
 from dialnexa.live.plan import AgentPlan, CallPlan, FunctionSpec, Model, Opening, TurnTaking, VoicemailHandling
+from dialnexa.live.speech.fallback_ears import FallbackStt
 from dialnexa.live.speech.ports import Final, Llm, Message, SttCapabilities
 from dialnexa.live.timeline import Happening, TurnSpoken
 
@@ -97,17 +98,21 @@ async def story(
     call: CallPlan | None = None,
     *,
     heard: Iterable[str | Final | None] = (),
+    spare_heard: Iterable[str | Final | None] = (),
     replies: Iterable[Scripted] = (),
     functions: FunctionRunner | None = None,
     library: Library | None = None,
     continuous: bool = False,
     mind: Llm | None = None,
 ) -> AsyncGenerator[Story]:
-    """``mind`` answers instead of the script ``replies``."""
+    """``mind`` answers instead of the script ``replies``; ``spare_heard`` is what a plan's second recogniser hears."""
     line = FakeLine()
     told = Story(line, FakeSpeech.scripted(line.clock, heard=heard, replies=replies))
     told.speech.thinks = mind
     told.speech.ears.capabilities = SttCapabilities(continuous=continuous)
+    if (second := (call or plan()).agent.transcriber.fallback) is not None:
+        ears, spare = told.speech.ears, FakeStt(spare_heard, clock=line.clock)
+        told.speech.hears = FallbackStt(ears, spare, second, 1.0, sleep=line.clock.sleep)
     told.conversation = Conversation(
         call or plan(), line, told.speech, told.happenings.append, functions=functions, library=library
     )

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from tests.live.conversation.stories import plan, story
 
+from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.voicemail import GREETING
-from dialnexa.live.plan import Model, Opening
+from dialnexa.live.plan import Model, Opening, Transcriber
 from dialnexa.live.speech.ports import Expect, Expectation, Final, TextDelta
+from dialnexa.live.timeline import Trouble
 
 YES_NO = Expectation("yes_no")
 OUTBOUND = plan(outbound=True, opening=Opening(text="Hello, this is Mia. Do you have a minute?", pause_s=2.0))
@@ -33,6 +35,32 @@ async def test_a_continuous_recogniser_gets_everything_and_may_speak_unasked() -
         call.speech.ears.streams[-1].put(Final("How are you?"))
         await call.agent_is_done()
         assert call.transcript[-2:] == [("user", "How are you?"), ("agent", "Fine.")]
+
+
+async def test_a_second_recogniser_steps_in_before_the_turn_is_given_up() -> None:
+    spare = Transcriber("whisper-1", base_url="http://127.0.0.1:1/v1")
+    usual = plan()
+    ears = replace(usual.agent.transcriber, fallback=spare, fallback_wait_s=1.0)
+    two_ears = replace(usual, agent=replace(usual.agent, transcriber=ears))
+    async with story(two_ears, heard=[None], spare_heard=["How are you?"], replies=["Fine."]) as call:
+        await call.agent_is_done()
+        call.line.caller_speaks(1.0)
+        await call.agent_is_done()
+        assert call.transcript[-2:] == [("user", "How are you?"), ("agent", "Fine.")]
+        assert call.conversation is not None
+        used = call.conversation.result().used
+        assert (used.stt_fallback, round(used.stt_fallback_ms, -2)) == ("whisper-1", 1500)
+        [trouble] = call.happened(Trouble)
+        assert isinstance(trouble, Trouble)
+        assert trouble.message == "The recogniser said nothing for 1 s. whisper-1 was asked instead."
+
+
+async def test_the_patience_with_a_recogniser_covers_the_one_behind_it() -> None:
+    usual = plan()
+    spare = replace(usual.agent.transcriber, fallback=Transcriber("whisper-1"), fallback_wait_s=3.0)
+    assert TurnSettings.of(usual).commit_unheard_ms == 2500
+    both = replace(usual, agent=replace(usual.agent, transcriber=spare))
+    assert TurnSettings.of(both).commit_unheard_ms == 5500
 
 
 async def test_what_the_model_expects_is_told_to_the_recogniser() -> None:

@@ -4,7 +4,9 @@ import pytest
 
 from dialnexa.live.plan import AgentPlan, Model, Transcriber, Voice
 from dialnexa.live.speech.embedded.flow.llm import FlowLlm
+from dialnexa.live.speech.fallback_ears import FallbackStt
 from dialnexa.live.speech.openai_chat import OpenAiChat
+from dialnexa.live.speech.openai_transcription import OpenAiTranscription
 from dialnexa.live.speech.ports import SpeechError
 from dialnexa.live.speech.services import SpeechServices
 
@@ -21,6 +23,9 @@ async def test_a_worker_opens_ears_mouth_and_mind_once() -> None:
         ):
             assert aiter(ears.events())
             assert aiter(mouth.events())
+        whisper = Transcriber("whisper-1", "de", base_url="http://127.0.0.1:1/v1")
+        assert isinstance(speech.stt(whisper), OpenAiTranscription)
+        assert isinstance(speech.stt(Transcriber(fallback=whisper)), FallbackStt)
         assert isinstance(speech.llm(agent(Model())), FlowLlm)
         assert isinstance(speech.llm(agent(Model("llama3", "http://127.0.0.1:1/v1"))), OpenAiChat)
         with pytest.raises(SpeechError, match="builtin/pocketsphinx"):

@@ -31,6 +31,7 @@ def test_an_agent_that_asks_for_nothing_special_gets_no_caution() -> None:
         ("predictive_preprocessing_enabled", True),
         ("prompt_caching_enabled", True),
         ("fallback_llm_enabled", True),
+        ("fallback_stt_enabled", True),
         ("voice_speed", 3),
         ("voice_speed", 0.3),
         ("voice_temperature", 0.5),
@@ -60,3 +61,12 @@ def test_a_model_that_can_step_in_needs_one_it_steps_in_for() -> None:
 def test_a_background_kept_before_its_name_was_checked_is_named() -> None:
     assert named(WITH_MODEL, background_sound="disco") == ["background_sound"]
     assert named(WITH_MODEL, background_sound="office", ambient_noise=True) == []
+
+
+def test_ears_that_can_step_in_must_be_there() -> None:
+    both = Catalogue.of_installation(
+        llm_model="", llm_base_url="", flite_voices=(), stt_model="whisper-1", stt_base_url="http://127.0.0.1/v1"
+    )
+    flow: dict[str, Any] = {"agent_type": "Conversational_Flow_Agent", "fallback_stt_enabled": True}
+    assert named(both, stt_fallback_transcriber_id="whisper-1", **flow) == []
+    assert named(EMBEDDED, stt_fallback_transcriber_id="whisper-1", **flow) == ["fallback_stt_enabled"]

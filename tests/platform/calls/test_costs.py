@@ -54,6 +54,20 @@ async def test_a_call_tells_what_it_used_and_cost(api: Api, house: House) -> Non
     assert (await api.get(f"/v1/calls/{unanswered}")).json()["cost"] is None
 
 
+async def test_a_recogniser_that_stepped_in_is_on_the_log_and_in_the_price(api: Api, house: House) -> None:
+    await put(api, {"rates": [{"component": "stt", "name": "whisper-1", "per_minute": 0.5}]})
+    used = Usage(stt="builtin/pocketsphinx", stt_seconds=60, stt_fallback="whisper-1", stt_fallback_seconds=30)
+    stepped_in, plain = await talk(house, usage=used), await talk(house)
+    log = (await api.get(f"/v1/call-logs/{stepped_in}")).json()
+    assert log["fallback_stt_transcriber_id"] == "whisper-1"
+    assert (await api.get(f"/v1/call-logs/{plain}")).json()["fallback_stt_transcriber_id"] is None
+    cost = (await api.get(f"/v1/calls/{stepped_in}")).json()["cost"]
+    assert [(line["detail"], line["amount"]) for line in cost["components"] if line["component"] == "stt"] == [
+        ("builtin/pocketsphinx", 0),
+        ("whisper-1", 0.25),
+    ]
+
+
 async def test_what_a_call_cost_goes_through_the_wallet_once(api: Api, house: House) -> None:
     await put(api, PRICES)
     paid = await talk(house)

@@ -8,7 +8,7 @@ import pytest
 
 from dialnexa.kit.errors import NotFound
 from dialnexa.platform.catalogue import previews
-from dialnexa.platform.catalogue.entries import FLOW_MODEL, VOICES
+from dialnexa.platform.catalogue.entries import FLOW_MODEL, TRANSCRIBERS, VOICES
 from dialnexa.platform.catalogue.service import Catalogue, VoiceFilter, find_language, language_code
 
 EVERYTHING = Catalogue()
@@ -74,6 +74,18 @@ def test_mistakes_name_the_field_and_what_to_use_instead() -> None:
     [voice] = EVERYTHING.mistakes({"voice_id": "nobody"}, {"voice_id": "voice.id"})
     assert voice.startswith('voice.id "nobody" is not available here; use one of: builtin/auto, builtin/flite/slt')
     assert voice.endswith("(GET /v1/voices lists all)")
+
+
+def test_an_endpoint_that_transcribes_is_a_transcriber_and_either_steps_in_for_the_other() -> None:
+    both = Catalogue.of_installation(
+        llm_model="", llm_base_url="", flite_voices=(), stt_model="whisper-1", stt_base_url="http://127.0.0.1/v1"
+    )
+    assert [entry.id for entry in both.transcribers] == ["builtin/pocketsphinx", "whisper-1"]
+    assert both.fallback_transcribers == both.transcribers
+    assert all(entry.supports_fallback for entry in both.transcribers)
+    assert both.mistakes({"transcriber_id": "whisper-1", "stt_fallback_transcriber_id": "builtin/pocketsphinx"}) == []
+    unreachable = Catalogue.of_installation(llm_model="", llm_base_url="", flite_voices=(), stt_model="whisper-1")
+    assert (unreachable.transcribers, unreachable.fallback_transcribers) == (TRANSCRIBERS, ())
 
 
 def test_a_background_is_known_by_several_names() -> None:

@@ -207,6 +207,8 @@ class Conversation:
         return Used(
             stt=agent.transcriber.id,
             stt_ms=self._ears.sent_ms,
+            stt_fallback=self._ears.fallback,
+            stt_fallback_ms=self._ears.fallback_ms,
             tts=agent.voice.id,
             tts_characters=self._mouth.characters + self._backchannels.characters,
             llm=agent.model.id,

@@ -8,7 +8,7 @@ from dialnexa.live.conversation.events import EarsLost, FinalHeard, PartialHeard
 from dialnexa.live.conversation.wiring import Wiring
 from dialnexa.live.line import SAMPLE_RATE, Samples
 from dialnexa.live.plan import Transcriber
-from dialnexa.live.speech.ports import Expectation, Final, Partial, SpeechError, Stt, SttStream
+from dialnexa.live.speech.ports import Expectation, Final, Partial, SpeechError, SteppedIn, Stt, SttStream
 from dialnexa.live.timeline import Trouble
 
 _PRE_ROLL_MS = 300
@@ -46,6 +46,11 @@ class Ears:
         """Finals asked of the present stream and not received."""
         self._failures = 0
         self._sent = 0
+        self._excuse = ""
+        self.fallback = ""
+        """Which other recogniser was asked, if any."""
+        self.fallback_ms = 0
+        """How much audio that one was sent."""
 
     @property
     def sent_ms(self) -> int:
@@ -146,10 +151,20 @@ class Ears:
                 stream.send(samples)
                 self._sent += len(samples)
 
-    def _heard(self, event: Partial | Final) -> None:
+    def _heard(self, event: Partial | Final | SteppedIn) -> None:
         if isinstance(event, Partial):
             self._tell(PartialHeard(self._now(), event.text))
+        elif isinstance(event, SteppedIn):
+            self._stepped_in(event)
         else:
             self._owed = max(0, self._owed - 1)
             self._failures = 0
             self._tell(FinalHeard(self._now(), event.text, event.confidence, event.engine, event.matched))
+
+    def _stepped_in(self, event: SteppedIn) -> None:
+        """Note that another recogniser was asked; the same reason is told once."""
+        self.fallback = event.by or self.fallback
+        self.fallback_ms += event.heard_ms
+        if event.why != self._excuse:
+            self._excuse = event.why
+            self._emit(Trouble("ears", event.why))

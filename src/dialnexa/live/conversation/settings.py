@@ -16,6 +16,9 @@ _CAREFUL_MS = 150
 """What an agent that wants the words right waits longer for them."""
 
 
+_UNHEARD_MS = 2500
+
+
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
     """Everything the turn machine needs to know; times in ms."""
@@ -30,7 +33,7 @@ class TurnSettings:
     """The same when the words answer the question, so nothing more is to be expected."""
     commit_unfinished_ms: int = 1200
     """The same when the words sound unfinished, or only a partial is known."""
-    commit_unheard_ms: int = 2500
+    commit_unheard_ms: int = _UNHEARD_MS
     """The same when the recogniser has said nothing yet."""
     commit_menu_ms: int = 1500
     """The least of the above once a menu speaks: it shall be heard to its end."""
@@ -118,6 +121,7 @@ class TurnSettings:
             opening_pause_ms=_ms(agent.opening.pause_s),
             commit_ms=commit,
             commit_matched_ms=max(200, commit - 175),
+            commit_unheard_ms=_unheard_ms(plan),
             allow_interruptions=turns.allow_interruptions,
             interrupt_ms=round(500 - 150 * sensitivity),
             interrupt_words=1 if sensitivity >= 0.5 else 2,
@@ -134,6 +138,12 @@ class TurnSettings:
             voicemail_message=agent.voicemail.message.strip(),
             phrases=phrases(agent.transcriber.language),
         )
+
+
+def _unheard_ms(plan: CallPlan) -> int:
+    """A second recogniser is given as long for its words as the first one, from the moment it is asked."""
+    ears = plan.agent.transcriber
+    return _UNHEARD_MS + (_ms(ears.fallback_wait_s) if ears.fallback else 0)
 
 
 def _listener(plan: CallPlan) -> ListenerSettings:

@@ -64,6 +64,17 @@ class Final:
 
 
 @dataclass(frozen=True, slots=True)
+class SteppedIn:
+    """Another recogniser, or another language model, answers this time, for the agent's own did not."""
+
+    why: str
+    by: str = ""
+    """Which recogniser; empty when the other one cannot do it any more."""
+    heard_ms: int = 0
+    """How much audio it was sent for that."""
+
+
+@dataclass(frozen=True, slots=True)
 class SttCapabilities:
     """How a recogniser wants to be fed."""
 
@@ -87,7 +98,7 @@ class SttStream(Protocol):
         """Say what the next stretch of speech probably is."""
         ...
 
-    def events(self) -> AsyncIterator[Partial | Final]:
+    def events(self) -> AsyncIterator[Partial | Final | SteppedIn]:
         """Yield what was understood until the stream is closed; raises ``SpeechError``."""
         ...
 
@@ -227,13 +238,6 @@ class Finished:
     reason: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SteppedIn:
-    """Another model answers from here on, for the agent's own did not."""
-
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from dialnexa.live.speech.embedded.flow.llm import FlowLlm
 from dialnexa.live.speech.embedded.recogniser import PocketsphinxStt
 from dialnexa.live.speech.embedded.voice import PREFIX, EmbeddedTts
 from dialnexa.live.speech.fallback import FallbackLlm, FallbackTts
+from dialnexa.live.speech.fallback_ears import FallbackStt
 from dialnexa.live.speech.openai_chat import OpenAiChat
+from dialnexa.live.speech.openai_transcription import OpenAiTranscription
 from dialnexa.live.speech.ports import Llm, Message, SpeechError, Stt, Tts
 from dialnexa.live.speech.structured import Answer, ask
 
@@ -27,6 +29,7 @@ class SpeechServices:
 
     def __init__(self, stt: Stt, tts: Tts, http: httpx.AsyncClient) -> None:
         self._stt, self._tts, self._http = stt, tts, http
+        self._transcription = OpenAiTranscription(http)
 
     @classmethod
     @asynccontextmanager
@@ -45,8 +48,16 @@ class SpeechServices:
 
     def stt(self, settings: Transcriber) -> Stt:
         """Return the recogniser an agent names."""
+        if (other := settings.fallback) is not None:
+            first = self.stt(replace(settings, fallback=None))
+            return FallbackStt(first, self.stt(other), other, settings.fallback_wait_s)
+        if settings.base_url:
+            return self._transcription
         if settings.id != _RECOGNISER:
-            raise SpeechError(f"There is no recogniser {settings.id!r}. Use {_RECOGNISER}.")
+            raise SpeechError(
+                f"There is no recogniser {settings.id!r}. Use {_RECOGNISER}, or name it in DIALNEXA_STT_MODEL and give "
+                "the address of its endpoint in DIALNEXA_STT_BASE_URL."
+            )
         if not settings.language.lower().startswith("en"):
             raise SpeechError(f"{_RECOGNISER} understands English only, not {settings.language!r}.")
         return self._stt

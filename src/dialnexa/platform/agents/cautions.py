@@ -57,6 +57,17 @@ def _fallback_llm(config: AgentConfig, catalogue: Catalogue) -> str | None:
     return None
 
 
+def _fallback_stt(config: AgentConfig, catalogue: Catalogue) -> str | None:
+    if not config.fallback_stt_enabled:
+        return None
+    if config.stt_fallback_transcriber_id in {entry.id for entry in catalogue.fallback_transcribers}:
+        return None
+    return (
+        "There is no other transcriber here, so none steps in. Set one up (DIALNEXA_STT_BASE_URL, DIALNEXA_STT_MODEL); "
+        "GET /v1/transcribers/fallback lists them."
+    )
+
+
 def _voice_speed(config: AgentConfig, _: Catalogue) -> str | None:
     slowest, fastest = _VOICE_SPEEDS
     if slowest <= config.voice_speed <= fastest:
@@ -119,6 +130,7 @@ _CAUTIONS: tuple[tuple[str, Says], ...] = (
         "voice_temperature",
         _when(lambda agent: agent.voice_temperature != 1, "The voices here have no temperature; they never vary."),
     ),
+    ("fallback_stt_enabled", _fallback_stt),
     (
         "denoising_mode",
         _when(lambda agent: agent.denoising_mode, "Audio reaches the recogniser as it comes; noise is not removed."),

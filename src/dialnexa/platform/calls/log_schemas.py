@@ -33,7 +33,9 @@ class CallLogOut(BaseModel):
     from_number: str | None
     to_number: str | None
     call_direction: str
-    fallback_stt_transcriber_id: str | None = None
+    fallback_stt_transcriber_id: str | None = Field(
+        default=None, description="The transcriber that stepped in because the agent's own understood nothing."
+    )
 
 
 class CallLogDetails(CallLogOut):
@@ -66,6 +68,7 @@ def log_fields(call: Call, recording_url: str | None) -> dict[str, Any]:
         "from_number": call.from_number,
         "to_number": call.to_number,
         "call_direction": call.direction,
+        "fallback_stt_transcriber_id": (call.usage or {}).get("stt_fallback") or None,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, cast
 
 from dialnexa.kit.errors import NotFound
@@ -69,11 +69,19 @@ class Catalogue:
     transcribers: tuple[TranscriberEntry, ...] = TRANSCRIBERS
     fallback_llms: tuple[LanguageModel, ...] = ()
     fallback_transcribers: tuple[TranscriberEntry, ...] = ()
-    """Empty: an installation has one transcriber, and none can stand in for itself."""
+    """Empty where there is one transcriber: none can stand in for itself."""
 
     @classmethod
-    def of_installation(cls, *, llm_model: str, llm_base_url: str, flite_voices: Collection[str]) -> Catalogue:
-        """Describe an installation by its language model settings and the flite voices its machine has."""
+    def of_installation(
+        cls,
+        *,
+        llm_model: str,
+        llm_base_url: str,
+        flite_voices: Collection[str],
+        stt_model: str = "",
+        stt_base_url: str = "",
+    ) -> Catalogue:
+        """Describe an installation by its endpoints for language models and recognisers, and its machine's voices."""
         llms, endpoint = (FLOW_MODEL,), bool(llm_base_url)
         if llm_base_url and llm_model not in {"", FLOW_MODEL.id}:
             configured = LanguageModel(
@@ -89,6 +97,8 @@ class Catalogue:
             any_llm=endpoint and not llm_model,
             voices=_voices(flite_voices),
             fallback_llms=llms if endpoint else (),
+            transcribers=(transcribers := _transcribers(stt_model if stt_base_url else "")),
+            fallback_transcribers=transcribers if len(transcribers) > 1 else (),
         )
 
     # --- looking ------------------------------------------------------------------------------------------------------
@@ -185,6 +195,21 @@ class Catalogue:
             if isinstance(wanted, str) and _find(self.voices, wanted) is None:
                 found.append(_unknown(f"{field}[{index}].voice_id", wanted, _ids(self.voices), "voices"))
         return found
+
+
+def _transcribers(configured: str) -> tuple[TranscriberEntry, ...]:
+    """Return the transcribers of an installation; where there are two, each can step in for the other."""
+    if not configured or configured in {entry.id for entry in TRANSCRIBERS}:
+        return TRANSCRIBERS
+    other = replace(
+        TRANSCRIBERS[0],
+        id=configured,
+        name=configured,
+        provider="openai-compatible",
+        model_id=configured,
+        description="The recogniser this installation is set up with.",
+    )
+    return tuple(replace(entry, supports_fallback=True) for entry in (*TRANSCRIBERS, other))
 
 
 def _voices(flite_voices: Collection[str]) -> tuple[VoiceEntry, ...]:

@@ -32,6 +32,7 @@ def price(usage: Usage, talk: Talk, rates: Sequence[Rate], currency: str, price_
             _timed("telephony", usage.talk_seconds, _telephony(rates, talk)) if talk.other_number else None,
             *(_timed("transfer", leg.seconds, _telephony(rates, Talk("outbound", leg.to))) for leg in usage.legs),
             _timed("stt", usage.stt_seconds, _named(rates, "stt", usage.stt), usage.stt),
+            _timed("stt", usage.stt_fallback_seconds, _named(rates, "stt", usage.stt_fallback), usage.stt_fallback),
             _spoken(usage, _named(rates, "tts", usage.tts)),
             _tokens("llm", usage.llm, rates),
             _tokens("analysis", usage.analysis, rates),

@@ -30,6 +30,8 @@ class Usage(BaseModel):
     talk_seconds: float = Field(default=0, description="From the answer to the end.")
     stt: str = Field(default="", description="The recogniser.")
     stt_seconds: float = Field(default=0, description="Audio that was sent to it.")
+    stt_fallback: str = Field(default="", description="The recogniser that stepped in for it.")
+    stt_fallback_seconds: float = Field(default=0, description="Audio that was sent to that one.")
     tts: str = Field(default="", description="The voice.")
     tts_characters: int = Field(default=0, description="Characters that were given to it to speak.")
     llm: Tokens = Field(default_factory=Tokens)
