@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _STORES = ("s3://", "gs://", "az://", "file:///")
@@ -113,6 +114,24 @@ class Settings(BaseSettings):
         default="IN,DE,ES,FR,IT",
         description="Comma list of ISO codes: the regulated countries. US toll-free numbers count as regulated too.",
     )
+    telnyx_api_key: str = Field(
+        default="", repr=False, description="API key (v2) of a Telnyx account; with one, numbers are rented there."
+    )
+    telnyx_connection_id: str = Field(
+        default="", description="The SIP connection at Telnyx that rented numbers are put on and calls go over."
+    )
+    telnyx_sip_host: str = Field(default="sip.telnyx.com", description="SIP proxy of Telnyx, of your region.")
+    telnyx_sip_username: str = Field(
+        default="",
+        description="Login of a credentials connection, with which we register; empty: an IP or FQDN connection, "
+        "which knows the address in sip_public_host.",
+    )
+    telnyx_sip_password: str = Field(default="", repr=False)
+    telnyx_sip_sources: str = Field(
+        default="",
+        description="Comma list of addresses and networks its calls come from, beside those of telnyx_sip_host.",
+    )
+    telnyx_api_url: str = "https://api.telnyx.com/v2"
     no_audio_seconds: float = Field(default=30.0, description="An answered call without any packet this long is dead.")
     drain_seconds: float = Field(default=30.0, description="How long live calls may go on after SIGTERM.")
     outgoing_allow: str = Field(
@@ -213,6 +232,26 @@ class Settings(BaseSettings):
         if info.data.get("embeddings_base_url") and not model.strip():
             raise ValueError("must name a model of DIALNEXA_EMBEDDINGS_BASE_URL, such as nomic-embed-text")
         return model.strip()
+
+    @field_validator("telnyx_sip_sources")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for part in filter(None, map(str.strip, text.split(","))):
+            try:
+                ip_network(part, strict=False)
+            except ValueError:
+                raise ValueError(f"has {part!r}, which is no address or network such as 192.0.2.0/24") from None
+        return text
+
+    @model_validator(mode="after")
+    def _whole_accounts(self) -> Self:
+        if self.telnyx_api_key and not self.telnyx_connection_id:
+            raise ValueError(
+                "DIALNEXA_TELNYX_API_KEY needs DIALNEXA_TELNYX_CONNECTION_ID: the connection calls go over"
+            )
+        if bool(self.telnyx_sip_username) != bool(self.telnyx_sip_password):
+            raise ValueError("DIALNEXA_TELNYX_SIP_USERNAME and DIALNEXA_TELNYX_SIP_PASSWORD go together")
+        return self
 
     @property
     def resolved_database_url(self) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from dialnexa.platform.numbers import purchase, repository, service
+from dialnexa.platform.numbers import rentals, repository, service
 from dialnexa.platform.numbers.carriers.port import Rental
 from dialnexa.platform.numbers.carriers.sandbox import SandboxCatalogue
-from dialnexa.platform.numbers.purchase import Market
+from dialnexa.platform.numbers.market import Market
 from dialnexa.platform.numbers.service import InboundMatch
 from dialnexa.platform.tenancy import wallet
 from dialnexa.platform.tenancy.terms import Terms
-from tests.api.world import NOON, Furnished, World, open_world
+from tests.api.world import NOON, VAULT, Furnished, World, open_world
 
 NUMBER = "+12125550123"
 
@@ -29,13 +29,13 @@ class Moody(SandboxCatalogue):
     crash: bool = False
     released: list[str] = field(default_factory=list[str])
 
-    async def buy(self, e164: str) -> Rental | None:
+    async def buy(self, e164: str, order: str) -> Rental | None:
         if self.crash:
             raise RuntimeError("power cut")
-        return None if self.gone else await super().buy(e164)
+        return None if self.gone else await super().buy(e164, order)
 
-    async def find(self, e164: str) -> Rental | None:
-        return None if self.gone else await super().find(e164)
+    async def find(self, e164: str, order: str) -> Rental | None:
+        return None if self.gone else await super().find(e164, order)
 
     async def release(self, e164: str, ref: str) -> None:
         self.released.append(e164)
@@ -49,7 +49,7 @@ async def billed(furnished: Furnished, tmp_path: Path) -> AsyncIterator[World]:
 
 def _carrier(world: World) -> Moody:
     carrier = Moody()
-    world.app.state.market = Market(carrier, world.app.state.terms)
+    world.app.state.market = Market(world.app.state.terms, VAULT, (carrier,))
     return carrier
 
 
@@ -60,7 +60,7 @@ async def _buy(world: World, number: str = NUMBER, **fields: Any) -> dict[str, A
 
 
 async def _sweep(world: World) -> None:
-    await purchase.sweep(world.database, world.app.state.market, now=world.clock.now())
+    await rentals.sweep(world.database, world.app.state.market, now=world.clock.now())
 
 
 async def _pay_in(world: World, usd: float) -> None:

@@ -25,8 +25,8 @@ from dialnexa.platform.calls.ladder.packing import unpack
 from dialnexa.platform.calls.models import Call, CallLadder, RefusedCall
 from dialnexa.platform.knowledge.searching import Search
 from dialnexa.platform.numbers import purchase
-from dialnexa.platform.numbers.carriers.sandbox import SandboxCatalogue
-from dialnexa.platform.numbers.purchase import Market, Order
+from dialnexa.platform.numbers.market import Market
+from dialnexa.platform.numbers.purchase import Order
 from dialnexa.platform.tenancy.principal import Principal
 from dialnexa.platform.tenancy.terms import Terms
 from dialnexa.settings import Settings
@@ -40,6 +40,7 @@ from tests.live.fake_speech import FakeSpeech
 from tests.live.fakes import VirtualClock
 from tests.platform.calls.house import NODE, VAULT, House
 
+MARKET = Market(Terms(), VAULT)
 OURS, THEIRS, NOBODYS = "+12125550123", "+12125550124", "+12125550125"
 
 
@@ -61,8 +62,8 @@ class Town:
     dialled: list[asyncio.Task[None]]
 
     async def rents(self, e164: str, who: Principal, agent_id: str | None) -> None:
-        market = Market(SandboxCatalogue(), Terms())
-        await purchase.buy(self.house.database, market, who, Order(e164, agent_id=agent_id), now=self.house.now)
+        order = Order(e164, agent_id=agent_id)
+        await purchase.buy(self.house.database, MARKET, MARKET.choose(who), who, order, now=self.house.now)
 
     async def calls(self, to: str, who: Principal) -> str:
         call = await self.house.place(self.house.body(from_number=OURS, to_number=to), who=who)

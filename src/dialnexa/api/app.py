@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from dialnexa.api import errors, openapi, status
+from dialnexa.api.carriers import configured
 from dialnexa.api.edge import Edge
 from dialnexa.api.flows import FlowReader
 from dialnexa.api.mcp import oauth as mcp
@@ -44,10 +45,10 @@ from dialnexa.platform.database import Database
 from dialnexa.platform.knowledge import routes as knowledge
 from dialnexa.platform.knowledge.extraction import Extractor
 from dialnexa.platform.knowledge.searching import Search
-from dialnexa.platform.numbers import purchase
+from dialnexa.platform.numbers import rentals
 from dialnexa.platform.numbers import routes as numbers
-from dialnexa.platform.numbers.carriers.sandbox import SandboxCatalogue
-from dialnexa.platform.numbers.purchase import Market
+from dialnexa.platform.numbers.carriers.port import CarrierCatalogue
+from dialnexa.platform.numbers.market import Market
 from dialnexa.platform.oauth import service as oauth
 from dialnexa.platform.retention import routes as retention_routes
 from dialnexa.platform.retention.erasure import Erasure
@@ -78,6 +79,7 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(settings.resolved_database_url, prompt=True))
         engine = await stack.enter_async_context(EngineClient.open(settings.resolved_database_url))
+        outgoing = Outgoing(Allowance.parse(settings.outgoing_allow))
         app = assemble(
             database,
             vault=Vault.from_file(settings.data / "master.key"),
@@ -88,8 +90,9 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
             trusted_proxies=settings.trusted_proxies,
             terms=Terms(KycPolicy.parse(settings.kyc, settings.kyc_countries), settings.billing),
             catalogue=_catalogue(settings),
-            outgoing=Outgoing(Allowance.parse(settings.outgoing_allow)),
+            outgoing=outgoing,
             event_streams_per_key=settings.event_streams_per_key,
+            carriers=configured(settings, outgoing, SystemClock()),
             retention=Defaults({kind: getattr(settings, f"retention_{kind}_days") for kind in KINDS}),
             search=search_over(database, embeddings_of(settings)),
         )
@@ -101,12 +104,13 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
         sweep = Sweep(database, app.state.clock, settings.recordings, app.state.retention, app.state.metrics.removed)
         sweeping = asyncio.create_task(sweep.run())
         erasing = asyncio.create_task(Erasure(database, app.state.clock, settings.recordings).run())
+        renting = asyncio.create_task(rentals.run(database, app.state.market, app.state.clock))
         try:
             yield app
         finally:
-            for task in (tidying, pumping, sweeping, erasing):
+            for task in (tidying, pumping, sweeping, erasing, renting):
                 task.cancel()
-            await asyncio.gather(tidying, pumping, sweeping, erasing, return_exceptions=True)
+            await asyncio.gather(tidying, pumping, sweeping, erasing, renting, return_exceptions=True)
 
 
 def assemble(
@@ -125,6 +129,7 @@ def assemble(
     event_streams_per_key: int = 0,
     retention: Defaults | None = None,
     search: Search | None = None,
+    carriers: tuple[CarrierCatalogue, ...] = (),
 ) -> FastAPI:
     """Return the application over an open database; the tests' way in."""
     clock = clock or SystemClock()
@@ -143,8 +148,8 @@ def assemble(
     shared = None if database.is_sqlite else app.state.buckets
     app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic, shared)
     app.state.terms = terms or Terms()
-    app.state.market = Market(SandboxCatalogue(), app.state.terms)
     app.state.outgoing = outgoing or Outgoing()
+    app.state.market = Market(app.state.terms, vault, carriers)
     app.state.extractor, app.state.search = Extractor(), search or Search(database)
     app.state.try_function = trier(app.state.outgoing, database, vault, clock)
     app.state.retention = retention or Defaults()
@@ -211,7 +216,7 @@ def _recording_link(public_url: str, vault: Vault, clock: Clock, call_id: str) -
 
 
 async def _tidy(app: FastAPI) -> None:
-    """Forget what nobody can use any more, and bring rentals forward, now and then."""
+    """Forget what nobody can use any more, now and then."""
     database, clock = app.state.database, app.state.clock
     while True:
         await clock.sleep(_TIDY_EVERY_S)
@@ -220,6 +225,5 @@ async def _tidy(app: FastAPI) -> None:
             async with database.write() as session:
                 await oauth.forget_old(session, now=clock.now())
             await app.state.buckets.forget_full()
-            await purchase.sweep(database, app.state.market, now=clock.now())
         except SQLAlchemyError as error:
-            log.warning("old keys, grants and rentals stay as they are for now", error=repr(error))
+            log.warning("old keys and grants stay as they are for now", error=repr(error))

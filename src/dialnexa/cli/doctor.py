@@ -14,7 +14,7 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from dialnexa.cli import embeddings_check, line_checks, store_check
+from dialnexa.cli import carrier_check, embeddings_check, line_checks, store_check
 from dialnexa.cli.finding import Finding
 from dialnexa.cli.options import Data, settings_with
 from dialnexa.cli.running import running_api, running_sip
@@ -61,6 +61,7 @@ async def examine(settings: Settings) -> list[Finding]:
         line_checks.audio,
         line_checks.certificate,
         line_checks.carriers,
+        carrier_check.renting,
         _speech,
         _transcriber,
         _model,

@@ -44,7 +44,7 @@ async def test_whatever_is_offered_can_be_rented(country: str) -> None:
     for offer in offers[::50]:
         assert to_e164(offer.e164) == offer.e164
         assert await SANDBOX.offer(offer.e164) == offer
-        rental = await SANDBOX.buy(offer.e164)
+        rental = await SANDBOX.buy(offer.e164, "phn_1")
         assert rental is not None
         assert rental.monthly_usd == offer.monthly_usd
 
@@ -52,4 +52,4 @@ async def test_whatever_is_offered_can_be_rented(country: str) -> None:
 @pytest.mark.parametrize("e164", ["+12125551234", "+16505550199", "+14155550100", "+80012345678", "+99912345678"])
 async def test_other_numbers_are_not_the_sandbox_s(e164: str) -> None:
     assert await SANDBOX.offer(e164) is None
-    assert await SANDBOX.buy(e164) is None
+    assert await SANDBOX.buy(e164, "phn_1") is None

@@ -56,6 +56,8 @@ class SipTrunk(Base):
     """``id``: the caller id is hidden from whom we call, not from the carrier."""
     identity: Mapped[str] = mapped_column(default="asserted")
     """Where the caller id goes that From does not show: ``asserted`` or ``preferred`` (RFC 3325)."""
+    carrier: Mapped[str | None]
+    """The provider of the rented numbers behind it, by whose settings it is; ``None``: the workspace's own."""
     is_sandbox: Mapped[bool] = mapped_column(default=False)
     """The built-in people answer; the worker knows their address."""
     created_at: Mapped[datetime]
@@ -152,8 +154,12 @@ class PhoneNumber(Base):
     """When the month that is paid for ends; numbers brought along have no rental."""
     auto_renew: Mapped[bool] = mapped_column(default=True)
     monthly_cost_usd: Mapped[float | None] = mapped_column(Float(53))
+    setup_cost_usd: Mapped[float | None] = mapped_column(Float(53))
+    """What is paid once, with the first month."""
     carrier_ref: Mapped[str | None]
     """What the carrier calls it."""
+    release_since: Mapped[datetime | None]
+    """Since when it is given up here, though its carrier has not taken it back yet."""
     is_default: Mapped[bool] = mapped_column(default=False)
     """The caller id of calls that name none."""
     trunk_id: Mapped[str | None]

@@ -1,7 +1,8 @@
-"""Renting numbers: asked for, waited for, paid by the month, given back (contract B.9, B.15).
+"""Renting numbers: asked for, waited for, paid for the first month, given back (contract B.9, B.15).
 
-A number is written down as pending before its carrier is asked, and as active once it has said yes, so a crash in
-between leaves nothing that ``mend`` could not bring to its end by asking the carrier again.
+A number is written down as pending before its carrier is asked, under the id that the order carries, and as active once
+the carrier has said yes. So a crash in between leaves nothing that ``rentals`` could not bring to its end by asking the
+carrier again; and a number that is given up stays noted until its carrier has taken it back.
 """
 
 from __future__ import annotations
@@ -13,22 +14,18 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit import phone
-from dialnexa.kit.errors import BadRequest, NotFound
-from dialnexa.kit.ids import new_id
+from dialnexa.kit.errors import BadGateway, BadRequest, Conflict, DialNexaError, NotFound
 from dialnexa.platform.database import Database
+from dialnexa.platform.numbers import market as markets
 from dialnexa.platform.numbers import repository, service
 from dialnexa.platform.numbers.carriers.port import CarrierCatalogue, Offer, Rental, Wanted
-from dialnexa.platform.numbers.models import PhoneNumber, SipTrunk
+from dialnexa.platform.numbers.market import Market
+from dialnexa.platform.numbers.models import PhoneNumber
 from dialnexa.platform.tenancy import kyc, wallet
 from dialnexa.platform.tenancy.idempotency import undo
 from dialnexa.platform.tenancy.principal import Principal
-from dialnexa.platform.tenancy.terms import Terms
 
 MONTH = timedelta(days=30)
-KEPT_BACK = timedelta(days=30)
-"""How long an expired number waits for its workspace before others may have it."""
-_UNFINISHED = timedelta(minutes=2)
-_LOOPBACK = "127.0.0.1/32"
 
 log = structlog.get_logger(__name__)
 
@@ -45,14 +42,6 @@ class Order:
     """Who is to answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
-    """Who rents numbers out here, and on which terms."""
-
-    carrier: CarrierCatalogue
-    terms: Terms
-
-
 async def available(database: Database, carrier: CarrierCatalogue, wanted: Wanted, *, livemode: bool) -> list[Offer]:
     """Return the carrier's numbers that nobody of this installation has."""
     offers = await carrier.search(wanted)
@@ -61,71 +50,129 @@ async def available(database: Database, carrier: CarrierCatalogue, wanted: Wante
     return [offer for offer in offers if offer.e164 not in taken]
 
 
-async def buy(database: Database, market: Market, who: Principal, order: Order, *, now: datetime) -> PhoneNumber:
-    """Rent a number and put it to use.
+async def buy(
+    database: Database, market: Market, carrier: CarrierCatalogue, who: Principal, order: Order, *, now: datetime
+) -> PhoneNumber:
+    """Rent a number and put it to use; one the carrier still works on is returned pending.
 
     Raises ``BadRequest`` for one the carrier does not have (any more), ``Conflict`` when somebody of this installation
-    has it, ``Forbidden`` before verification, ``PaymentRequired`` when the wallet does not pay for the first month.
+    has it, ``Forbidden`` before verification, ``PaymentRequired`` when the wallet does not pay for the first month, and
+    what the carrier raises. After ``BadGateway`` the number stays pending until it is known what the carrier did.
     """
     if order.country and order.country != phone.country_of(order.e164):
         raise BadRequest(f"{order.e164} is no number of {order.country}.")
     async with database.read() as session:
         await kyc.require(session, market.terms.verification, who.workspace_id, order.e164)
-    offer = await market.carrier.offer(order.e164)
+        await _refuse_returning(session, order.e164)
+    offer = await carrier.offer(order.e164)
     async with database.write() as session:
-        number = await _reserve(session, market, who, order, offer, now=now)
-    rental = await market.carrier.buy(order.e164)
+        number = await _reserve(session, market, carrier, who, order, offer, now=now)
+    try:
+        rental = await carrier.buy(order.e164, number.id)
+    except BadGateway as error:
+        words = f"{error} {order.e164} is pending meanwhile: what became of it will be known in a few minutes."
+        raise BadGateway(words) from error
+    except DialNexaError:
+        async with database.write() as session:
+            await settle(session, market, number.id, None, now=now)
+        raise
     async with database.write() as session:
-        settled = await _settle(session, market, number.id, rental, now=now)
+        settled = await settle(session, market, number.id, rental, now=now)
     if settled is None:
         raise BadRequest(f"{order.e164} is gone: somebody else was faster. Take another one.")
     return settled
 
 
 async def give_back(database: Database, market: Market, who: Principal, number_id: str, *, now: datetime) -> None:
-    """Give a number up, and back to its carrier if it has one here. The default number cannot go (409)."""
+    """Give a number up, and back to its carrier if it is rented. The default number cannot go (409).
+
+    A carrier that cannot take it now is asked again until it does.
+    """
     async with database.write() as session:
         number = await service.get_to_change(session, who, number_id)
-        rented = number.provider == market.carrier.provider
-        e164, ref = number.e164, number.carrier_ref or ""
+        if number.status == "pending":
+            raise Conflict(f"{number.e164} is being bought. Wait until that is known, then give it up.")
+        rented = market.of(number.provider) is not None
         await service.delete(session, who, number_id, now=now)
-    if rented:
-        await market.carrier.release(e164, ref)
+        if rented and number.rental_status != "available_for_reassignment":  # else it went back long ago
+            number.release_since = now
+        await markets.align(session, market, now)
+        returning = number.release_since is not None
+    if returning:
+        await release(database, market, number)
 
 
-async def sweep(database: Database, market: Market, *, now: datetime) -> None:
-    """Bring rentals forward: finish what a crash left pending, renew what is due, let go what nobody pays for."""
-    async with database.read() as session:
-        pending = await repository.pending_since(session, now - _UNFINISHED, market.carrier.provider)
-    for number in pending:
-        rental = await market.carrier.find(number.e164)
-        async with database.write() as session:
-            settled = await _settle(session, market, number.id, rental, now=now)
-        log.info("a purchase that was cut off is settled", number=number.e164, ours=settled is not None)
+async def release(database: Database, market: Market, number: PhoneNumber) -> bool:
+    """Let a number's carrier take it back; return whether it has, and if so note that nothing is left to do."""
+    carrier = market.of(number.provider)
+    if carrier is None:
+        log.warning("number_not_released", number=number.e164, reason=f"no account with {number.provider} any more")
+        return False
+    try:
+        await carrier.release(number.e164, number.carrier_ref or "")
+    except DialNexaError as error:
+        log.warning("number_not_released", number=number.e164, reason=str(error))
+        return False
     async with database.write() as session:
-        for number in await repository.rentals_due(session, now):
-            await _renew_or_expire(session, market, number, now)
-        for number in await repository.expired_since(session, now - KEPT_BACK):
-            number.rental_status, number.updated_at = "available_for_reassignment", now
+        await repository.released(session, number.id)
+    return True
+
+
+async def settle(
+    session: AsyncSession, market: Market, number_id: str, rental: Rental | None, *, now: datetime
+) -> PhoneNumber | None:
+    """Write down what the carrier said; ``None`` when it said no. Of several processes that ask, the first writes."""
+    number = await session.get(PhoneNumber, number_id, with_for_update=True)
+    if number is None:
+        raise NotFound(f"Phone number {number_id} not found.")
+    if number.status != "pending" or (rental is not None and not rental.ready):
+        return number
+    if rental is None:
+        service.retire(number, now)
+        number.status = "unavailable"
+        await undo(session)
+        return None
+    number.status, number.carrier_ref, number.updated_at = repository.ACTIVE, rental.ref, now
+    if rental.monthly_usd is not None:
+        number.monthly_cost_usd = rental.monthly_usd
+    number.rental_expires_at = now + MONTH
+    pay(session, market, number, (number.monthly_cost_usd or 0.0) + (number.setup_cost_usd or 0.0), now)
+    await session.flush()
+    return number
+
+
+def pay(session: AsyncSession, market: Market, number: PhoneNumber, usd: float, now: datetime) -> None:
+    """Take what a number costs out of the wallet, where the operator bills."""
+    if market.terms.billing and usd:
+        owner = (number.workspace_id, number.account_id)
+        wallet.spend(session, owner, "number", usd, reference=number.id, note=number.e164, now=now)
 
 
 async def _reserve(
-    session: AsyncSession, market: Market, who: Principal, order: Order, offer: Offer | None, *, now: datetime
+    session: AsyncSession,
+    market: Market,
+    carrier: CarrierCatalogue,
+    who: Principal,
+    order: Order,
+    offer: Offer | None,
+    *,
+    now: datetime,
 ) -> PhoneNumber:
     await _take_over(session, order.e164, livemode=who.livemode, now=now)
     await service.refuse_known(session, who, order.e164)
+    await _refuse_returning(session, order.e164)
     if offer is None:
         raise BadRequest(
-            f"{order.e164} cannot be rented from {market.carrier.provider}: it is gone, or of a country it does not "
+            f"{order.e164} cannot be rented from {carrier.provider}: it is gone, or of a country it does not "
             "serve. Look for others with GET /v1/organization-phone-numbers/available?country_iso=US."
         )
     if market.terms.billing:
         await wallet.require(session, who.workspace_id, offer.monthly_usd + offer.setup_usd)
-    number = service.new_number(
-        who, order.e164, await _trunk(session, who, now), provider=market.carrier.provider, now=now
-    )
+    trunk = await markets.trunk_to(session, market, carrier, who, now)
+    number = service.new_number(who, order.e164, trunk, provider=carrier.provider, now=now)
     number.status, number.country_code, number.kind = "pending", offer.country, offer.kind
-    number.monthly_cost_usd, number.nickname = offer.monthly_usd, order.nickname
+    number.monthly_cost_usd, number.setup_cost_usd = offer.monthly_usd, offer.setup_usd or None
+    number.nickname = order.nickname
     if order.agent_id is not None:
         await service.assign_inbound(session, number, agent_id=order.agent_id)
     session.add(number)
@@ -133,43 +180,10 @@ async def _reserve(
     return number
 
 
-async def _settle(
-    session: AsyncSession, market: Market, number_id: str, rental: Rental | None, *, now: datetime
-) -> PhoneNumber | None:
-    """Write down what the carrier said; ``None`` when it said no. Of several processes that ask, the first writes."""
-    number = await session.get(PhoneNumber, number_id, with_for_update=True)
-    if number is None:
-        raise NotFound(f"Phone number {number_id} not found.")
-    if number.status != "pending":
-        return number
-    if rental is None:
-        service.retire(number, now)
-        number.status = "unavailable"
-        await undo(session)
-        return None
-    number.status, number.carrier_ref, number.monthly_cost_usd = repository.ACTIVE, rental.ref, rental.monthly_usd
-    number.rental_expires_at = now + MONTH
-    _pay(session, market, number, now)
-    await session.flush()
-    return number
-
-
-async def _renew_or_expire(session: AsyncSession, market: Market, number: PhoneNumber, now: datetime) -> None:
-    cost = number.monthly_cost_usd or 0.0
-    paid = not market.terms.billing or await wallet.balance(session, number.workspace_id) >= wallet.micros(cost)
-    number.updated_at = now
-    if number.auto_renew and paid:
-        number.rental_expires_at = (number.rental_expires_at or now) + MONTH
-        _pay(session, market, number, now)
-    else:
-        number.status, number.rental_status = "unavailable", "expired"
-        log.info("rental_expired", number=number.e164, workspace=number.workspace_id)
-
-
-def _pay(session: AsyncSession, market: Market, number: PhoneNumber, now: datetime) -> None:
-    if market.terms.billing and number.monthly_cost_usd:
-        owner = (number.workspace_id, number.account_id)
-        wallet.spend(session, owner, "number", number.monthly_cost_usd, reference=number.id, note=number.e164, now=now)
+async def _refuse_returning(session: AsyncSession, e164: str) -> None:
+    """Raise ``Conflict`` while a number is on its way back: buying and returning it at once would lose it."""
+    if await repository.to_release(session, e164):
+        raise Conflict(f"{e164} is being given back to its carrier. Try again in a few minutes, or take another one.")
 
 
 async def _take_over(session: AsyncSession, e164: str, *, livemode: bool, now: datetime) -> None:
@@ -179,29 +193,3 @@ async def _take_over(session: AsyncSession, e164: str, *, livemode: bool, now: d
             service.retire(number, now)
             number.is_default = False
     await session.flush()
-
-
-async def _trunk(session: AsyncSession, who: Principal, now: datetime) -> SipTrunk:
-    """Return the workspace's way to the sandbox, making it for the first number that needs it."""
-    found = await repository.sandbox_trunk(session, who.workspace_id)
-    if found is None:
-        found = new_sandbox_trunk(who, now)
-        session.add(found)
-        await session.flush()
-    return found
-
-
-def new_sandbox_trunk(who: Principal, now: datetime) -> SipTrunk:
-    """Return a trunk to the built-in people, not yet stored. A softphone on this machine may call over it."""
-    return SipTrunk(
-        id=new_id("trunk"),
-        workspace_id=who.workspace_id,
-        account_id=who.account_id,
-        name="Sandbox",
-        host="127.0.0.1",
-        auth_mode="ip",
-        sources=[_LOOPBACK],
-        is_sandbox=True,
-        created_at=now,
-        updated_at=now,
-    )

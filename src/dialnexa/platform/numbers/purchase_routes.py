@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
 
@@ -11,7 +11,7 @@ from dialnexa.kit.errors import BadRequest
 from dialnexa.platform.http import Db, Now, Pages, Principal, Requires, Router
 from dialnexa.platform.numbers import purchase, repository
 from dialnexa.platform.numbers.carriers.port import NumberKind, Wanted
-from dialnexa.platform.numbers.purchase import Market
+from dialnexa.platform.numbers.market import Market
 from dialnexa.platform.numbers.purchase_schemas import (
     OfferOut,
     OffersMeta,
@@ -34,6 +34,12 @@ def _market(request: Request) -> Market:
 
 
 Renting = Annotated[Market, Depends(_market)]
+_NO_ANSWER: dict[int | str, dict[str, Any]] = {
+    502: {
+        "description": "The carrier cannot be reached, or is in trouble.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+}
 _KINDS: dict[str, NumberKind] = {
     "tollfree": "toll_free",
     "toll_free": "toll_free",
@@ -42,8 +48,8 @@ _KINDS: dict[str, NumberKind] = {
 }
 
 
-@router.get("/available", summary="Look for numbers to rent")
-@router.get("/plivo-numbers", summary="Look for numbers to rent (older name)")
+@router.get("/available", summary="Look for numbers to rent", responses=_NO_ANSWER)
+@router.get("/plivo-numbers", summary="Look for numbers to rent (older name)", responses=_NO_ANSWER)
 async def search_numbers(
     who: Reader,
     database: Db,
@@ -55,6 +61,9 @@ async def search_numbers(
     area_code: Annotated[
         str, Query(pattern=r"^\d{0,10}$", description="National digits the numbers begin with, such as 212.")
     ] = "",
+    provider: Annotated[
+        str | None, Query(description="Whose numbers; default: the carrier's of this installation.")
+    ] = None,
 ) -> OffersOut:
     """List numbers the carrier of this installation rents out and nobody has."""
     if not country_iso:
@@ -62,27 +71,31 @@ async def search_numbers(
     if countries.country(country_iso) is None:
         raise BadRequest("country_iso must be an ISO 3166 code of two letters, such as US")
     wanted = Wanted(country_iso.upper(), _KINDS[type] if type else None, area_code)
-    found = await purchase.available(database, market.carrier, wanted, livemode=who.livemode)
+    carrier = market.choose(who, provider)
+    found = await purchase.available(database, carrier, wanted, livemode=who.livemode)
     return OffersOut(
         api_id=getattr(request.state, "request_id", ""),
-        provider=market.carrier.provider,
+        provider=carrier.provider,
         objects=[OfferOut.of(offer) for offer in found[page.offset : page.offset + page.limit]],
         meta=OffersMeta(total_count=len(found), limit=page.limit, offset=page.offset),
     )
 
 
-@router.post("/purchase", status_code=201, summary="Rent a phone number")
+@router.post("/purchase", status_code=201, summary="Rent a phone number", responses=_NO_ANSWER)
 async def purchase_number(body: PurchaseIn, who: Writer, database: Db, market: Renting, now: Now) -> PurchaseOut:
-    """Rent a number. It is active, and rings, as soon as this answers; `agent_id` says who takes its calls."""
-    if body.provider is not None and body.provider.lower() != market.carrier.provider.lower():
-        raise BadRequest(f"provider must be {market.carrier.provider}: that is the carrier of this installation.")
-    number = await purchase.buy(database, market, who, body.order(), now=now)
+    """Rent a number. It is active, and rings, as soon as this answers; `agent_id` says who takes its calls.
+
+    Where the carrier takes longer it is `pending`, and becomes active by itself.
+    """
+    carrier = market.choose(who, body.provider)
+    number = await purchase.buy(database, market, carrier, who, body.order(), now=now)
     async with database.read() as session:
         answering = await repository.answering_agents(session, [number])
     return PurchaseOut.of_purchase(NumberOut.of(number, answering.get(number.id)))
 
 
-@pricing.get("/phone-number-pricing", summary="List what numbers cost")
-async def list_prices(_who: Reader, market: Renting) -> list[PriceOut]:
+@pricing.get("/phone-number-pricing", summary="List what numbers cost", responses=_NO_ANSWER)
+async def list_prices(who: Reader, market: Renting) -> list[PriceOut]:
     """List the monthly price of a number in each country the carrier serves."""
-    return [PriceOut.of(price, market.carrier) for price in market.carrier.prices()]
+    carrier = market.choose(who)
+    return [PriceOut.of(price, carrier) for price in await carrier.prices()]

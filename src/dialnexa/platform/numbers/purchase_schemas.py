@@ -9,7 +9,6 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 from dialnexa.kit import countries, phone
 from dialnexa.kit.clock import iso
 from dialnexa.platform.numbers.carriers.port import CarrierCatalogue, NumberKind, Offer, Price
-from dialnexa.platform.numbers.carriers.sandbox import PRICED_AT
 from dialnexa.platform.numbers.purchase import Order
 from dialnexa.platform.numbers.schemas import NumberOut
 from dialnexa.platform.wire import Body
@@ -145,7 +144,7 @@ class PriceOut(BaseModel):
             country_iso=price.country,
             country_name=known.name if known else price.country,
             credit_cost=price.usd,
-            created_at=iso(PRICED_AT),
-            updated_at=iso(PRICED_AT),
+            created_at=iso(price.since),
+            updated_at=iso(price.since),
             telephonyProvider=ProviderOut(id=carrier.provider, name=carrier.provider.capitalize()),
         )

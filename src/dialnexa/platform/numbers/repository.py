@@ -80,15 +80,28 @@ async def taken(session: AsyncSession, e164s: Collection[str], *, livemode: bool
     return frozenset((await session.scalars(query)).all())
 
 
-async def pending_since(session: AsyncSession, moment: datetime, provider: str) -> Sequence[PhoneNumber]:
-    """Return the numbers of a carrier whose purchase began before that moment and has not ended."""
+async def pending_since(session: AsyncSession, moment: datetime) -> Sequence[PhoneNumber]:
+    """Return the numbers whose purchase began before that moment and has not ended."""
     query = select(PhoneNumber).where(
         PhoneNumber.status == "pending",
-        PhoneNumber.provider == provider,
         PhoneNumber.created_at < moment,
         PhoneNumber.deleted_at.is_(None),
     )
     return (await session.scalars(query)).all()
+
+
+async def to_release(session: AsyncSession, e164: str | None = None) -> Sequence[PhoneNumber]:
+    """Return the numbers, or this one, that carriers have yet to take back."""
+    query = select(PhoneNumber).where(PhoneNumber.release_since.is_not(None))
+    if e164 is not None:
+        query = query.where(PhoneNumber.e164 == e164)
+    return (await session.scalars(query.order_by(PhoneNumber.release_since))).all()
+
+
+async def released(session: AsyncSession, number_id: str) -> None:
+    """Write down that a carrier has taken a number back."""
+    taken = update(PhoneNumber).where(PhoneNumber.id == number_id).values(release_since=None)
+    await session.execute(taken.execution_options(synchronize_session=False))
 
 
 async def rentals_due(session: AsyncSession, now: datetime) -> Sequence[PhoneNumber]:
@@ -148,6 +161,18 @@ async def sandbox_trunk(session: AsyncSession, workspace_id: str) -> SipTrunk | 
         SipTrunk.workspace_id == workspace_id, SipTrunk.is_sandbox, SipTrunk.deleted_at.is_(None)
     )
     return await session.scalar(query.order_by(SipTrunk.id).limit(1))
+
+
+async def carrier_trunk(session: AsyncSession, workspace_id: str, carrier: str) -> SipTrunk | None:
+    """Return the workspace's trunk to a carrier that rents numbers out."""
+    mine = (SipTrunk.workspace_id == workspace_id, SipTrunk.carrier == carrier, SipTrunk.deleted_at.is_(None))
+    return await session.scalar(select(SipTrunk).where(*mine).order_by(SipTrunk.id).limit(1))
+
+
+async def carrier_trunks(session: AsyncSession, carrier: str) -> Sequence[SipTrunk]:
+    """Return the trunks of all workspaces to a carrier that rents numbers out, the oldest first."""
+    query = select(SipTrunk).where(SipTrunk.carrier == carrier, SipTrunk.deleted_at.is_(None))
+    return (await session.scalars(query.order_by(SipTrunk.id))).all()
 
 
 async def trunks(session: AsyncSession) -> Sequence[SipTrunk]:

@@ -292,6 +292,8 @@ class TrunkOut(BaseModel):
     identity: str
     sources: list[str]
     is_sandbox: bool
+    carrier: str | None
+    """Whom the numbers on it are rented from; null: it is your own. Its settings are the operator's."""
     phone_numbers: list[TrunkNumberOut]
     created_at: str
     updated_at: str
@@ -308,6 +310,7 @@ class TrunkOut(BaseModel):
         same: Mapping[str, Any] = {name: getattr(trunk, name) for name in _SHOWN_AS_STORED}
         return cls(
             **same,
+            username=None if trunk.carrier else trunk.username,
             termination_uri=str(Termination(trunk.host, trunk.port)),
             registration_expiry_seconds=trunk.registration_expiry_s,
             registration_status=RegistrationOut.of(found) if trunk.registration == "outbound" else None,
@@ -324,7 +327,6 @@ _SHOWN_AS_STORED = (
     "id",
     "name",
     "auth_mode",
-    "username",
     "transport",
     "outbound_proxy",
     "registration",
@@ -338,4 +340,5 @@ _SHOWN_AS_STORED = (
     "identity",
     "sources",
     "is_sandbox",
+    "carrier",
 )

@@ -166,6 +166,11 @@ async def _get_to_change(session: AsyncSession, who: Principal, trunk_id: str) -
     trunk = await _get(session, who.workspace_id, trunk_id)
     if trunk.is_sandbox:
         raise Conflict("This is the sandbox's trunk: it is built in and cannot be changed.")
+    if trunk.carrier is not None:
+        raise Conflict(
+            f"This trunk belongs to numbers rented from {trunk.carrier}: it is as the installation's settings say, "
+            "and goes with the last of its numbers."
+        )
     numbers = await repository.numbers_of_trunks(session, [trunk.id])
     who.may_change(live=any(number.livemode for number in numbers), what="trunks of live phone numbers")
     return trunk

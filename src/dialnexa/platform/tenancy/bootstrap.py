@@ -18,7 +18,7 @@ from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.database import Database
 from dialnexa.platform.numbers import repository as number_rows
 from dialnexa.platform.numbers import service as numbers
-from dialnexa.platform.numbers.purchase import new_sandbox_trunk
+from dialnexa.platform.numbers.market import new_sandbox_trunk
 from dialnexa.platform.tenancy import repository, service
 from dialnexa.platform.tenancy.models import Workspace
 from dialnexa.platform.tenancy.principal import KeyKind, Principal

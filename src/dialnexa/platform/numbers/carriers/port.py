@@ -1,8 +1,13 @@
-"""What a carrier that rents out numbers must be able to do. An adapter is one class, named in ``api/app.py``."""
+"""What a carrier that rents out numbers must be able to do. An adapter is one class, named in ``api/carriers.py``.
+
+Its methods raise the platform's errors, in words for whoever asked: ``PaymentRequired``, ``Forbidden``, ``Conflict``
+and ``BadRequest`` when the carrier said no, so that nothing was done; ``BadGateway`` when nobody knows what was done.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
 NumberKind = Literal["local", "mobile", "toll_free"]
@@ -38,7 +43,26 @@ class Rental:
 
     ref: str
     """What the carrier calls it."""
-    monthly_usd: float
+    monthly_usd: float | None = None
+    """``None``: as it was offered."""
+    ready: bool = True
+    """Whether it calls and rings already; an order may wait for the carrier, or for papers the carrier wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The way to a carrier's numbers: what makes the SIP trunk they are reached through."""
+
+    host: str
+    username: str = ""
+    """Empty: the carrier knows us by our address."""
+    password: str = field(default="", repr=False)
+    registers: bool = False
+    """Whether the carrier calls where we registered; otherwise it was told our address."""
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    sources: tuple[str, ...] = ()
+    """Addresses and networks its calls come from, beside those of ``host``."""
+    is_sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +71,8 @@ class Price:
 
     country: str
     usd: float
+    since: datetime
+    """When it was asked for."""
 
 
 class CarrierCatalogue(Protocol):
@@ -65,18 +91,26 @@ class CarrierCatalogue(Protocol):
         """Return the offer of one number; ``None`` when the carrier does not rent it out."""
         ...
 
-    async def buy(self, e164: str) -> Rental | None:
-        """Rent a number; ``None`` when it is gone. Renting one we have already changes nothing."""
+    async def buy(self, e164: str, order: str) -> Rental | None:
+        """Rent a number; ``None`` when it is gone. ``order``, our id of the purchase, makes sure it is made once."""
         ...
 
-    async def find(self, e164: str) -> Rental | None:
-        """Return our rental of a number; ``None`` when we have none."""
+    async def find(self, e164: str, order: str) -> Rental | None:
+        """Return what became of a purchase; ``None`` when nothing was bought, and nothing will be."""
         ...
 
     async def release(self, e164: str, ref: str) -> None:
         """Give a number back; nothing happens when it is gone already."""
         ...
 
-    def prices(self) -> list[Price]:
+    async def prices(self) -> list[Price]:
         """Return what numbers cost by country."""
+        ...
+
+    def line(self) -> Line:
+        """Return the way to its numbers."""
+        ...
+
+    async def check(self) -> str:
+        """Ask whether the carrier would serve us, and return what it says in a few words; raises as the others do."""
         ...

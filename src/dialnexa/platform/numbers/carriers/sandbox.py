@@ -17,7 +17,7 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from dialnexa.kit import countries, phone
 from dialnexa.kit.countries import LineKind
-from dialnexa.platform.numbers.carriers.port import NumberKind, Offer, Price, Rental, Wanted
+from dialnexa.platform.numbers.carriers.port import Line, NumberKind, Offer, Price, Rental, Wanted
 
 PRICED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 """When the list below was made."""
@@ -54,11 +54,11 @@ class SandboxCatalogue:
         found = (one for kind in _TYPES for one in _offers(country, kind, national) if one.e164 == e164)
         return next(found, None)
 
-    async def buy(self, e164: str) -> Rental | None:
+    async def buy(self, e164: str, order: str) -> Rental | None:
         """Rent a number; there is nobody who could refuse."""
-        return await self.find(e164)
+        return await self.find(e164, order)
 
-    async def find(self, e164: str) -> Rental | None:
+    async def find(self, e164: str, order: str) -> Rental | None:
         """Return the rental of a number of the sandbox."""
         found = await self.offer(e164)
         return Rental(e164, found.monthly_usd) if found else None
@@ -66,9 +66,18 @@ class SandboxCatalogue:
     async def release(self, e164: str, ref: str) -> None:
         """Give a number back: it needs no telling."""
 
-    def prices(self) -> list[Price]:
+    async def prices(self) -> list[Price]:
         """Return the price of a local number in every country the sandbox has numbers of."""
-        return [Price(one.iso, _MONTHLY_USD["local"]) for one in countries.countries() if _stem(one.iso, "local")]
+        served = [one.iso for one in countries.countries() if _stem(one.iso, "local")]
+        return [Price(country, _MONTHLY_USD["local"], PRICED_AT) for country in served]
+
+    def line(self) -> Line:
+        """Return the way to the built-in people. A softphone on this machine may call over it."""
+        return Line("127.0.0.1", sources=("127.0.0.1/32",), is_sandbox=True)
+
+    async def check(self) -> str:
+        """Say yes: it is here."""
+        return "the sandbox is built in"
 
 
 def _offers(country: str, kind: NumberKind, area: str) -> Iterator[Offer]:
