@@ -56,6 +56,7 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "delivery_id": neighbour.delivery_id,
         "calendar_id": neighbour.calendar_id,
         "booking_id": neighbour.booking_id,
+        "alert_id": neighbour.alert_id,
         "function_name": "none",
         "kb_id": neighbour.kb_id,
         "document_id": neighbour.document_id,

@@ -20,6 +20,8 @@ from dialnexa.kit.secrets import Vault
 from dialnexa.platform.agents import service as agents
 from dialnexa.platform.agents.config import AgentConfig
 from dialnexa.platform.agents.folders import service as folders
+from dialnexa.platform.alerts import service as alerts
+from dialnexa.platform.alerts.schemas import AlertIn
 from dialnexa.platform.calendars import service as calendars
 from dialnexa.platform.calendars.schemas import BookingIn, CalendarIn
 from dialnexa.platform.calls import placing, rejections
@@ -90,6 +92,7 @@ class Neighbour:
     document_id: str
     calendar_id: str
     booking_id: str
+    alert_id: str
 
 
 @dataclass
@@ -191,6 +194,7 @@ async def _neighbour(database: Database) -> Neighbour:
         file = Upload("secret.txt", b"Their vault opens at noon.")
         document = await knowledge.add(session, RememberingQueue(), who, base.id, file, "txt", now=NOON)
         calendar = await calendars.create(session, who, CalendarIn(name="Theirs"), now=NOON)
+        alert = await alerts.create(session, who, AlertIn(name="Theirs", metric="failure_rate", threshold=5), now=NOON)
         visit = BookingIn(starts_at=NOON + timedelta(days=2), name="Eve")
         booking = await calendars.book(session, who, calendar.id, visit, now=NOON)
         return Neighbour(
@@ -209,6 +213,7 @@ async def _neighbour(database: Database) -> Neighbour:
             document.id,
             calendar.id,
             booking.id,
+            alert.id,
         )
 
 

@@ -106,6 +106,15 @@ async def test_events_are_followed_in_order_from_where_one_left_off(world: World
     assert len({event.call_id for event in seen}) == 2
 
 
+async def test_alerts(world: World) -> None:
+    api = client_of(world)
+    alert = await api.alerts.create(name="Too many fail", metric="failure_rate", threshold=20, min_calls=10)
+    assert (await api.alerts.update(alert.id, threshold=30)).threshold == 30
+    assert (await api.alerts.get(alert.id)).state == "ok"
+    assert [one.id async for one in api.alerts.list(state="ok")] == [alert.id]
+    await api.alerts.delete(alert.id)
+
+
 async def test_house_rules(world: World) -> None:
     api = client_of(world)
     assert (await api.telephony.set(allow_premium=False))["allow_premium"] is False

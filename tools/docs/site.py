@@ -21,7 +21,7 @@ from tools.generate_client_types import document
 _START = ("index.md", "quick-start.md")
 _GUIDES = (
     *("agents.md", "flows.md", "functions.md", "knowledge.md", "analysis.md", "calls.md", "call-history.md"),
-    *("numbers.md", "telephony.md", "webhooks.md", "catalogue.md", "keys-and-limits.md"),
+    *("numbers.md", "telephony.md", "webhooks.md", "alerts.md", "catalogue.md", "keys-and-limits.md"),
 )
 _PROGRAMS = ("clients.md", "mcp.md", "errors.md", "pagination.md", "idempotency.md")
 _OPERATION = ("operations.md", "durability.md", "observability.md", "moving.md")

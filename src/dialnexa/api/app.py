@@ -29,6 +29,8 @@ from dialnexa.platform.agents import portable_routes, trying, version_routes
 from dialnexa.platform.agents import routes as agents
 from dialnexa.platform.agents.folders import routes as folders
 from dialnexa.platform.agents.templates import routes as templates
+from dialnexa.platform.alerts import routes as alerts
+from dialnexa.platform.alerts.watch import Watch
 from dialnexa.platform.calendars import routes as calendars
 from dialnexa.platform.calls import cost_routes as costs
 from dialnexa.platform.calls import limits_routes as limits
@@ -105,12 +107,13 @@ async def create_app(settings: Settings) -> AsyncGenerator[FastAPI]:
         sweeping = asyncio.create_task(sweep.run())
         erasing = asyncio.create_task(Erasure(database, app.state.clock, settings.recordings).run())
         renting = asyncio.create_task(rentals.run(database, app.state.market, app.state.clock))
+        watching = asyncio.create_task(Watch(database, app.state.clock).run())
         try:
             yield app
         finally:
-            for task in (tidying, pumping, sweeping, erasing, renting):
+            for task in (tidying, pumping, sweeping, erasing, renting, watching):
                 task.cancel()
-            await asyncio.gather(tidying, pumping, sweeping, erasing, renting, return_exceptions=True)
+            await asyncio.gather(tidying, pumping, sweeping, erasing, renting, watching, return_exceptions=True)
 
 
 def assemble(
@@ -205,6 +208,7 @@ def _routes() -> APIRouter:
     nouns = (*of_calls, limits.router, *of_agents, *of_knowledge, numbers.router, tenancy.router)
     for router in (*nouns, catalogue_routes.router, webhooks.router):
         api.include_router(router)
+    api.include_router(alerts.router)
     api.include_router(retention_routes.router)
     served.include_router(api, prefix="/v1")
     served.include_router(api, include_in_schema=False)

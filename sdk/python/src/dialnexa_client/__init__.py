@@ -28,6 +28,7 @@ from dialnexa_client.models.agents import Agent, AgentVersion
 from dialnexa_client.models.calls import Call, PlacedCall, Timeline, TimelineLine, Turn
 from dialnexa_client.models.catalogue import Language, LanguageModel, Transcriber, Voice, VoiceModel
 from dialnexa_client.models.records import (
+    Alert,
     Answer,
     AuditEntry,
     Booking,
@@ -50,6 +51,7 @@ from dialnexa_client.webhooks import WebhookEvent
 __all__ = [
     "Agent",
     "AgentVersion",
+    "Alert",
     "Answer",
     "ApiError",
     "ApiKey",

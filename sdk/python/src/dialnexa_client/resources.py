@@ -7,6 +7,7 @@ from typing import Generic
 from dialnexa_client.binding import R, Resource, following, listing, method
 from dialnexa_client.operations import (
     agents,
+    alerts,
     calendars,
     calls,
     catalogue,
@@ -221,6 +222,16 @@ class ApiKeys(Resource[R]):
     revoke = method(workspace.revoke_key)
 
 
+class Alerts(Resource[R]):
+    """Watch figures, and hear when they reach their thresholds."""
+
+    create = method(alerts.create)
+    list = listing(alerts.search)
+    get = method(alerts.get)
+    update = method(alerts.update)
+    delete = method(alerts.delete)
+
+
 class WorkspaceLimits(Resource[R]):
     """Read and set how many calls the workspace may hold at once."""
 
@@ -269,6 +280,7 @@ class Groups(Generic[R]):
         self.telephony = Telephony(runs)
         self.webhooks = Webhooks(runs)
         self.events = Events(runs)
+        self.alerts = Alerts(runs)
         self.languages = Languages(runs)
         self.llms = Llms(runs)
         self.transcribers = Transcribers(runs)

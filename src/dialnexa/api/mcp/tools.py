@@ -112,6 +112,13 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "list_webhook_deliveries: GET /v1/user-webhooks/{webhook_id}/deliveries",
         "list_undelivered_events: GET /v1/user-webhooks/dead-letters",
     ),
+    "alerts": (
+        "list_alerts: GET /v1/alerts",
+        "get_alert: GET /v1/alerts/{alert_id}",
+        "create_alert: POST /v1/alerts",
+        "update_alert: PATCH /v1/alerts/{alert_id}",
+        "delete_alert: DELETE /v1/alerts/{alert_id} destructive",
+    ),
     "organization": (
         "get_workspace_limits: GET /v1/workspace/limits",
         "get_telephony_config: GET /v1/telephony-config",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dialnexa.platform.agents import models as agents
 from dialnexa.platform.agents.folders import models as folders
+from dialnexa.platform.alerts import models as alerts
 from dialnexa.platform.calendars import models as calendars
 from dialnexa.platform.calls import models as calls
 from dialnexa.platform.costs import models as costs
@@ -15,7 +16,7 @@ from dialnexa.platform.retention import models as retention
 from dialnexa.platform.tenancy import models as tenancy
 from dialnexa.platform.webhooks import models as webhooks
 
-NOUNS = (tenancy, agents, folders, numbers, calls, costs, webhooks, oauth, knowledge, calendars, retention)
+NOUNS = (tenancy, agents, folders, numbers, calls, costs, webhooks, oauth, knowledge, calendars, retention, alerts)
 METADATA = Base.metadata
 
 FULL_TEXT = "knowledge_index"

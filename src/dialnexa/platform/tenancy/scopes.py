@@ -7,6 +7,7 @@ from __future__ import annotations
 
 RESOURCES = {
     "agents": "Agents, their versions, and the catalogues of voices, languages and models.",
+    "alerts": "Alerts: what is watched, and how it stands.",
     "api-keys": "API keys. Whoever may write them can make keys that do as much as their own.",
     "audit-log": "Who changed what.",
     "calendars": "Calendars and the appointments in them.",

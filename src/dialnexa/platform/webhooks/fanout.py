@@ -82,8 +82,8 @@ def wanted(webhook: Webhook, event: Event, agents: Mapping[str, Mapping[str, Any
 
 
 def about(event: Event) -> dict[str, Any]:
-    """Return the call an event is about; nothing for other events."""
-    return cast(dict[str, Any], event.payload.get("call") or {})
+    """Return the call, or the alert, that an event is about, whose ``agent_id`` webhooks filter by."""
+    return cast(dict[str, Any], event.payload.get("call") or event.payload.get("alert") or {})
 
 
 async def agents_of(session: AsyncSession, events: Sequence[Event]) -> dict[str, dict[str, Any]]:

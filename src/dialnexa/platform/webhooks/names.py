@@ -21,7 +21,7 @@ CANONICAL = {
     "campaign.completed": "All leads of a campaign were called.",
     "campaign.paused": "A campaign was paused.",
     "workflow.lead.completed": "A lead finished all steps of a workflow.",
-    "alert.triggered": "A threshold was crossed.",
+    "alert.triggered": "The figure of an alert reached its threshold.",
     PING: "A test; sent whenever a webhook is saved.",
 }
 """Canonical name → when it is sent."""

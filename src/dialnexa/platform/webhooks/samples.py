@@ -39,7 +39,19 @@ _BESIDES: dict[str, dict[str, Any]] = {
         "workflow": {"id": f"wfl_{_ULID}"},
         "lead": {"id": f"wlead_{_ULID}", "status": "completed", "phone_number": "+16505550199"},
     },
-    "alert.triggered": {"alert": {"name": "Failed calls", "metric": "failed_calls", "threshold": 10, "value": 12}},
+    "alert.triggered": {
+        "alert": {
+            "id": f"alert_{_ULID}",
+            "name": "Too many calls fail",
+            "metric": "failure_rate",
+            "unit": "percent",
+            "threshold": 10.0,
+            "value": 12.5,
+            "window_minutes": 60,
+            "agent_id": f"agent_{_ULID}",
+            "triggered_at": "2026-05-23T12:01:00.000Z",
+        }
+    },
 }
 """What the payload of an event has besides the call."""
 

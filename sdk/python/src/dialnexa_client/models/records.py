@@ -99,6 +99,23 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A figure that is watched: ``ok`` or ``triggered``, and what was measured last."""
+
+    id: str
+    name: str
+    metric: str
+    threshold: float
+    agent_id: str | None
+    is_active: bool
+    state: str
+    value: float | None
+    triggered_at: datetime | None
+    created_at: datetime
+    raw: Mapping[str, object] = field(repr=False, metadata=RAW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SipTrunk:
     """A carrier, PBX or phone."""
 
