@@ -22,24 +22,33 @@ SILENT = "+16505550180"
 FRIENDLY = "+16505550199"
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Installation]:
-    with running(tmp_path / "data") as installation:
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running(tmp_path_factory.mktemp("faults") / "data") as installation:
         yield installation
 
 
+@pytest.fixture
+def own(house: Installation) -> Iterator[Installation]:
+    """The installation, which has the limit of a new one again afterwards."""
+    limit = house.get("/v1/workspace/limits")["concurrency_limit"]
+    yield house
+    assert house.http.patch("/v1/workspace/limits", json={"concurrency_limit": limit}).status_code == 200
+
+
 def test_at_the_limit_409_leaves_no_row(own: Installation) -> None:
+    before = own.get("/v1/calls")["meta"]["total"]
     assert own.http.patch("/v1/workspace/limits", json={"concurrency_limit": 3}).status_code == 200
     answers = [own.place(SILENT) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [201, 201, 201, 409, 409]
     assert answers[-1].json().keys() >= {"statusCode", "message", "error"}
     assert "3" in answers[-1].json()["message"], "the sentence names the limit"
-    assert own.http.get("/v1/calls").json()["meta"]["total"] == 3
+    assert own.get("/v1/calls")["meta"]["total"] == before + 3
     for answer in answers[:3]:
         own.until(answer.json()["call_id"], {"in_progress", "queued", "ringing"})
         assert own.http.post(f"/v1/calls/{answer.json()['call_id']}/hangup").status_code == 200
     own.eventually(lambda: own.active_calls() == 0)
-    assert own.place("+16505550110").status_code == 201
+    assert own.finished(own.place("+16505550110").json()["call_id"])["status"] == "busy"
 
 
 async def test_a_killed_worker_loses_no_call_and_dials_none_twice(own: Installation) -> None:

@@ -1,12 +1,14 @@
 """An agent with a prompt and a language model of its own on a real call, and what is heard when the model fails.
 
-One installation, four calls at once, one of them along a conversation graph. The model server is a local one that
-speaks the OpenAI protocol; it knows which story it is in by the agent's prompt.
+One installation, five calls at once: one goes along a conversation graph, in one the agent looks something up over
+HTTP. The model server is a local one that speaks the OpenAI protocol; it knows which story it is in by the agent's
+prompt.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.installation import Installation, gather_finished, running
+from tests.e2e.order_desk import TOKEN, OrderDesk, Request, check_order, order_desk
 from tests.live.speech.chat_server import DONE, STOP, ChatServer, chat_server, chunk, refuses, says
 
 pytestmark = pytest.mark.e2e
@@ -23,12 +26,13 @@ pytestmark = pytest.mark.e2e
 FRIENDLY, SILENT = "+16505550199", "+16505550180"
 MODEL = "small-but-polite"
 TALKS, BROKEN, MUTE = "You remind people of appointments.", "Your model is broken.", "Your model is mute."
-WALKS = "You remind people along a graph."
+WALKS, LOOKS_UP = "You remind people along a graph.", "You tell people where their order is."
 PLAN = (
     (TALKS, FRIENDLY, "agent_defined"),
     (BROKEN, FRIENDLY, "agent_defined"),
     (MUTE, SILENT, "agent_dynamic"),  # the model is to say the first words, and says none
     (WALKS, FRIENDLY, "agent_defined"),
+    (LOOKS_UP, FRIENDLY, "agent_defined"),
 )
 FLOW = {
     "nodes": [
@@ -60,6 +64,11 @@ class Story:
     record: dict[str, Any]
     events: list[dict[str, Any]]
     asked: list[dict[str, Any]]
+    """The bodies of the requests to the model."""
+    looked_up: list[Request]
+    """What the developer's API was asked in all calls."""
+    logs: str
+    """The logs of the installation."""
 
     def said(self, role: str) -> str:
         return " ".join(turn["content"] for turn in self.record["transcript_turns"] if turn["role"] == role)
@@ -76,6 +85,8 @@ def _reply(model: ChatServer) -> Any:
         return refuses(500, "out of memory")
     if MUTE in messages[0]["content"]:
         return _silence
+    if LOOKS_UP in messages[0]["content"]:
+        return _look_up(messages)
     heard = messages[-1]["content"].lower()
     if WALKS in messages[0]["content"]:
         tools: Any = model.asked[-1].body["tools"]
@@ -98,6 +109,18 @@ def _move(heard: str, offered: list[str]) -> Any:
     if "right" in heard and "go_to_done" in offered:
         return says(*_calls("go_to_done", "{}"), DONE)
     return says(chunk({"content": "Sorry, does Tuesday at two still work for you?"}), STOP, DONE)
+
+
+def _look_up(messages: list[Any]) -> Any:
+    """Look the order up once; then say what came of it, and hang up."""
+    results = [json.loads(message["content"]) for message in messages if message["role"] == "tool"]
+    if not results:
+        return says(*_calls("check_order", '{"number": "A-17"}'), DONE)
+    if len(results) == 1 and messages[-1]["role"] == "tool":
+        told = results[0].get("variables", {})
+        sentence = f"Your order is in {told.get('order.place')}, and comes on {told.get('order.day')}. Goodbye."
+        return says(chunk({"content": sentence}), *_calls("end_call", "{}"), DONE)
+    return says(chunk({"content": "Goodbye."}), STOP, DONE)
 
 
 def _calls(name: str, arguments: str) -> list[bytes]:
@@ -124,7 +147,7 @@ async def _model_server() -> AsyncGenerator[ChatServer]:
         yield model
 
 
-def _publish(home: Installation, prompt: str, start: str) -> str:
+def _publish(home: Installation, prompt: str, start: str, desk: OrderDesk) -> str:
     """Create an agent as a developer would, over HTTP, and return the id of its published version."""
     agent = home.http.post(
         "/v1/agents",
@@ -140,7 +163,8 @@ def _publish(home: Installation, prompt: str, start: str) -> str:
             "conversation_start_type": start,
             "pause_before_speaking_sec": 0,
             "agent_functions": [
-                {"type": "end_call", "display_name": "end_call", "description": "Hang up when all is said."}
+                {"type": "end_call", "display_name": "end_call", "description": "Hang up when all is said."},
+                *([check_order(desk)] if prompt == LOOKS_UP else []),
             ],
         },
     )
@@ -157,13 +181,18 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Story]:
 
 
 async def _tell_them(data: Path) -> dict[str, Story]:
-    async with _model_server() as model:
-        environment = {"DIALNEXA_LLM_BASE_URL": model.url, "DIALNEXA_LLM_MODEL": MODEL, "DIALNEXA_LLM_API_KEY": "mine"}
+    async with _model_server() as model, order_desk() as desk:
+        environment = {
+            "DIALNEXA_LLM_BASE_URL": model.url,
+            "DIALNEXA_LLM_MODEL": MODEL,
+            "DIALNEXA_LLM_API_KEY": "mine",
+            "DIALNEXA_OUTGOING_ALLOW": "127.0.0.1",
+        }
         with running(data, environment=environment) as home:
             placed = [
                 home.place(
                     person,
-                    agent_version_id=_publish(home, prompt, start),
+                    agent_version_id=_publish(home, prompt, start, desk),
                     variables={"customer_name": "Maria"},
                     metadata={"crm_note": "pays late"},
                 )
@@ -173,13 +202,14 @@ async def _tell_them(data: Path) -> dict[str, Story]:
             records = await gather_finished(home, [answer.json()["call_id"] for answer in placed])
             assert all(asked.headers["authorization"] == "Bearer mine" for asked in model.asked)
             return {
-                prompt: Story(record, home.timeline(record["id"]), _asked(model, prompt))
+                prompt: Story(record, home.timeline(record["id"]), _asked(model, prompt), desk.asked, home.logs())
                 for (prompt, _, _), record in zip(PLAN, records, strict=True)
             }
 
 
 def _asked(model: ChatServer, prompt: str) -> list[dict[str, Any]]:
-    bodies: list[dict[str, Any]] = [asked.body for asked in model.asked]
+    """What it was asked during the call, and not for the analysis after it."""
+    bodies: list[dict[str, Any]] = [asked.body for asked in model.asked if "response_format" not in asked.body]
     return [body for body in bodies if prompt in body["messages"][0]["content"]]
 
 
@@ -265,6 +295,25 @@ def test_the_timeline_tells_where_the_conversation_went(stories: dict[str, Story
     assert message["detail"].startswith("No carrier for text messages")
 
 
+# --- a model that looks something up ---------------------------------------------------------------------------------
+
+
+def test_a_function_is_called_in_mid_conversation_and_its_result_is_spoken(stories: dict[str, Story]) -> None:
+    story = stories[LOOKS_UP]
+    assert story.record["status"] == "completed", story.record
+    [(line, headers, body)] = story.looked_up
+    assert line.startswith("POST /orders/Maria ")
+    assert headers["authorization"] == f"Bearer {TOKEN}"
+    assert body == {"number": "A-17"}
+    said = story.said("agent")
+    assert "Springfield" in said and "Friday" in said, said
+    [looked_up] = [
+        one["detail"] for one in story.events if one["event"] == "tool" and one["detail"]["name"] == "check_order"
+    ]
+    assert looked_up["ok"] is True
+    assert TOKEN not in story.logs + json.dumps(story.events)
+
+
 # --- a model that does not -------------------------------------------------------------------------------------------
 
 
@@ -291,4 +340,4 @@ def test_a_call_that_failed_on_the_model_has_its_recording(stories: dict[str, St
     for story in stories.values():
         assert story.record["recording_url"]
         assert story.record["recording_lost"] is None
-        assert [event["event"] for event in story.events][-1] == "call_ended"
+        assert [event["event"] for event in story.events if event["event"] != "analysis_ready"][-1] == "call_ended"
