@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -218,6 +219,33 @@ async def test_what_an_answer_says_may_be_sent_back(world: World) -> None:
         read = (await world.http.get(f"/v1/{path}")).json()
         answer = await world.http.patch(f"/v1/{path}", json={**read, "secret": None} if "webhook" in path else read)
         assert "did you mean" not in answer.text, path
+
+
+async def test_requests_are_counted_by_the_whole_template_of_their_route(world: World) -> None:
+    agent = await world.agent()
+    for path in (
+        f"/v1/agents/{agent['id']}/versions/1",
+        f"/agents2/{agent['id']}/versions/1",
+        "/v1/user-webhooks/webhook_x/deliveries",
+        "/v1/voices/builtin/auto/preview",
+        "/docs/reference.js",
+        "/v1/nothing/5",
+        "/wp-login.php",
+    ):
+        await world.http.get(path)
+    counted = re.findall(r'dialnexa_http_requests_total\{method="GET",route="([^"]*)"', await _metrics(world))
+    assert counted == [
+        "/v1/agents/{agent_id}/versions/{number}",
+        "/agents2/{agent_id}/versions/{number}",
+        "/v1/user-webhooks/{webhook_id}/deliveries",
+        "/v1/voices/{voice_id:path}/preview",
+        "/docs/{name}",
+        "unknown",
+    ]
+
+
+async def _metrics(world: World) -> str:
+    return (await world.http.get("/metrics")).text
 
 
 async def test_while_draining_new_calls_are_sent_elsewhere(world: World) -> None:

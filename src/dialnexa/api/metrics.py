@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.routing import Route
 from starlette.types import Scope
 
 from dialnexa.platform.calls import counting
@@ -37,11 +40,11 @@ class Metrics:
         self._removed.labels(kind).inc(count)
 
     def observe(self, scope: Scope, status: int | None, seconds: float) -> str:
-        """Count one request under its route's pattern, and return that.
+        """Count one request under the whole template of its route, and return that.
 
-        Never under its path: ids would make endless series.
+        Never under its path: ids would make endless series. All paths that nobody serves are ``unknown``.
         """
-        route: str = getattr(scope.get("route"), "path", "unknown")
+        route = _template(scope)
         self._requests.labels(scope["method"], route, str(status or "aborted")).inc()
         self._seconds.labels(scope["method"], route).observe(seconds)
         return route
@@ -49,6 +52,21 @@ class Metrics:
     def text(self) -> bytes:
         """Return all meters in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+def _template(scope: Scope) -> str:
+    """Return the template of a request's route, with the prefixes of its routers; it has its own end only."""
+    route = scope.get("route")
+    if not isinstance(route, Route):
+        return "unknown"
+    found = _ending(route.path_regex.pattern).fullmatch(scope["path"])
+    return f"{found[1] if found else ''}{route.path}"
+
+
+@cache
+def _ending(pattern: str) -> re.Pattern[str]:
+    """Return what splits a path into prefixes, which have no parameters, and what ``pattern`` matches."""
+    return re.compile(f"((?:/[^/]+)*?){pattern.removeprefix('^')}")
 
 
 async def installation_text(session: AsyncSession, now: datetime) -> bytes:
