@@ -104,6 +104,8 @@ async def test_previews_are_kept_by_browsers_and_fetched_in_parts(world: World) 
         assert first.headers["accept-ranges"] == "bytes"
         tag, size = first.headers["etag"], len(first.content)
         assert (await browser.get(voices[0]["preview_url"])).headers["etag"] == tag != other.headers["etag"]
+        again = await browser.get(voices[0]["preview_url"], headers={"If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
 
         async def part(wanted: str, **headers: str) -> tuple[int, str | None, bytes]:
             answer = await browser.get(voices[0]["preview_url"], headers={"Range": wanted, **headers})

@@ -572,8 +572,8 @@ export interface operations {
                 created_at?: ("asc" | "desc") | null;
                 /** @description Order by duration; calls without one come last. */
                 duration?: ("asc" | "desc") | null;
-                /** @description All that fit, as a table instead of a page: CSV with `Accept: text/csv`, else JSON. */
-                export?: boolean;
+                /** @description All that fit, as a table instead of a page: `csv`, `json`, or with `true` CSV for `Accept: text/csv` and else JSON. */
+                export?: boolean | ("csv" | "json");
                 /** @description Comma list of columns of the export; default: all, and custom fields. */
                 columns?: string | null;
             };

@@ -61,6 +61,7 @@ __all__ = [
     "authenticate",
     "client_address",
     "count_stranger",
+    "is_known",
     "listing",
     "vouch",
 ]
@@ -424,6 +425,12 @@ def _guards(dependant: Dependant) -> Iterator[Guard]:
 def _header_list(names: Mapping[str, None]) -> str:
     """Join field names for a header, leaving out what a header cannot carry."""
     return ", ".join(name for name in names if name.isascii() and name.isprintable())[:1000]
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Tell whether ``If-None-Match`` has an entity tag, compared weakly (RFC 9110 §13.1.2): then answer 304."""
+    told = request.headers.get("if-none-match", "").strip()
+    return told == "*" or tag.removeprefix("W/") in {each.strip().removeprefix("W/") for each in told.split(",")}
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------

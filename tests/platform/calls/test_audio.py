@@ -96,6 +96,11 @@ async def test_the_same_answers_from_the_folder_and_from_a_store(
     fresh = {"Range": "bytes=0-9", "If-Range": whole.headers["etag"]}
     assert (await http.get(path, headers=fresh)).status_code == 206
     assert (await http.get(path, headers={**fresh, "If-Range": '"old"'})).content == AUDIO
+    same = {"If-None-Match": f'"old", W/{whole.headers["etag"]}', "Range": "bytes=0-9"}
+    for unchanged in (await http.get(path, headers=same), await http.head(path, headers=same)):
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        assert unchanged.headers["etag"] == whole.headers["etag"]
+    assert (await http.get(path, headers={"If-None-Match": '"old"'})).content == AUDIO
 
 
 async def test_a_link_opens_what_lies_in_a_store_until_it_expires(

@@ -49,6 +49,20 @@ async def test_a_spreadsheet_gets_every_column_and_the_custom_fields(api: Api, h
     assert row["cost"] == "0.0"
 
 
+async def test_the_kind_of_table_may_be_in_the_address(api: Api, house: House) -> None:
+    await ended(house)
+    for path in ("/v1/calls", "/v1/call-logs"):
+        told = await api.get(path, export="csv")
+        assert told.headers["content-type"] == "text/csv; charset=utf-8"
+        assert (await api.get(path, export="JSON")).json()["meta"]["rows"] == 1
+        assert "meta" in (await api.get(path, export="false")).json()
+    wrong = await api.get("/v1/calls", export="xlsx")
+    assert (wrong.status_code, wrong.json()["message"]) == (
+        400,
+        ["export must be one of: true, false, csv, json, 1, 0"],
+    )
+
+
 async def test_named_columns_come_in_their_order_and_other_names_are_fields(api: Api, house: House) -> None:
     await ended(house, analysis={"reason": "billing"})
     rows = await table(api, columns="reason, status,metadata.crm_contact_id,variables")
@@ -107,6 +121,8 @@ async def test_a_column_that_cannot_be_is_refused(api: Api, columns: str) -> Non
 
 
 async def test_an_unknown_parameter_is_named(api: Api) -> None:
-    answer = await api.get("/v1/calls", limit=5, campain_id="cmp_1", envelope="openapi")
-    assert answer.headers["x-dialnexa-ignored-fields"] == "campain_id"
+    answer = await api.get("/v1/calls", limit=5, crm_id="7", envelope="openapi")
+    assert answer.headers["x-dialnexa-ignored-fields"] == "crm_id"
+    slip = await api.get("/v1/calls", campain_id="cmp_1")
+    assert slip.json()["message"] == ["campain_id is not a parameter of this request; did you mean campaign_id?"]
     assert "x-dialnexa-ignored-fields" not in (await api.get("/v1/calls", campaign_id="cmp_1")).headers

@@ -1,4 +1,4 @@
-"""A recording as an HTTP answer: whole or in part (RFC 9110 §14), from the data folder or from an object store."""
+"""A recording as an HTTP answer: whole, in part (RFC 9110 §14) or not again (§13), from a folder or an object store."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from dialnexa.kit.errors import NotFound, Unavailable
 from dialnexa.platform.calls import links
 from dialnexa.platform.calls.models import Recording
 from dialnexa.platform.calls.store import RecordingStore, StoreError, store_at
+from dialnexa.platform.http import is_known
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,9 @@ def _answer(
         "ETag": tag,
         "Content-Disposition": f'inline; filename="{recording.call_id}.{recording.format}"',
     }
+    if is_known(request, tag):
+        kept = {name: headers[name] for name in ("Cache-Control", "ETag")}
+        return Response(status_code=304, headers=kept)
     wanted = request.headers.get("range", "") if request.headers.get("if-range", tag) == tag else ""
     status, (start, end) = 200, (0, size)
     try:

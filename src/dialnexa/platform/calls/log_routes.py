@@ -16,7 +16,7 @@ from dialnexa.platform.calls.log_schemas import CallLogDetails, CallLogOut, call
 from dialnexa.platform.calls.parameters import Bound, Export, Exports, Links, Wanted
 from dialnexa.platform.calls.search import Filters
 from dialnexa.platform.database import Database
-from dialnexa.platform.http import Db, Listing, Pages, Paging, Principal, Requires, Router, listing
+from dialnexa.platform.http import Db, Listing, Pages, Paging, Principal, Requires, Router, is_known, listing
 
 router = Router(tags=["Call logs"])
 
@@ -113,7 +113,7 @@ async def _answer(
     async with database.read() as session:
         found = await finding.find(session, scope, filters, page)
         tag = _etag(found, await finding.marks(session, found.ids), page)
-        if _known(tag, request.headers.get("if-none-match", "")):
+        if is_known(request, tag):
             return Response(status_code=304, headers={"ETag": tag})
         items = await reading.logs(session, await finding.calls(session, found.ids), link)
     response.headers["ETag"] = tag
@@ -127,9 +127,3 @@ def _etag(found: Found, marks: list[tuple[object, ...]], page: Paging) -> str:
     """
     said = orjson.dumps([marks, found.total, found.exact, page.number, page.limit])
     return f'W/"{hashlib.sha256(said).hexdigest()[:32]}"'
-
-
-def _known(tag: str, if_none_match: str) -> bool:
-    """Tell whether ``If-None-Match`` has a tag, compared weakly (RFC 9110 §13.1.2)."""
-    given = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
-    return tag.removeprefix("W/") in given or if_none_match.strip() == "*"

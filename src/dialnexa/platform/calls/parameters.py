@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Query, Request
+from pydantic import BeforeValidator
 
 from dialnexa.platform.calls import links, reading
 from dialnexa.platform.calls.search import Filters, Order
 from dialnexa.platform.http import Now, Secrets
 
 _CSV = "text/csv"
+_TABLES = ("true", "false", "csv", "json", "1", "0")
 
 
 def _link(request: Request, vault: Secrets, now: Now) -> reading.Link:
@@ -81,9 +83,21 @@ class Export:
     as_csv: bool
 
 
+def _known_table(given: object) -> object:
+    word = given.lower() if isinstance(given, str) else given
+    if word not in _TABLES and not isinstance(word, bool):
+        raise ValueError(f"must be one of: {', '.join(_TABLES)}")
+    return word
+
+
 def _export(
     export: Annotated[
-        bool, Query(description="All that fit, as a table instead of a page: CSV with `Accept: text/csv`, else JSON.")
+        bool | Literal["csv", "json"],
+        BeforeValidator(_known_table),
+        Query(
+            description="All that fit, as a table instead of a page: `csv`, `json`, or with `true` CSV for "
+            "`Accept: text/csv` and else JSON."
+        ),
     ] = False,
     columns: Annotated[
         str | None,
@@ -92,7 +106,8 @@ def _export(
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Export:
     kinds = [kind.partition(";")[0].strip().lower() for kind in accept.split(",")]
-    return Export(export, columns, as_csv=_CSV in kinds)
+    as_csv = export == "csv" if isinstance(export, str) else _CSV in kinds
+    return Export(bool(export), columns, as_csv)
 
 
 Exports = Annotated[Export, Depends(_export)]

@@ -48,6 +48,7 @@ _POLL_S = 0.2
 _AUDIO: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()}},
     206: {"description": "The part named by `Range`.", "content": {kind: {} for kind in MEDIA_TYPES.values()}},
+    304: {"description": "The recording is the one that `If-None-Match` names."},
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from dialnexa.platform.catalogue import previews
@@ -27,7 +27,7 @@ from dialnexa.platform.catalogue.schemas import (
     VoicesOut,
 )
 from dialnexa.platform.catalogue.service import Catalogue, VoiceFilter
-from dialnexa.platform.http import Pages, Principal, Requires, Router, count_stranger
+from dialnexa.platform.http import Pages, Principal, Requires, Router, count_stranger, is_known
 
 router = Router(tags=["Catalogue"])
 
@@ -36,6 +36,7 @@ MAX_VOICES = 50
 _AUDIO: dict[int | str, dict[str, Any]] = {
     200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}},
     206: {"description": "The part named by `Range`.", "content": {"audio/wav": {}}},
+    304: {"description": "The preview is the one that `If-None-Match` names."},
     400: {"description": "`Range` names no part.", "content": {"text/plain": {}}},
     404: {"description": "There is no such voice here."},
     416: {"description": "The part named by `Range` lies beyond the end.", "content": {"text/plain": {}}},
@@ -168,17 +169,21 @@ async def list_voice_models(voice_id: str, who: Reader, catalogue: Known) -> Voi
 @router.get(
     "/voices/{voice_id:path}/preview", summary="Listen to a voice", response_class=FileResponse, responses=_AUDIO
 )
-async def get_preview(voice_id: str, catalogue: Known, request: Request) -> FileResponse:
+async def get_preview(voice_id: str, catalogue: Known, request: Request) -> Response:
     """Return a few words in this voice as WAV. Needs no key, so that a browser can play `preview_url` as it is."""
     count_stranger(request)
     path = previews.file_of(catalogue.voice(voice_id))
-    return FileResponse(
+    file = FileResponse(
         path,
         media_type="audio/wav",
         content_disposition_type="inline",
         filename=path.name,
         headers={"Cache-Control": "public, max-age=86400"},
+        stat_result=path.stat(),
     )
+    if is_known(request, file.headers["etag"]):
+        return Response(status_code=304, headers={name: file.headers[name] for name in ("Cache-Control", "ETag")})
+    return file
 
 
 @router.get("/voices/{voice_id:path}", summary="Get a voice")
