@@ -51,11 +51,13 @@ def test_the_voice_and_what_steps_in_for_it() -> None:
         fallback_voices=[{"voice_id": "builtin/espeak/en-us", "voice_name": "Echo"}, {"id": "builtin/auto"}],
         pronunciations=[{"word": "Nguyen", "pronunciation": "win"}, {"text": "SQL", "say": "sequel"}],
         audio_cache_enabled=False,
+        speech_normalization=True,
     ).voice
     assert (voice.id, voice.speed, voice.pitch, voice.volume) == ("builtin/flite/slt", 1.2, -0.2, 2)
     assert voice.fallbacks == ("builtin/espeak/en-us", "builtin/auto")
     assert voice.pronunciations == (("Nguyen", "win"), ("SQL", "sequel"))
     assert not voice.cached
+    assert voice.reads_fully
 
 
 def test_the_model_and_what_steps_in_for_it() -> None:

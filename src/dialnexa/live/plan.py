@@ -144,6 +144,8 @@ class Voice:
     """Voices that speak when this one fails, in this order."""
     pronunciations: tuple[tuple[str, str], ...] = ()
     """Written → as it is to be read, such as ``("Nguyen", "win")``; whole words, in any case."""
+    reads_fully: bool = False
+    """Whether units, dates in figures, ranges, addresses and shorthand are read out as people say them."""
     cached: bool = True
     """Whether phrases said before may be played again instead of being spoken anew."""
 

@@ -184,6 +184,7 @@ def _voice(config: AgentConfig) -> Voice:
         config.voice_volume,
         fallbacks=tuple(voice.voice_id for voice in config.fallback_voices),
         pronunciations=tuple((each.word, each.pronunciation) for each in config.pronunciations),
+        reads_fully=config.speech_normalization,
         cached=config.audio_cache_enabled,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dialnexa.live.speech.embedded.counting import cardinal, digit_by_digit, ordinal, telephone, year
@@ -38,18 +38,20 @@ _ABBREVIATIONS = {
 _SYMBOLS = {"@": "at", ".": "dot", "-": "dash", "_": "underscore", "/": "slash", ":": "colon", "+": "plus"}
 
 
-def _money(match: re.Match[str]) -> str:
+def money(match: re.Match[str]) -> str:
+    """Say an amount: groups ``sign``, ``whole``, ``cents`` and perhaps ``scale``, as in $3.5 million."""
     unit, cent = _CURRENCIES[match["sign"]]
     whole, fraction = int(match["whole"].replace(",", "")), int((match["cents"] or "0").ljust(2, "0"))
     if scale := (match["scale"] or "").strip():
-        return f"{_decimal(match['whole'], match['cents'])} {scale} {unit}s"
+        return f"{decimal(match['whole'], match['cents'])} {scale} {unit}s"
     parts = [f"{cardinal(whole)} {unit}{'' if whole == 1 else 's'}"] if whole or not fraction else []
     if fraction:
         parts.append(f"{cardinal(fraction)} {cent if fraction == 1 else _PLURALS.get(cent, f'{cent}s')}")
     return " and ".join(parts)
 
 
-def _decimal(whole: str, fraction: str | None) -> str:
+def decimal(whole: str, fraction: str | None) -> str:
+    """Say a number as it is written: ``1,200`` and ``5`` → one thousand two hundred point five."""
     said = cardinal(int(whole.replace(",", "")))
     return f"{said} point {digit_by_digit(fraction)}" if fraction else said
 
@@ -79,7 +81,8 @@ def _month_day(match: re.Match[str]) -> str:
     return f"{said}, {year(int(years))}" if years else said
 
 
-def _iso_date(match: re.Match[str]) -> str:
+def date_in_figures(match: re.Match[str]) -> str:
+    """Say a date whose groups ``year``, ``month`` and ``day`` are figures."""
     month = _MONTH_BY_NUMBER.get(int(match["month"]), match["month"])
     return f"{month} {ordinal(int(match['day']))}, {year(int(match['year']))}"
 
@@ -104,13 +107,16 @@ def _number(match: re.Match[str]) -> str:
     sign, whole, fraction = match["minus"] or "", match["whole"], match["fraction"]
     # A leading zero, or more figures than people count in, means a code and not an amount.
     is_code = (len(whole) > 1 and whole[0] == "0") or (len(whole) >= 7 and "," not in whole)
-    said = digit_by_digit(whole) if is_code else _decimal(whole, fraction)
+    said = digit_by_digit(whole) if is_code else decimal(whole, fraction)
     return f"{'minus ' if sign else ''}{said}{' percent' if match['percent'] else ''}"
 
 
-_RULES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
+Rule = tuple[str, Callable[[re.Match[str]], str]]
+"""A pattern, and what is said for a match of it."""
+
+RULES: tuple[Rule, ...] = (
     (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[\w./-]*\w", _address),
-    (r"\b(?P<year>[12]\d{3})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])\b", _iso_date),
+    (r"\b(?P<year>[12]\d{3})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])\b", date_in_figures),
     (r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?P<half>\s?[ap](?:m\b|\.m\.))?", _clock),
     (r"\b(?P<hour>1[0-2]|0?[1-9])(?P<minute>)(?P<half>\s?[ap](?:m\b|\.m\.))", _clock),
     (
@@ -120,7 +126,7 @@ _RULES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (
         r"(?P<sign>[$€£₹])\s?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<cents>\d{1,2})(?!\d))?"
         r"(?P<scale>\s(?:thousand|million|billion)\b)?",
-        _money,
+        money,
     ),
     (
         r"\+\d[\d\s().-]{5,}\d|\(\d{3}\)\s?\d{3}[\s.-]?\d{4}|\b\d{3}[\s.-]\d{3}[\s.-]\d{4}\b|\b\d{10,}\b",
@@ -144,24 +150,40 @@ _RULES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"(?<!\w)(?<!\d\s)(?-i:[Hh]m+|[Mm]m+)(?!\w)", lambda match: "hum"),
     (r"[*_`~#<>\[\]{}|]+", lambda match: " "),
 )
-_ANY = re.compile("|".join(f"(?P<rule{index}>{re.sub(r'[(][?]P<[a-z]+>', '(?:', rule)})" for index, (rule, _) in
-                           enumerate(_RULES)), re.IGNORECASE)  # fmt: skip
-_EACH = tuple((re.compile(rule, re.IGNORECASE), say) for rule, say in _RULES)
 
 
-def spoken(text: str) -> list[SpokenPart]:
-    """Return what to say for a written text: one part per written word, several words where they belong together.
+class Reader:
+    """Reads written text by rules: whatever matches the first of them is said as it says."""
 
-    Parts are in order and do not overlap; together they cover every word of the text. Pure.
-    """
-    parts: list[SpokenPart] = []
-    cursor = 0
-    for match in _ANY.finditer(text):
-        parts.extend(_words(text, cursor, match.start()))
-        parts.append(SpokenPart(_say(text, match), match.start(), match.end()))
-        cursor = match.end()
-    parts.extend(_words(text, cursor, len(text)))
-    return [part for part in parts if part.text.strip()]
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._say = [(re.compile(rule, re.IGNORECASE), say) for rule, say in rules]
+        nameless = (re.sub(r"[(][?]P<[a-z]+>", "(?:", rule) for rule, _ in rules)  # names may be taken only once
+        alternatives = "|".join(f"(?P<rule{index}>{rule})" for index, rule in enumerate(nameless))
+        self._any = re.compile(alternatives, re.IGNORECASE)
+
+    def spoken(self, text: str) -> list[SpokenPart]:
+        """Return what to say for a written text: one part per written word, several words where they belong together.
+
+        Parts are in order and do not overlap; together they cover every word of the text. Pure.
+        """
+        parts: list[SpokenPart] = []
+        cursor = 0
+        for match in self._any.finditer(text):
+            parts.extend(_words(text, cursor, match.start()))
+            parts.append(SpokenPart(self._said(text, match), match.start(), match.end()))
+            cursor = match.end()
+        parts.extend(_words(text, cursor, len(text)))
+        return [part for part in parts if part.text.strip()]
+
+    def _said(self, text: str, match: re.Match[str]) -> str:
+        """Apply the rule that matched."""
+        rule, say = self._say[int((match.lastgroup or "rule0")[4:])]
+        exact = rule.match(text, match.start())
+        return say(exact) if exact is not None else match.group()
+
+
+spoken = Reader(RULES).spoken
+"""Reads what no voice can read as it stands, and nothing that may be meant otherwise."""
 
 
 def spoken_text(text: str) -> str:
@@ -181,13 +203,6 @@ def join(parts: list[SpokenPart]) -> tuple[str, list[int]]:
         starts.append(len(said))
         said += part.text
     return said, starts
-
-
-def _say(text: str, match: re.Match[str]) -> str:
-    """Apply the rule that matched."""
-    rule, say = _EACH[int((match.lastgroup or "rule0")[4:])]
-    exact = rule.match(text, match.start())
-    return say(exact) if exact is not None else match.group()
 
 
 def _words(text: str, start: int, end: int) -> list[SpokenPart]:

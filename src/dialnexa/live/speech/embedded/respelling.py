@@ -6,13 +6,18 @@ import re
 from collections.abc import Sequence
 
 from dialnexa.live.speech.embedded.normalise import SpokenPart, spoken
+from dialnexa.live.speech.embedded.shorthand import spoken_fully
 
 
 class Respelling:
     """Reads texts with an agent's pronunciations; everything else is read as usual."""
 
-    def __init__(self, pronunciations: Sequence[tuple[str, str]]) -> None:
-        """Take pairs of what is written and how it is read; the first of two pairs for the same words counts."""
+    def __init__(self, pronunciations: Sequence[tuple[str, str]], *, fully: bool = False) -> None:
+        """Take pairs of what is written and how it is read; the first of two pairs for the same words counts.
+
+        ``fully``: the rest is read with its shorthand.
+        """
+        self._usual = spoken_fully if fully else spoken
         self._said: dict[str, str] = {}
         for written, said in pronunciations:
             self._said.setdefault(_key(written), said)
@@ -24,19 +29,18 @@ class Respelling:
     def spoken(self, text: str) -> list[SpokenPart]:
         """Return what to say for a written text, as ``normalise.spoken`` does."""
         if self._pattern is None:
-            return spoken(text)
+            return self._usual(text)
         parts, cursor = list[SpokenPart](), 0
         for match in self._pattern.finditer(text):
-            parts += _shifted(text, cursor, match.start())
+            parts += self._shifted(text, cursor, match.start())
             parts.append(SpokenPart(self._said[_key(match.group())], match.start(), match.end()))
             cursor = match.end()
-        parts += _shifted(text, cursor, len(text))
+        parts += self._shifted(text, cursor, len(text))
         return [part for part in parts if part.text.strip()]
+
+    def _shifted(self, text: str, start: int, end: int) -> list[SpokenPart]:
+        return [SpokenPart(part.text, part.start + start, part.end + start) for part in self._usual(text[start:end])]
 
 
 def _key(written: str) -> str:
     return " ".join(written.lower().split())
-
-
-def _shifted(text: str, start: int, end: int) -> list[SpokenPart]:
-    return [SpokenPart(part.text, part.start + start, part.end + start) for part in spoken(text[start:end])]

@@ -122,7 +122,7 @@ class EmbeddedMouth:
     def __init__(self, voices: EmbeddedTts, engine: Engine, voice: Voice) -> None:
         self._voices, self._engine, self._style = voices, engine, _style(voice)
         self._cached = voice.cached
-        self._respelling = Respelling(voice.pronunciations)
+        self._respelling = Respelling(voice.pronunciations, fully=voice.reads_fully)
         self._events: Events[TtsEvent] = Events()
         self._todo: deque[_Piece | None] = deque()
         self._work: asyncio.Task[Sentence] | None = None
