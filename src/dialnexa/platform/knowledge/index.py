@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import column, func, select, table, text
+from sqlalchemy import ColumnElement, column, func, select, table, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from dialnexa.platform.knowledge import ranking, words
 from dialnexa.platform.knowledge.fusion import Place, Scored
@@ -57,7 +59,7 @@ async def search(session: AsyncSession, wanted: Wanted) -> list[Scored]:
 
 async def _counts(session: AsyncSession, wanted: Wanted, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
     """Return how many passages there are, and in how many of them each term stands."""
-    counted = [_findable(select(func.count()), wanted).scalar_subquery()]
+    counted = [select(func.coalesce(func.sum(Document.chunks), 0)).where(*_findable(wanted)).scalar_subquery()]
     names = dict[str, str]()
     for number, term in enumerate(terms):
         names[f"term_{number}"] = _query(session, [term])
@@ -89,32 +91,37 @@ async def _candidates(
     return [Candidate(int(row["number"]), str(row["terms"])) for row in rows], places
 
 
-def _findable(query: Any, wanted: Wanted) -> Any:
-    """Narrow a query down to passages that may be found."""
-    return (
-        query.select_from(Chunk)
-        .join(Document, Document.id == Chunk.document_id)
-        .where(
-            Chunk.workspace_id == wanted.workspace_id,
-            Chunk.knowledge_base_id.in_(wanted.base_ids),
-            Document.status == "ready",
-            Document.deleted_at.is_(None),
-        )
-    )
+def _findable(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return what is true of documents that may be found."""
+    return [
+        Document.workspace_id == wanted.workspace_id,
+        Document.knowledge_base_id.in_(wanted.base_ids),
+        Document.status == "ready",
+        Document.deleted_at.is_(None),
+    ]
 
 
 def _matching(session: AsyncSession, query: Any, wanted: Wanted, name: str) -> Any:
     """Narrow a query down to passages in which one of the terms stands that the parameter ``name`` holds."""
+    findable = select(Document.id).where(*_findable(wanted))
     if _is_sqlite(session):
-        joined = _findable(query, wanted).join(_FTS5, _FTS5.c.rowid == Chunk.number)
-        return joined.where(text(f"{FULL_TEXT} MATCH :{name}"))
-    return _findable(query, wanted).where(text(f"{_VECTOR} @@ CAST(:{name} AS tsquery)"))
+        # The plus keeps SQLite from going through all passages and asking the full text index about each, which took
+        # seconds for two thousand: now it begins with the index.
+        joined = query.select_from(Chunk).join(_FTS5, _FTS5.c.rowid == Chunk.number)
+        return joined.where(_plus(Chunk.document_id).in_(findable), text(f"{FULL_TEXT} MATCH :{name}"))
+    found = query.select_from(Chunk).where(Chunk.document_id.in_(findable))
+    return found.where(text(f"{_VECTOR} @@ CAST(:{name} AS tsquery)"))
 
 
 def _query(session: AsyncSession, terms: Sequence[str]) -> str:
     """Ask for any of these terms. They are letters and digits only, so quoting them is enough."""
     quote, either = ('"', " OR ") if _is_sqlite(session) else ("'", " | ")
     return either.join(f"{quote}{term}{quote}" for term in terms)
+
+
+def _plus(column: Any) -> Any:
+    """Write a column so that SQLite uses no index over it."""
+    return UnaryExpression(column.expression, operator=custom_op[Any]("+"), type_=column.type)
 
 
 def _is_sqlite(session: AsyncSession) -> bool:

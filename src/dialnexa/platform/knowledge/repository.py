@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, insert, literal, select, text, tuple_, update
+from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.pagination import Page, Part
@@ -209,19 +209,23 @@ async def passages_at(
     session: AsyncSession, workspace_id: str, base_ids: Collection[str], places: Collection[Place]
 ) -> dict[Place, tuple[Chunk, str]]:
     """Return those of these passages that may be found, with the titles of their documents."""
-    query = (
+    rows = (await session.execute(passages_query(workspace_id, base_ids, places))).all()
+    return {(chunk.document_id, chunk.ordinal): (chunk, title) for chunk, title in rows}
+
+
+def passages_query(workspace_id: str, base_ids: Collection[str], places: Collection[Place]) -> Select[Chunk, str]:
+    """Ask for those of these passages that may be found, with the titles of their documents."""
+    return (
         select(Chunk, Document.title)
         .join(Document, Document.id == Chunk.document_id)
         .where(
-            tuple_(Chunk.document_id, Chunk.ordinal).in_(places),
-            Chunk.workspace_id == workspace_id,
-            Chunk.knowledge_base_id.in_(base_ids),
+            or_(*((Chunk.document_id == document_id) & (Chunk.ordinal == ordinal) for document_id, ordinal in places)),
+            Document.workspace_id == workspace_id,
+            Document.knowledge_base_id.in_(base_ids),
             Document.status == "ready",
             Document.deleted_at.is_(None),
         )
     )
-    rows = (await session.execute(query)).all()
-    return {(chunk.document_id, chunk.ordinal): (chunk, title) for chunk, title in rows}
 
 
 async def drop_passages(session: AsyncSession, document_id: str) -> None:
