@@ -15,6 +15,21 @@ MOST_WORKERS = 64
 """Workers of one ``dialnexa up``."""
 
 
+_ACCOUNTS = {
+    "telnyx_api_key": ["telnyx_connection_id"],
+    "telnyx_sip_username": ["telnyx_sip_password"],
+    "telnyx_sip_password": ["telnyx_sip_username"],
+    "twilio_account_sid": ["twilio_auth_token", "twilio_trunk_sid", "twilio_sip_host"],
+    "twilio_sip_username": ["twilio_sip_password"],
+    "twilio_sip_password": ["twilio_sip_username"],
+}
+"""What is of no use without what."""
+
+
+def _variable(name: str) -> str:
+    return f"DIALNEXA_{name.upper()}"
+
+
 class Settings(BaseSettings):
     """What an operator may set. Nothing is needed on a laptop."""
 
@@ -120,7 +135,9 @@ class Settings(BaseSettings):
     telnyx_connection_id: str = Field(
         default="", description="The SIP connection at Telnyx that rented numbers are put on and calls go over."
     )
-    telnyx_sip_host: str = Field(default="sip.telnyx.com", description="SIP proxy of Telnyx, of your region.")
+    telnyx_sip_host: str = Field(
+        default="sip.telnyx.com", description="SIP proxy of Telnyx, of your region, as host[:port]."
+    )
     telnyx_sip_username: str = Field(
         default="",
         description="Login of a credentials connection, with which we register; empty: an IP or FQDN connection, "
@@ -132,6 +149,28 @@ class Settings(BaseSettings):
         description="Comma list of addresses and networks its calls come from, beside those of telnyx_sip_host.",
     )
     telnyx_api_url: str = "https://api.telnyx.com/v2"
+    twilio_account_sid: str = Field(
+        default="", description="SID (AC…) of a Twilio account; with one, numbers are rented there."
+    )
+    twilio_auth_token: str = Field(default="", repr=False)
+    twilio_trunk_sid: str = Field(
+        default="", description="The Elastic SIP Trunk (TK…) that rented numbers are put on and calls go over."
+    )
+    twilio_sip_host: str = Field(
+        default="", description="Its termination URI, such as acme.pstn.twilio.com, as host[:port]."
+    )
+    twilio_sip_username: str = Field(
+        default="", description="Login of its credential list; empty: its access list has the address calls come from."
+    )
+    twilio_sip_password: str = Field(default="", repr=False)
+    twilio_sip_sources: str = Field(
+        default="54.172.60.0/30,54.244.51.0/30,54.171.127.192/30,35.156.191.128/30,54.65.63.192/30,54.169.127.128/30,"
+        "54.252.254.64/30,177.71.206.192/30",
+        description="Comma list of the networks its calls come from: Twilio's own in all its regions.",
+    )
+    twilio_api_url: str = Field(
+        default="https://{service}.twilio.com", description="Where its APIs are: api, trunking, pricing."
+    )
     no_audio_seconds: float = Field(default=30.0, description="An answered call without any packet this long is dead.")
     drain_seconds: float = Field(default=30.0, description="How long live calls may go on after SIGTERM.")
     outgoing_allow: str = Field(
@@ -233,7 +272,14 @@ class Settings(BaseSettings):
             raise ValueError("must name a model of DIALNEXA_EMBEDDINGS_BASE_URL, such as nomic-embed-text")
         return model.strip()
 
-    @field_validator("telnyx_sip_sources")
+    @field_validator("telnyx_sip_host", "twilio_sip_host")
+    @classmethod
+    def _a_place(cls, text: str) -> str:
+        if text.lower().startswith(("sip:", "sips:")) or "/" in text or " " in text.strip():
+            raise ValueError('must be host[:port] without "sip:", such as sip.example.com')
+        return text.strip()
+
+    @field_validator("telnyx_sip_sources", "twilio_sip_sources")
     @classmethod
     def _networks(cls, text: str) -> str:
         for part in filter(None, map(str.strip, text.split(","))):
@@ -245,12 +291,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _whole_accounts(self) -> Self:
-        if self.telnyx_api_key and not self.telnyx_connection_id:
-            raise ValueError(
-                "DIALNEXA_TELNYX_API_KEY needs DIALNEXA_TELNYX_CONNECTION_ID: the connection calls go over"
-            )
-        if bool(self.telnyx_sip_username) != bool(self.telnyx_sip_password):
-            raise ValueError("DIALNEXA_TELNYX_SIP_USERNAME and DIALNEXA_TELNYX_SIP_PASSWORD go together")
+        for first, others in _ACCOUNTS.items():
+            missing = [name for name in others if getattr(self, first) and not getattr(self, name)]
+            if missing:
+                raise ValueError(f"{_variable(first)} needs {' and '.join(map(_variable, missing))} too")
         return self
 
     @property

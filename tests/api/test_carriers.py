@@ -20,7 +20,7 @@ from tests.api.world import VAULT, World
 from tests.platform.numbers.telnyx_server import CONNECTION, KEY, TelnyxServer, telnyx
 
 NUMBER, SECOND = "+12125550123", "+12125550124"
-LINE = Line("sip.telnyx.com", "acme", "s3cret", registers=True)
+LINE = Line("sip.telnyx.com", 0, "acme", "s3cret", registers=True)
 ORDERS = ("POST", "/v2/number_orders")
 
 
@@ -141,14 +141,11 @@ async def test_one_trunk_registers_and_the_next_one_takes_over(shop: Shop) -> No
 async def test_trunks_follow_the_settings(shop: Shop) -> None:
     await shop.buys()
     (before,) = await shop.trunks()
-    shop.opens(Line("sip.telnyx.eu", "acme", "n3w", registers=True, sources=("192.0.2.0/24",)))
+    shop.opens(Line("sip.telnyx.eu", 5070, "acme", "n3w", registers=True, sources=("192.0.2.0/24",)))
     await shop.sweeps(minutes=1)
     (trunk,) = await shop.trunks()
-    assert (trunk.host, trunk.sources, VAULT.open(trunk.password_sealed or "")) == (
-        "sip.telnyx.eu",
-        ["192.0.2.0/24"],
-        "n3w",
-    )
+    assert (trunk.host, trunk.port, trunk.sources) == ("sip.telnyx.eu", 5070, ["192.0.2.0/24"])
+    assert VAULT.open(trunk.password_sealed or "") == "n3w"
     assert trunk.updated_at > before.updated_at, "workers look for that"
     changed = trunk.updated_at
     await shop.sweeps(minutes=1)

@@ -96,6 +96,12 @@ def countries() -> tuple[Country, ...]:
 
 
 @cache
+def dial_code(iso: str) -> str:
+    """Return what E.164 numbers of a country begin with, such as ``+44``; a bare ``+`` for what is no country."""
+    known = country(iso)
+    return f"+{known.calling_code}" if known else "+"
+
+
 def country(iso: str) -> Country | None:
     """Return a country by its ISO code, in either case; ``None`` when no such country has phone numbers."""
     return _read(iso.upper()) if iso.upper() in phonenumbers.SUPPORTED_REGIONS else None

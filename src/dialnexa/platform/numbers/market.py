@@ -113,6 +113,7 @@ def _follow(trunk: SipTrunk, line: Line, vault: Vault) -> bool:
     """Make a trunk as its carrier's line is; return whether that changed anything."""
     wanted: dict[str, object] = {
         "host": line.host,
+        "port": line.port,
         "auth_mode": "userpass" if line.username else "ip",
         "username": line.username or None,
         "transport": line.transport,

@@ -101,8 +101,10 @@ class CarrierApi:
                 raise BadGateway(f"{self.name} answered with something that is no JSON. Try again in a moment.")
             return found
         code, words = _said(found or {})
-        log.warning("carrier_refused", carrier=self.name, status=answer.status, code=code, words=words)
-        raise self._error(answer.status, code, words)
+        error = self._error(answer.status, code, words)
+        if not isinstance(error, Refusal):  # whoever asked knows what to make of those
+            log.warning("carrier_refused", carrier=self.name, status=answer.status, code=code, words=words)
+        raise error
 
     def _error(self, status: int, code: str, words: str) -> Exception:
         if status == 402 or "insufficient" in words.lower():
@@ -119,6 +121,21 @@ class CarrierApi:
         if status == 429 or status >= 500:
             return BadGateway(f"{self.name} is busy or in trouble ({status}). Try again in a moment.")
         return Refusal(status, code, words)
+
+
+def listed(answer: Json, name: str) -> list[Json]:
+    """Return the objects of a list in an answer; none when there is no such list."""
+    data = answer.get(name)
+    found = cast(list[object], data) if isinstance(data, list) else []
+    return [cast(Json, one) for one in found if isinstance(one, dict)]
+
+
+def usd(text: object) -> float:
+    """Return an amount of dollars as carriers write it, a text; nothing for what is none."""
+    try:
+        return float(str(text or 0))
+    except ValueError:
+        return 0.0
 
 
 def _parsed(body: bytes) -> Json | None:

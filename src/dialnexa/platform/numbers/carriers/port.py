@@ -54,6 +54,8 @@ class Line:
     """The way to a carrier's numbers: what makes the SIP trunk they are reached through."""
 
     host: str
+    port: int = 0
+    """0: wherever DNS says (RFC 3263)."""
     username: str = ""
     """Empty: the carrier knows us by our address."""
     password: str = field(default="", repr=False)

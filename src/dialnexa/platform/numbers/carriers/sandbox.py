@@ -16,7 +16,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from dialnexa.kit import countries, phone
-from dialnexa.kit.countries import LineKind
+from dialnexa.kit.countries import LineKind, dial_code
 from dialnexa.platform.numbers.carriers.port import Line, NumberKind, Offer, Price, Rental, Wanted
 
 PRICED_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,7 +50,7 @@ class SandboxCatalogue:
         country = phone.country_of(e164)
         if country is None:
             return None
-        national = e164[len(_code(country)) :]
+        national = e164[len(dial_code(country)) :]
         found = (one for kind in _TYPES for one in _offers(country, kind, national) if one.e164 == e164)
         return next(found, None)
 
@@ -85,7 +85,7 @@ def _offers(country: str, kind: NumberKind, area: str) -> Iterator[Offer]:
     known = countries.country(country)
     if known is None:
         return
-    wanted = f"{_code(known.iso)}{area}"
+    wanted = f"{dial_code(known.iso)}{area}"
     for stem in _stems(known.iso, kind):
         if stem.startswith(wanted) or wanted.startswith(stem):
             for last in range(100):
@@ -97,7 +97,7 @@ def _offers(country: str, kind: NumberKind, area: str) -> Iterator[Offer]:
 @cache
 def _stems(country: str, kind: NumberKind) -> tuple[str, ...]:
     """Return what numbers of this kind begin with, but for their last two digits."""
-    if _code(country) != "+1":
+    if dial_code(country) != "+1":
         stem = _stem(country, kind)
         return (stem,) if stem else ()
     lines = {"local": LineKind.LANDLINE, "toll_free": LineKind.TOLL_FREE}
@@ -112,8 +112,3 @@ def _stems(country: str, kind: NumberKind) -> tuple[str, ...]:
 def _stem(country: str, kind: NumberKind) -> str | None:
     example = phonenumbers.example_number_for_type(country, _TYPES[kind])
     return phonenumbers.format_number(example, PhoneNumberFormat.E164)[:-2] if example else None
-
-
-def _code(country: str) -> str:
-    known = countries.country(country)
-    return f"+{known.calling_code}" if known else "+"

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 from dialnexa.kit import countries, phone
 from dialnexa.kit.clock import Clock
+from dialnexa.kit.countries import dial_code
 from dialnexa.kit.errors import BadRequest
 from dialnexa.kit.outgoing import Outgoing
-from dialnexa.platform.numbers.carriers.api import CarrierApi, Json, Refusal
+from dialnexa.platform.numbers.carriers.api import CarrierApi, Json, Refusal, listed, usd
 from dialnexa.platform.numbers.carriers.port import Line, NumberKind, Offer, Price, Rental, Wanted
 from dialnexa.platform.numbers.carriers.prices import PriceBook
 
@@ -56,13 +57,13 @@ class Telnyx:
         if wanted.kind is not None:
             given["filter[phone_number_type]"] = wanted.kind
         beginning = wanted.area
-        if _code(wanted.country) == "+1" and len(beginning) >= _AREA_CODE:
+        if dial_code(wanted.country) == "+1" and len(beginning) >= _AREA_CODE:
             given["filter[national_destination_code]"] = beginning[:_AREA_CODE]
             beginning = beginning[_AREA_CODE:]
         if beginning:
             given["filter[phone_number][starts_with]"] = beginning
         found = await self._offers(wanted.country, given, wanted.kind)
-        begins = f"{_code(wanted.country)}{wanted.area}"
+        begins = f"{dial_code(wanted.country)}{wanted.area}"
         return [offer for offer in found if offer.e164.startswith(begins) and wanted.kind in (None, offer.kind)]
 
     async def offer(self, e164: str) -> Offer | None:
@@ -70,7 +71,7 @@ class Telnyx:
         country = phone.country_of(e164)
         if country is None:
             return None
-        found = await self.search(Wanted(country, area=e164.removeprefix(_code(country))))
+        found = await self.search(Wanted(country, area=e164.removeprefix(dial_code(country))))
         return next((offer for offer in found if offer.e164 == e164), None)
 
     async def buy(self, e164: str, order: str) -> Rental | None:
@@ -117,7 +118,7 @@ class Telnyx:
 
     async def _order(self, order: str) -> Json | None:
         found = await self._api.get(self._url("number_orders"), {"filter[customer_reference]": order})
-        return next((one for one in _listed(found) if one.get("customer_reference") == order), None)
+        return next((one for one in listed(found, "data") if one.get("customer_reference") == order), None)
 
     async def _make_order(self, e164: str, order: str) -> Json | None:
         wanted = {
@@ -147,7 +148,7 @@ class Telnyx:
 
     async def _number(self, e164: str) -> Json | None:
         found = await self._api.get(self._url("phone_numbers"), {"filter[phone_number]": e164.lstrip("+")})
-        return next((one for one in _listed(found) if one.get("phone_number") == e164), None)
+        return next((one for one in listed(found, "data") if one.get("phone_number") == e164), None)
 
     # --- offers and prices -------------------------------------------------------------------------------------------
 
@@ -156,14 +157,14 @@ class Telnyx:
             found = await self._api.get(self._url("available_phone_numbers"), query)
         except Refusal:  # a country or an area it knows nothing of
             return []
-        offers = (_offer(one, country, kind) for one in _listed(found))
+        offers = (_offer(one, country, kind) for one in listed(found, "data"))
         return [offer for offer in offers if offer is not None]
 
     async def _served(self) -> list[str]:
         found = (await self._api.get(self._url("country_coverage"))).get("data")
         told = cast(Json, found) if isinstance(found, dict) else {}
-        listed = (cast(Json, one) for one in told.values() if isinstance(one, dict))
-        return [str(one["code"]) for one in listed if one.get("numbers") and countries.country(str(one.get("code")))]
+        every = (cast(Json, one) for one in told.values() if isinstance(one, dict))
+        return [str(one["code"]) for one in every if one.get("numbers") and countries.country(str(one.get("code")))]
 
     async def _price(self, country: str) -> float | None:
         offers = await self._offers(country, {"filter[country_code]": country, "filter[limit]": "1"})
@@ -171,12 +172,6 @@ class Telnyx:
 
     def _url(self, *path: str) -> str:
         return "/".join([self._account.api_url.rstrip("/"), *(quote(part, safe="") for part in path)])
-
-
-def _listed(answer: Json) -> list[Json]:
-    data = answer.get("data")
-    found = cast(list[object], data) if isinstance(data, list) else []
-    return [cast(Json, one) for one in found if isinstance(one, dict)]
 
 
 def _offer(one: Json, country: str, kind: NumberKind | None) -> Offer | None:
@@ -190,25 +185,13 @@ def _offer(one: Json, country: str, kind: NumberKind | None) -> Offer | None:
         e164,
         country,
         cast(NumberKind, kind or phone.kind_of(e164)),
-        _usd(cost.get("monthly_cost")),
-        _usd(cost.get("upfront_cost")),
+        usd(cost.get("monthly_cost")),
+        usd(cost.get("upfront_cost")),
         sms="sms" in features,
         mms="mms" in features,
     )
 
 
-def _features(listed: object) -> frozenset[str]:
-    found = cast(list[object], listed) if isinstance(listed, list) else list[object]()
+def _features(named: object) -> frozenset[str]:
+    found = cast(list[object], named) if isinstance(named, list) else list[object]()
     return frozenset(str(cast(Json, one).get("name")) if isinstance(one, dict) else str(one) for one in found)
-
-
-def _usd(text: object) -> float:
-    try:
-        return float(str(text or 0))
-    except ValueError:
-        return 0.0
-
-
-def _code(country: str) -> str:
-    known = countries.country(country)
-    return f"+{known.calling_code}" if known else "+"
