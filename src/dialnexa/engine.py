@@ -82,10 +82,16 @@ class EngineClient:
         finally:
             await asyncio.to_thread(engine.dispose)
 
-    async def enqueue_in_transaction(self, session: AsyncSession, call_id: str) -> None:
-        """Queue a call as part of the session's transaction: it is in the queue if and only if that commits."""
-        options: EnqueueOptions = {"workflow_name": _WORKFLOW, "queue_name": _QUEUE, "workflow_id": call_id}
-        await self._enqueue(session, options, call_id)
+    async def enqueue_in_transaction(self, session: AsyncSession, *call_ids: str) -> None:
+        """Queue calls as part of the session's transaction: they are in the queue if and only if that commits."""
+
+        def enqueue(sync: Session) -> None:
+            connection = sync.connection()  # spares each statement the way through the session
+            for call_id in call_ids:
+                options: EnqueueOptions = {"workflow_name": _WORKFLOW, "queue_name": _QUEUE, "workflow_id": call_id}
+                self._client.enqueue_in_transaction(connection, options, call_id)
+
+        await session.run_sync(enqueue)
 
     async def enqueue_recording_in_transaction(self, session: AsyncSession, call_id: str, queue: str) -> None:
         """Queue the finishing of a call's recording as part of the session's transaction."""

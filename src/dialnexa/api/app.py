@@ -38,6 +38,7 @@ from dialnexa.platform.calls import links
 from dialnexa.platform.calls import log_routes as call_logs
 from dialnexa.platform.calls import routes as calls
 from dialnexa.platform.calls.analysis import routes as analyses
+from dialnexa.platform.calls.desk import Desk
 from dialnexa.platform.calls.ladder import routes as ladders
 from dialnexa.platform.calls.placing import Queue
 from dialnexa.platform.catalogue import routes as catalogue_routes
@@ -151,6 +152,7 @@ def assemble(
     shared = None if database.is_sqlite else app.state.buckets
     app.state.rate_limiter = RateLimiter(rate_limits, clock.monotonic, shared)
     app.state.terms = terms or Terms()
+    app.state.desk = Desk(database, engine, app.state.terms)
     app.state.outgoing = outgoing or Outgoing()
     app.state.market = Market(app.state.terms, vault, carriers)
     app.state.extractor, app.state.search = Extractor(), search or Search(database)

@@ -43,8 +43,8 @@ class RememberingQueue:
     calls: list[str] = field(default_factory=list[str])
     chores: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
-    async def enqueue_in_transaction(self, session: AsyncSession, call_id: str) -> None:
-        self.calls.append(call_id)
+    async def enqueue_in_transaction(self, session: AsyncSession, *call_ids: str) -> None:
+        self.calls += call_ids
 
     async def enqueue_chore_in_transaction(self, session: AsyncSession, chore: str, subject_id: str) -> None:
         self.chores.append((chore, subject_id))

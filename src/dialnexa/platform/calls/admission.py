@@ -8,7 +8,7 @@ circle; on SQLite ``BEGIN IMMEDIATE`` has already made the transaction the only 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,21 +54,67 @@ def scopes_of(
     return tuple(f"{kind}:{identity}" for kind, identity in named if identity)
 
 
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    scope: str
+    max_concurrent: int
+    peak: int
+    day: str
+    day_peak: int
+
+
+class Room:
+    """What the limits of some scopes leave, held until the transaction ends; several calls may take of it."""
+
+    def __init__(self, limits: Sequence[_Limit], held: Mapping[str, int]) -> None:
+        self._limits = {limit.scope: limit for limit in limits}
+        self._held = dict(held)
+        self._taken = list[dict[str, str]]()
+
+    @classmethod
+    async def hold(cls, session: AsyncSession, scopes: Collection[str]) -> Room:
+        """Lock the limits of these scopes and count their slots. Must run inside ``Database.write()``."""
+        limits = await _lock(session, sorted(set(scopes)))
+        return cls(limits, await count(session, [limit.scope for limit in limits]))
+
+    def take(self, call_id: str, scopes: Collection[str]) -> Admitted | Refused:
+        """Take a slot in every scope, or in none; ``write`` makes it last."""
+        ordered = tuple(sorted(set(scopes)))
+        limited = [self._limits[scope] for scope in ordered if scope in self._limits]
+        for limit in limited:
+            if self._held[limit.scope] >= limit.max_concurrent:
+                return Refused(limit.scope, limit.max_concurrent)
+        for limit in limited:
+            self._held[limit.scope] += 1
+        self._taken += [{"scope": scope, "call_id": call_id} for scope in ordered]
+        return Admitted(ordered)
+
+    def give_back(self, call_id: str) -> None:
+        """Take back what ``take`` gave a call in this transaction."""
+        for slot in (slot for slot in self._taken if slot["call_id"] == call_id):
+            if slot["scope"] in self._held:
+                self._held[slot["scope"]] -= 1
+        self._taken = [slot for slot in self._taken if slot["call_id"] != call_id]
+
+    async def write(self, session: AsyncSession, now: datetime) -> None:
+        """Write the slots that were taken; their calls must follow before the commit, which refuses others."""
+        if not self._taken:
+            return
+        await session.execute(_TAKE, self._taken)
+        for scope in dict.fromkeys(slot["scope"] for slot in self._taken):
+            if scope in self._limits:
+                await _note_peak(session, self._limits[scope], self._held[scope], now)
+
+
 async def admit(session: AsyncSession, *, call_id: str, scopes: Collection[str], now: datetime) -> Admitted | Refused:
-    """Take a slot in every scope, or in none. Must run inside ``Database.write()``.
+    """Take a slot in every scope for one call, or in none. Must run inside ``Database.write()``.
 
     The call's row must follow in the same transaction: a slot without a call is refused at the commit.
     """
-    ordered = sorted(set(scopes))
-    limits = await _lock(session, ordered)
-    held = await count(session, [limit.scope for limit in limits])
-    for limit in limits:
-        if held[limit.scope] >= limit.max_concurrent:
-            return Refused(limit.scope, limit.max_concurrent)
-    await session.execute(_TAKE, [{"scope": scope, "call_id": call_id} for scope in ordered])
-    for limit in limits:
-        await _note_peak(session, limit, held[limit.scope] + 1, now)
-    return Admitted(tuple(ordered))
+    room = await Room.hold(session, scopes)
+    verdict = room.take(call_id, scopes)
+    await room.write(session, now)
+    return verdict
 
 
 async def count(session: AsyncSession, scopes: Collection[str]) -> dict[str, int]:
@@ -77,15 +123,6 @@ async def count(session: AsyncSession, scopes: Collection[str]) -> dict[str, int
     for scope, number in await session.execute(_COUNT, {"scopes": list(scopes)}):
         held[scope] = number
     return held
-
-
-@dataclass(frozen=True, slots=True)
-class _Limit:
-    scope: str
-    max_concurrent: int
-    peak: int
-    day: str
-    day_peak: int
 
 
 async def _note_peak(session: AsyncSession, limit: _Limit, held: int, now: datetime) -> None:

@@ -22,10 +22,15 @@ _INSERT_EVENT = insert(table_of(TimelineEvent))
 # --- one call --------------------------------------------------------------------------------------------------------
 
 
-async def add(session: AsyncSession, call: Call) -> None:
-    """Write a new call; in which state it starts is the one thing not decided by ``advance``."""
-    row = {column: getattr(call, attribute) for attribute, column in _CALL_COLUMNS}
-    await session.execute(_INSERT_CALL, row)
+async def add(session: AsyncSession, *calls: Call) -> None:
+    """Write new calls; in which state they start is the one thing not decided by ``advance``."""
+    await session.execute(_INSERT_CALL, [_row(call) for call in calls])
+
+
+def _row(call: Call) -> dict[str, object]:
+    """Return a new call's columns. What nobody has set is empty; the mapper would look for each of those at length."""
+    known = vars(call)
+    return {column: known.setdefault(attribute, None) for attribute, column in _CALL_COLUMNS}
 
 
 async def advance(
@@ -113,8 +118,17 @@ async def talked(
 
 async def append(session: AsyncSession, call_id: str, entries: Sequence[TimelineEntry]) -> None:
     """Write lines to the end of a call's timeline."""
-    if entries:
-        rows = [{"call_id": call_id, "at": e.at, "kind": e.kind, "detail": dict(e.detail)} for e in entries]
+    await append_to(session, {call_id: entries})
+
+
+async def append_to(session: AsyncSession, lines: Mapping[str, Sequence[TimelineEntry]]) -> None:
+    """Write lines to the ends of several calls' timelines."""
+    rows = [
+        {"call_id": call_id, "at": entry.at, "kind": entry.kind, "detail": dict(entry.detail)}
+        for call_id, entries in lines.items()
+        for entry in entries
+    ]
+    if rows:
         await session.execute(_INSERT_EVENT, rows)
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from dialnexa.kit.clock import Clock
 from dialnexa.kit.errors import Forbidden, NotFound
 from dialnexa.kit.tracing import tracer
-from dialnexa.platform.calls import exporting, finding, kin, links, placing, reading, redaction, rejections, service
+from dialnexa.platform.calls import exporting, finding, kin, links, reading, redaction, rejections, service
 from dialnexa.platform.calls.audio import MEDIA_TYPES, audio_of
+from dialnexa.platform.calls.desk import Desk
 from dialnexa.platform.calls.exporting import EXPORTED, ExportOut
 from dialnexa.platform.calls.finding import Scope
 from dialnexa.platform.calls.parameters import Bound, Exports, Links, Wanted
@@ -52,15 +53,17 @@ _AUDIO: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _queue(request: Request) -> placing.Queue:
-    return request.app.state.engine
+def _desk(request: Request) -> Desk:
+    return request.app.state.desk
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
 
 
 @router.post("/calls", status_code=201, summary="Place a call")
-async def create_call(body: CallIn, who: Placer, database: Db, request: Request, now: Now) -> CallCreated:
+async def create_call(body: CallIn, who: Placer, desk: AtDesk, now: Now) -> CallCreated:
     """Queue an outbound call with a published agent version. 409 when the workspace is at its concurrency limit."""
-    async with database.write() as session:
-        placed = await placing.place(session, who, body, queue=_queue(request), now=now, terms=request.app.state.terms)
+    placed = await desk.place(who, body, now=now)
     log.info("call_placed", call_id=placed.call.id)
     tracer().call_placed(placed.call.id)
     return CallCreated.of(placed.call, placed.version_number)

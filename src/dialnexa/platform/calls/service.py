@@ -28,7 +28,7 @@ from dialnexa.platform.calls.records import ClaimedCall, InboundCall, RecordingF
 from dialnexa.platform.calls.schemas import TurnOut, transcript_text
 from dialnexa.platform.calls.states import FINAL, SHOWN, CallState, settle
 from dialnexa.platform.costs.usage import Usage
-from dialnexa.platform.webhooks.outbox import emit
+from dialnexa.platform.webhooks import outbox
 
 log = structlog.get_logger(__name__)
 
@@ -258,11 +258,25 @@ async def tell(
     if version_number is None and call.agent_version_id is not None:
         numbers = await repository.version_numbers(session, [call.agent_version_id])
         version_number = numbers.get(call.agent_version_id)
+    row = event_of(call, event, at, version_number=version_number, turns=turns, recording_lost=recording_lost, **more)
+    await outbox.write(session, [row])
+
+
+def event_of(
+    call: Call,
+    event: str,
+    at: datetime,
+    *,
+    version_number: int | None,
+    turns: Sequence[TurnOut] | None = None,
+    recording_lost: str | None = None,
+    **more: object,
+) -> dict[str, object]:
+    """Return an event about a call for the outbox, with the call as it now is."""
     fields = call_fields(call, version_number=version_number, recording_lost=recording_lost, turns=turns)
     if turns is not None:
         fields["transcript_turns"] = [turn.model_dump() for turn in turns]
-    await emit(
-        session,
+    return outbox.row(
         workspace_id=call.workspace_id,
         account_id=call.account_id,
         livemode=call.livemode,

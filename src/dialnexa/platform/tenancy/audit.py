@@ -7,7 +7,7 @@ Secrets never get in: columns that hold them are named only, and of JSON columns
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -62,10 +62,41 @@ class Deed:
 _deed: ContextVar[Deed | None] = ContextVar("deed", default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A write's line in the log, until it is written."""
+
+    deed: Deed
+
+    async def __call__(self, session: AsyncSession) -> None:
+        """Write the line with all the transaction has changed."""
+        await session.flush()  # what is still pending is seen by then
+        await session.execute(_INSERT, self.row(session.sync_session.info.pop(_CHANGES, [])))
+
+    def row(self, changes: Sequence[object]) -> dict[str, object]:
+        """Return the line as its table has it."""
+        deed = self.deed
+        return {
+            "id": new_id("audit"),
+            "workspace_id": deed.workspace_id,
+            "account_id": deed.account_id,
+            "actor": deed.actor,
+            "actor_id": deed.actor_id,
+            "actor_name": deed.actor_name,
+            "action": deed.action[:255],
+            "target": deed.target[:255],
+            "changes": list(changes),
+            "address": deed.address[:255],
+            "user_agent": deed.user_agent[:255],
+            "request_id": deed.request_id,
+            "created_at": deed.at,
+        }
+
+
 @contextmanager
 def recorded(deed: Deed) -> Generator[None]:
     """Write every transaction of this block into the audit log, as part of the transaction itself."""
-    tokens = _deed.set(deed), before_commit.set((*before_commit.get(), _write))
+    tokens = _deed.set(deed), before_commit.set((*before_commit.get(), Line(deed)))
     try:
         yield
     finally:
@@ -84,6 +115,12 @@ def note(
     """Add a change that the unit of work does not see, such as a bulk UPDATE or a part of a JSON column."""
     if _deed.get() is not None:
         _remember(session.sync_session, what, identity, _shown(before), _shown(after))
+
+
+async def write_created(session: AsyncSession, what: str, lines: Sequence[tuple[Line, str]]) -> None:
+    """Write the lines of several writes that each created one thing, by its id, in a transaction they share."""
+    if lines:
+        await session.execute(_INSERT, [line.row([_change(what, identity)]) for line, identity in lines])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,28 +157,6 @@ async def entries(session: AsyncSession, workspace_id: str, wanted: AuditSearch,
 # --- what a transaction changes --------------------------------------------------------------------------------------
 
 
-async def _write(session: AsyncSession) -> None:
-    deed = _deed.get()
-    assert deed is not None  # ``recorded`` sets both
-    await session.flush()  # what is still pending is seen by then
-    row = {
-        "id": new_id("audit"),
-        "workspace_id": deed.workspace_id,
-        "account_id": deed.account_id,
-        "actor": deed.actor,
-        "actor_id": deed.actor_id,
-        "actor_name": deed.actor_name,
-        "action": deed.action[:255],
-        "target": deed.target[:255],
-        "changes": session.sync_session.info.pop(_CHANGES, []),
-        "address": deed.address[:255],
-        "user_agent": deed.user_agent[:255],
-        "request_id": deed.request_id,
-        "created_at": deed.at,
-    }
-    await session.execute(_INSERT, row)
-
-
 @event.listens_for(Session, "before_flush")
 def _collect(session: Session, _context: object, _instances: object) -> None:
     if _deed.get() is None:
@@ -164,9 +179,18 @@ def _remember(
     after: Mapping[str, object] | None,
 ) -> None:
     changes: list[object] = session.info.setdefault(_CHANGES, [])
-    one = {"object": what, "id": identity, "before": before, "after": after}
+    one = _change(what, identity, before, after)
     if len(changes) < _MOST_CHANGES and one not in changes:
         changes.append(one)
+
+
+def _change(
+    what: str,
+    identity: str,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    return {"object": what, "id": identity, "before": before, "after": after}
 
 
 def _is_described(row: object) -> bool:

@@ -1,13 +1,17 @@
-"""One authenticator: a key comes in, a ``Principal`` goes out, and every failure is the same 401."""
+"""One authenticator: a key comes in, a ``Principal`` goes out, and every failure is the same 401.
+
+Keys are looked up for every request, so that revoking one counts at once; those that come together in one query.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
 from dialnexa.kit.errors import Unauthorized
 from dialnexa.kit.secrets import sha256_hex
+from dialnexa.kit.together import Together
 from dialnexa.platform.database import Database
 from dialnexa.platform.tenancy import repository
 from dialnexa.platform.tenancy.models import ApiKey
@@ -23,6 +27,7 @@ class Authenticator:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        self._keys = Together(self._look_up)
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """Return who holds the bearer key; raise ``Unauthorized`` when it is missing, unknown, expired or revoked."""
@@ -30,8 +35,7 @@ class Authenticator:
         secret = secret.strip()
         if scheme.lower() != "bearer" or not secret:
             raise refusal("Send your key as: Authorization: Bearer sk_live_...")
-        async with self._database.read() as session:
-            found = await repository.key_by_hash(session, sha256_hex(secret))
+        found = await self._keys.ask(sha256_hex(secret))
         if found is None:
             raise refusal("No such API key")
         key, account_id = found
@@ -39,6 +43,11 @@ class Authenticator:
         check_usable(key, now)
         await self._note_use(key, now)
         return principal_of(key, account_id)
+
+    async def _look_up(self, hashes: Sequence[str]) -> Sequence[tuple[ApiKey, str] | None]:
+        async with self._database.read() as session:
+            found = await repository.keys_by_hash(session, set(hashes))
+        return [found.get(one) for one in hashes]
 
     async def _note_use(self, key: ApiKey, now: datetime) -> None:
         if key.last_used_at is not None and now - key.last_used_at < _USE_NOTED_EVERY:

@@ -133,7 +133,7 @@ class _Marker:
         self._undone = False
 
     async def __call__(self, session: AsyncSession) -> None:
-        if self._attempt.carried_out or self._undone:
+        if self._undone:
             return
         if not await self._mark(session, carried_out=True):
             raise _still_running()

@@ -18,14 +18,19 @@ _BY_HASH = (
         Account,
         (Account.workspace_id == ApiKey.workspace_id) & (Account.livemode == ApiKey.livemode) & Account.is_default,
     )
-    .where(ApiKey.sha256 == bindparam("sha256"))
+    .where(ApiKey.sha256.in_(bindparam("hashes", expanding=True)))
 )
+
+
+async def keys_by_hash(session: AsyncSession, hashes: Collection[str]) -> dict[str, tuple[ApiKey, str]]:
+    """Return the keys that have these hashes, each with the account its new rows belong to."""
+    rows = await session.execute(_BY_HASH, {"hashes": list(hashes)})
+    return {key.sha256: (key, account_id) for key, account_id in rows}
 
 
 async def key_by_hash(session: AsyncSession, sha256: str) -> tuple[ApiKey, str] | None:
     """Return the key with this hash, and the account its new rows belong to."""
-    row = (await session.execute(_BY_HASH, {"sha256": sha256})).one_or_none()
-    return None if row is None else (row[0], row[1])
+    return (await keys_by_hash(session, [sha256])).get(sha256)
 
 
 async def mark_used(session: AsyncSession, key_id: str, now: datetime) -> None:

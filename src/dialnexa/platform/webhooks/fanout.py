@@ -10,16 +10,34 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.kit.ids import new_id
 from dialnexa.platform.agents.models import AgentVersion
+from dialnexa.platform.database import table_of
 from dialnexa.platform.webhooks.models import Delivery, Event, EventStream, Webhook
 from dialnexa.platform.webhooks.names import chosen
 
 BATCH = 200
 """Events handed out in one transaction."""
+
+_HOLD = select(EventStream.last_position).with_for_update()
+_fresh = (
+    select(Event.seq, func.row_number().over(order_by=Event.seq).label("nth"))
+    .where(Event.position.is_(None))
+    .order_by(Event.seq)
+    .limit(bindparam("most"))
+    .subquery("fresh")
+)
+_events, _stream = table_of(Event), table_of(EventStream)
+_PLACE = (
+    update(_events)
+    .where(_events.c.seq == _fresh.c.seq)
+    .values(position=bindparam("last") + _fresh.c.nth)
+    .returning(_events.c.seq, _events.c.workspace_id)
+)
+_PLACED = update(_stream).values(last_position=bindparam("last"))
 
 
 async def anything_fresh(session: AsyncSession) -> bool:
@@ -28,22 +46,23 @@ async def anything_fresh(session: AsyncSession) -> bool:
 
 
 async def hand_out(session: AsyncSession, *, now: datetime) -> int:
-    """Place the oldest fresh events and plan their deliveries; return how many events there were."""
-    stream = (await session.scalars(select(EventStream).with_for_update())).one()
-    events = (
-        await session.scalars(select(Event).where(Event.position.is_(None)).order_by(Event.seq).limit(BATCH))
-    ).all()
-    if not events:
+    """Place the oldest fresh events and plan their deliveries; return how many events there were.
+
+    Where nobody listens, what the events say is not even read.
+    """
+    last = await session.scalar(_HOLD)
+    assert last is not None  # the migration put the one row there
+    placed = (await session.execute(_PLACE, {"last": last, "most": BATCH})).all()
+    if not placed:
         return 0
-    last = stream.last_position
-    for position, event in enumerate(events, last + 1):
-        event.position = position
-    stream.last_position = last + len(events)
-    await session.flush()
-    plans = await _plans(session, events, now)
-    if plans:
-        await session.execute(insert(Delivery), plans)
-    return len(events)
+    await session.execute(_PLACED, {"last": last + len(placed)})
+    webhooks = await _listening(session, {workspace_id for _, workspace_id in placed})
+    if webhooks:
+        heard = {webhook.workspace_id for webhook in webhooks}
+        plans = await _plans(session, webhooks, [seq for seq, workspace_id in placed if workspace_id in heard], now)
+        if plans:
+            await session.execute(insert(Delivery), plans)
+    return len(placed)
 
 
 def planned(webhook: Webhook, event: Event, name: str, *, now: datetime, lane: str | None = None) -> dict[str, object]:
@@ -99,10 +118,10 @@ async def agents_of(session: AsyncSession, events: Sequence[Event]) -> dict[str,
     }
 
 
-async def _plans(session: AsyncSession, events: Sequence[Event], now: datetime) -> list[dict[str, object]]:
-    webhooks = await _listening(session, {event.workspace_id for event in events})
-    if not webhooks:
-        return []
+async def _plans(
+    session: AsyncSession, webhooks: Sequence[Webhook], seqs: Collection[int], now: datetime
+) -> list[dict[str, object]]:
+    events = (await session.scalars(select(Event).where(Event.seq.in_(seqs)).order_by(Event.seq))).all()
     agents = await agents_of(session, events)
     return [
         planned(webhook, event, name, now=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, select
@@ -13,6 +13,35 @@ from dialnexa.platform.database import table_of
 from dialnexa.platform.webhooks.models import Event
 
 _INSERT = insert(table_of(Event))
+
+
+def row(
+    *,
+    workspace_id: str,
+    account_id: str,
+    livemode: bool,
+    type_: str,
+    payload: Mapping[str, object],
+    at: datetime,
+    call_id: str | None = None,
+) -> dict[str, object]:
+    """Return the row of a new event (``evt_…``), for ``write``."""
+    return {
+        "id": new_id("evt"),
+        "workspace_id": workspace_id,
+        "account_id": account_id,
+        "livemode": livemode,
+        "type": type_,
+        "call_id": call_id,
+        "payload": dict(payload),
+        "created_at": at,
+    }
+
+
+async def write(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write events into the session's transaction, in their order. Delivery is the pump's business."""
+    if rows:
+        await session.execute(_INSERT, rows)
 
 
 async def emit(
@@ -26,20 +55,18 @@ async def emit(
     at: datetime,
     call_id: str | None = None,
 ) -> str:
-    """Write an event into the session's transaction; return its id (``evt_…``). Delivery is the pump's business."""
-    event_id = new_id("evt")
-    row = {
-        "id": event_id,
-        "workspace_id": workspace_id,
-        "account_id": account_id,
-        "livemode": livemode,
-        "type": type_,
-        "call_id": call_id,
-        "payload": dict(payload),
-        "created_at": at,
-    }
-    await session.execute(_INSERT, row)
-    return event_id
+    """Write one event into the session's transaction; return its id."""
+    event = row(
+        workspace_id=workspace_id,
+        account_id=account_id,
+        livemode=livemode,
+        type_=type_,
+        payload=payload,
+        at=at,
+        call_id=call_id,
+    )
+    await write(session, [event])
+    return str(event["id"])
 
 
 async def events_of_call(session: AsyncSession, call_id: str) -> list[Event]:
