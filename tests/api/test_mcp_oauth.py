@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
@@ -288,6 +289,24 @@ async def test_a_token_can_be_given_back(world: World, app: FastAPI) -> None:
         assert await opens(http, tokens["access_token"]) == 401
 
 
+async def test_who_was_let_in_can_be_seen_and_sent_away(world: World, app: FastAPI) -> None:
+    async with browser(app) as http:
+        client = await registered(http)
+        waiting = await code_for(http, client["client_id"], world.home.keys.secret_key)
+        assert (await world.http.get("/v1/oauth/grants")).json()["data"] == [], "the code was not exchanged yet"
+        tokens = (await exchange(http, client["client_id"], waiting)).json()
+        [grant] = (await world.http.get("/v1/oauth/grants")).json()["data"]
+        assert (grant["client_name"], grant["client_id"]) == ("<b>Helper</b>", client["client_id"])
+        assert (grant["redirect_uri"], grant["expires_at"]) == (BACK, "2026-06-22T12:00:00.000Z")
+        assert await opens(http, tokens["access_token"]) == 200
+        path = f"/v1/oauth/grants/{grant['id']}"
+        assert (await world.http.delete(path)).json()["id"] == grant["id"]
+        assert await opens(http, tokens["access_token"]) == 401
+        assert (await refreshed(http, client["client_id"], tokens["refresh_token"])).status_code == 400
+        assert (await world.http.delete(path)).status_code == 404
+    assert "sha256" not in json.dumps(grant)
+
+
 @pytest.mark.parametrize(
     "address",
     ["http://evil.example/back", "javascript:alert(1)", "data:text/html,x", "https://a.example/back#here"],
@@ -321,7 +340,7 @@ async def test_what_nobody_can_use_any_more_is_forgotten(world: World, app: Fast
         used, _unused = await registered(http), await registered(http)
         code = await code_for(http, used["client_id"], world.home.keys.secret_key)
         await exchange(http, used["client_id"], code)
-    for days, clients, grants in ((2, 1, 1), (29, 0, 0)):
+    for days, clients, grants in ((2, 2, 2), (29, 0, 0)):  # the neighbour has granted something too
         world.clock.later(days=days)
         async with world.database.write() as session:
             await service.forget_old(session, now=world.clock.now())

@@ -57,6 +57,7 @@ def foreign_ids(neighbour: Neighbour) -> dict[str, str]:
         "calendar_id": neighbour.calendar_id,
         "booking_id": neighbour.booking_id,
         "alert_id": neighbour.alert_id,
+        "grant_id": neighbour.grant_id,
         "function_name": "none",
         "kb_id": neighbour.kb_id,
         "document_id": neighbour.document_id,

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialnexa.api.app import assemble
 from dialnexa.kit.ids import new_id
@@ -34,6 +35,7 @@ from dialnexa.platform.migrations import migrate
 from dialnexa.platform.numbers import service as numbers
 from dialnexa.platform.numbers.service import TrunkRequest
 from dialnexa.platform.numbers.trunks import Termination
+from dialnexa.platform.oauth import service as oauth
 from dialnexa.platform.tenancy import repository, service
 from dialnexa.platform.tenancy.bootstrap import Home, bootstrap
 from dialnexa.platform.tenancy.principal import Principal
@@ -93,6 +95,7 @@ class Neighbour:
     calendar_id: str
     booking_id: str
     alert_id: str
+    grant_id: str
 
 
 @dataclass
@@ -214,7 +217,21 @@ async def _neighbour(database: Database) -> Neighbour:
             calendar.id,
             booking.id,
             alert.id,
+            await _grant(session, who),
         )
+
+
+async def _grant(session: AsyncSession, who: Principal) -> str:
+    """Let a program act as somebody's key."""
+    await oauth.register(session, VAULT, "client_theirs", '{"client_name": "Their helper"}', now=NOON)
+    await session.flush()
+    wish = oauth.Consent("client_theirs", "http://localhost/", redirect_uri_given=True, code_challenge="c" * 43)
+    code = await oauth.consent(session, who, wish, now=NOON)
+    await session.flush()
+    grant = await oauth.open_grant(session, "client_theirs", code, now=NOON)
+    assert grant is not None
+    await oauth.exchange(session, "client_theirs", code, now=NOON)
+    return grant.id
 
 
 def dead_letter(webhook: Webhook, call_id: str) -> Delivery:

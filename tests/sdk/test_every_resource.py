@@ -106,6 +106,13 @@ async def test_events_are_followed_in_order_from_where_one_left_off(world: World
     assert len({event.call_id for event in seen}) == 2
 
 
+async def test_nobody_was_granted_anything(world: World) -> None:
+    api = client_of(world)
+    assert [one async for one in api.api_keys.grants()] == []
+    with pytest.raises(NotFound):
+        await api.api_keys.revoke_grant("grant_none")
+
+
 async def test_alerts(world: World) -> None:
     api = client_of(world)
     alert = await api.alerts.create(name="Too many fail", metric="failure_rate", threshold=20, min_calls=10)

@@ -52,6 +52,7 @@ from dialnexa.platform.numbers import rentals
 from dialnexa.platform.numbers import routes as numbers
 from dialnexa.platform.numbers.carriers.port import CarrierCatalogue
 from dialnexa.platform.numbers.market import Market
+from dialnexa.platform.oauth import routes as granted
 from dialnexa.platform.oauth import service as oauth
 from dialnexa.platform.retention import routes as retention_routes
 from dialnexa.platform.retention.erasure import Erasure
@@ -211,6 +212,7 @@ def _routes() -> APIRouter:
     for router in (*nouns, catalogue_routes.router, webhooks.router):
         api.include_router(router)
     api.include_router(alerts.router)
+    api.include_router(granted.router)
     api.include_router(retention_routes.router)
     served.include_router(api, prefix="/v1")
     served.include_router(api, include_in_schema=False)

@@ -220,6 +220,8 @@ class ApiKeys(Resource[R]):
     regenerate = method(workspace.regenerate_key)
     scopes = method(workspace.scopes)
     revoke = method(workspace.revoke_key)
+    grants = listing(workspace.grants)
+    revoke_grant = method(workspace.revoke_grant)
 
 
 class Alerts(Resource[R]):

@@ -10,10 +10,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from dialnexa.kit.errors import NotFound
 from dialnexa.kit.ids import new_id
+from dialnexa.kit.pagination import Page, Part
 from dialnexa.kit.secrets import Vault, new_secret, sha256_hex
 from dialnexa.platform.oauth import repository
 from dialnexa.platform.oauth.models import OAuthClient, OAuthGrant
+from dialnexa.platform.oauth.repository import Granted
 from dialnexa.platform.tenancy.authentication import check_usable, principal_of, refusal
 from dialnexa.platform.tenancy.principal import Principal
 
@@ -120,6 +123,19 @@ async def refresh(session: AsyncSession, client_id: str, token: str, *, now: dat
 async def revoke(session: AsyncSession, client_id: str, token: str) -> None:
     """End the grant of a token: both its tokens are worth nothing from now on."""
     await repository.take_back(session, client_id, sha256_hex(token))
+
+
+async def granted(session: AsyncSession, workspace_id: str, page: Page, *, now: datetime) -> Part[Granted]:
+    """Return one page of the programs that may act as a key of the workspace, newest first."""
+    return await repository.granted(session, workspace_id, page, now=now)
+
+
+async def take_back(session: AsyncSession, workspace_id: str, grant_id: str, *, now: datetime) -> None:
+    """End a grant of a workspace; raise ``NotFound`` when it has no such grant."""
+    grant = await repository.usable(session, workspace_id, grant_id, now=now)
+    if grant is None:
+        raise NotFound(f"Grant {grant_id} not found. List yours with GET /v1/oauth/grants.")
+    await session.delete(grant)
 
 
 async def principal(session: AsyncSession, token: str, *, now: datetime) -> Principal:

@@ -68,6 +68,16 @@ def revoke_key(core: Core, key_id: str) -> Plan[Deleted]:
     return core.ask(Request("DELETE", f"/api-keys/{part(key_id)}", reader(Deleted)))
 
 
+def grants(core: Core, *, limit: int = 100) -> Search[Answer]:
+    """List the programs that somebody let act as one of the keys over OAuth, newest first."""
+    return Search(core, "/oauth/grants", Answer, {}, limit)
+
+
+def revoke_grant(core: Core, grant_id: str) -> Plan[Deleted]:
+    """Take back what a program was granted; the key stays as it is."""
+    return core.ask(Request("DELETE", f"/oauth/grants/{part(grant_id)}", reader(Deleted)))
+
+
 def limits(core: Core) -> Plan[Limits]:
     """Return how many calls the workspace may hold at once, and holds now."""
     return core.ask(Request("GET", "/workspace/limits", reader(Limits)))
