@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e import sipp
-from tests.e2e.installation import Installation
+from tests.e2e.installation import Installation, running
+from tests.platform.numbers.telnyx_server import CONNECTION, KEY, OFFERED, telnyx
 
 pytestmark = pytest.mark.e2e
 
@@ -55,6 +57,29 @@ def test_a_carrier_with_habits(home: Installation) -> None:
         record = home.finished(placed.json()["call_id"])
         assert (record["status"], record["end_reason"]) == ("busy", "user_busy"), record["detail"]
         assert process.wait(20) == 0
+
+
+def test_a_number_rented_from_a_carrier_calls_and_rings_over_its_trunk(tmp_path: Path) -> None:
+    with telnyx() as account, sipp.answering(*sipp.scenario("busy_everywhere")) as (port, process):
+        environment = {
+            "DIALNEXA_TELNYX_API_KEY": KEY,
+            "DIALNEXA_TELNYX_CONNECTION_ID": CONNECTION,
+            "DIALNEXA_TELNYX_API_URL": f"{account.url}/v2",
+            "DIALNEXA_TELNYX_SIP_HOST": f"127.0.0.1:{port}",
+            "DIALNEXA_OUTGOING_ALLOW": "127.0.0.0/8",
+        }
+        with running(tmp_path / "data", environment=environment) as home:
+            rented = home.http.post(
+                "/v1/phone-numbers/purchase", json={"phone_number": OFFERED[0], "agent_id": home.facts["agent_id"]}
+            ).json()
+            assert (rented["status"], rented["provider"]) == ("active", "telnyx"), rented
+            placed = home.place("+12125550177", from_number=OFFERED[0])
+            record = home.finished(placed.json()["call_id"])
+            assert (record["status"], record["end_reason"]) == ("busy", "user_busy"), record["detail"]
+            assert process.wait(20) == 0, "the carrier was called, and nobody else"
+            assert sipp.call_in(home.sip_port, OFFERED[0], talk_ms=500).returncode == 0
+            answered = home.get("/v1/calls?call_direction=inbound")["data"]
+            assert [(call["to_number"], call["from_number"] != "") for call in answered] == [(OFFERED[0], True)]
 
 
 def _bring(home: Installation, e164: str, port: int, **habits: Any) -> dict[str, Any]:
