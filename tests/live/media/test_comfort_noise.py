@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from dialnexa.live.media.comfort_noise import ComfortNoise
 
+LOOP = np.zeros(16000, np.int16)
+
 
 def some(noise: ComfortNoise, frames: int = 200) -> np.ndarray:
     return np.concatenate([noise.take() for _ in range(frames)]).astype(float)
@@ -40,3 +42,12 @@ def test_any_description_makes_frames_of_a_bearable_level(payload: bytes):
     frame = ComfortNoise(payload).take()
     assert (frame.dtype, len(frame)) == (np.int16, 160)
     assert np.abs(frame.astype(int)).max() < 10_000
+
+
+def test_a_flood_of_descriptions_shapes_no_noise(monkeypatch: pytest.MonkeyPatch):
+    shaped: list[bytes] = []
+    monkeypatch.setattr("dialnexa.live.media.comfort_noise._shaped", lambda payload: shaped.append(payload) or LOOP)
+    described = [ComfortNoise(bytes([40, number % 256])) for number in range(1000)]
+    described[-1].take()
+    described[-1].take()
+    assert shaped == [described[-1].payload], "only what is heard, and once"

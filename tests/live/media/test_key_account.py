@@ -61,3 +61,11 @@ def test_a_sound_counts_after_a_moment():
     assert account.due(1440) == []
     assert account.busy
     assert account.due(1600) == ["7"]
+
+
+def test_a_flood_of_keys_is_counted_and_not_hoarded():
+    account = KeyAccount()
+    for number in range(5000):
+        account.event("0123456789"[number % 10], number)
+    assert len(account.due(5000)) == 5000
+    assert len(account._recent) < 50

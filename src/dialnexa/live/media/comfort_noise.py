@@ -30,11 +30,13 @@ class ComfortNoise:
     def __init__(self, payload: bytes) -> None:
         """Read a packet's payload: the level in −dBov, then quantised reflection coefficients. Empty is silence."""
         self.payload = payload
-        self._loop = _shaped(payload)
+        self._loop: Samples | None = None
         self._next = 0
 
     def take(self) -> Samples:
         """Return the next 20 ms."""
+        if self._loop is None:  # only now: it costs half a millisecond, and of a flood of descriptions the last counts
+            self._loop = _shaped(self.payload)
         start = self._next
         self._next = (start + FRAME_SAMPLES) % (_LOOP - FRAME_SAMPLES)
         return self._loop[start : start + FRAME_SAMPLES]

@@ -8,6 +8,8 @@ from dialnexa.live.line import FRAME_SAMPLES, SAMPLE_RATE
 
 _PATIENCE = 5 * FRAME_SAMPLES
 """Samples a key heard in the audio waits for another way to say the same."""
+_MOST = 32
+"""Presses that are remembered: nobody has more fingers, and a flood of them shall cost no more than a few."""
 _SAME_PRESS = 3 * SAMPLE_RATE // 2
 """Samples within which the same key by another way is the same press: INFO comes at its end, or again when lost."""
 
@@ -61,7 +63,7 @@ class KeyAccount:
         self._count(report)
 
     def _count(self, report: _Report) -> None:
-        self._recent = [past for past in self._recent if report.at - past.at <= _SAME_PRESS]
+        self._recent = [past for past in self._recent[-_MOST:] if report.at - past.at <= _SAME_PRESS]
         others = (past for past in self._recent if past.digit == report.digit and past.way != report.way)
         same = next(others, None)
         if same is not None:
