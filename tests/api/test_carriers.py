@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,14 +70,21 @@ class Shop:
             return list(await session.scalars(waiting))
 
 
-@pytest.fixture
-async def shop(world: World) -> AsyncIterator[Shop]:
+@asynccontextmanager
+async def open_shop(world: World) -> AsyncGenerator[Shop]:
+    """Have an installation rent from an account at Telnyx."""
     outgoing = Outgoing(Allowance.parse("127.0.0.0/8"))
     with telnyx() as server:
         shop = Shop(world, server, outgoing)
         shop.opens()
         yield shop
         await outgoing.aclose()
+
+
+@pytest.fixture
+async def shop(world: World) -> AsyncIterator[Shop]:
+    async with open_shop(world) as opened:
+        yield opened
 
 
 async def test_the_carrier_s_own_offers_and_prices_are_shown(shop: Shop) -> None:

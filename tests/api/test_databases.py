@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.api import (
     test_agents,
     test_audit,
     test_calendars,
+    test_carriers,
     test_folders,
     test_idempotency,
     test_keys,
@@ -47,6 +49,10 @@ STORIES = [
     test_keys.test_limits_and_telephony_rules,
     test_calendars.test_what_is_booked_is_no_longer_free,
     test_calendars.test_of_many_who_want_the_same_time_one_gets_it,
+    test_carriers.test_one_trunk_registers_and_the_next_one_takes_over,
+    test_carriers.test_an_order_the_carrier_still_works_on_becomes_active_by_itself,
+    test_carriers.test_a_number_the_carrier_will_not_take_back_now_is_given_back_later,
+    test_carriers.test_an_expired_number_goes_back_to_its_carrier,
     test_knowledge.test_a_pdf_is_read_and_answers_questions,
     test_knowledge.test_the_best_passage_comes_first_whatever_form_its_words_have,
     test_knowledge.test_names_are_unique_and_say_so,
@@ -89,6 +95,9 @@ if BINARIES:  # elsewhere the stories are told on SQLite only
     async def test_on_postgresql(
         story: Callable[..., Awaitable[None]], postgres_world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        wanted = {"world": postgres_world, "monkeypatch": monkeypatch}
         names = inspect.signature(story).parameters
-        await story(**{name: wanted[name] for name in names})
+        async with AsyncExitStack() as stack:
+            wanted: dict[str, object] = {"world": postgres_world, "monkeypatch": monkeypatch}
+            if "shop" in names:
+                wanted["shop"] = await stack.enter_async_context(test_carriers.open_shop(postgres_world))
+            await story(**{name: wanted[name] for name in names})
