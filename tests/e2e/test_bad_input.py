@@ -123,6 +123,13 @@ def test_nothing_refused_left_a_row(own: Installation) -> None:
     assert own.get("/v1/calls")["meta"]["total"] == 0
 
 
+def test_private_receivers_are_refused_unless_the_operator_allows_them(own: Installation) -> None:
+    for url in ("http://127.0.0.1:9/", "https://127.0.0.1:9/", "https://localhost/", "https://169.254.169.254/"):
+        answer = own.http.post("/v1/user-webhooks", json={"url": url, "events": ["*"]})
+        assert answer.status_code == 400, url
+        assert answer.json()["message"][0].startswith("url must be"), answer.text
+
+
 # --- datagrams -------------------------------------------------------------------------------------------------------
 
 _INVITE = (

@@ -7,57 +7,61 @@ import hmac
 import json
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.inbox import SECRET, api_pid, inbox, subscribe
-from tests.e2e.installation import Installation, running
+from tests.e2e.inbox import SECRET, Inbox, api_pid, inbox, subscribe
+from tests.e2e.installation import Installation
 
 pytestmark = pytest.mark.e2e
 
 BUSY = "+16505550110"
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Installation]:
-    with running(tmp_path / "data", environment={"DIALNEXA_OUTGOING_ALLOW": "127.0.0.0/8"}) as installation:
-        yield installation
+@contextmanager
+def subscribed(home: Installation, box: Inbox) -> Generator[dict[str, Any]]:
+    """A webhook of this test's, gone afterwards."""
+    webhook = subscribe(home, box)
+    yield webhook
+    assert home.http.delete(f"/v1/user-webhooks/{webhook['id']}").is_success
 
 
-def test_no_event_is_lost_when_the_api_is_killed(own: Installation) -> None:
-    with inbox() as box:
-        webhook = subscribe(own, box)
+def test_no_event_is_lost_when_the_api_is_killed(home: Installation) -> None:
+    with inbox() as box, subscribed(home, box) as webhook:
         assert webhook["ping"]["is_success"] is True
         box.closed = True
-        calls = [own.place(BUSY).json()["call_id"] for _ in range(3)]
+        calls = [home.place(BUSY).json()["call_id"] for _ in range(3)]
         for call_id in calls:
-            own.finished(call_id)
-        own.eventually(lambda: box.refused > 0)
-        victim = api_pid(own)
+            home.finished(call_id)
+        home.eventually(lambda: box.refused > 0)
+        victim = api_pid(home)
         os.kill(victim, signal.SIGKILL)
         box.closed = False
-        own.eventually(lambda: _answers(own))
-        calls.append(own.place(BUSY).json()["call_id"])
+        home.eventually(lambda: _answers(home))
+        calls.append(home.place(BUSY).json()["call_id"])
         wanted = {(call_id, event) for call_id in calls for event in ("call.initiated", "call.failed")}
-        own.eventually(lambda: wanted <= set(box.events), within_s=60)
+        home.eventually(lambda: wanted <= set(box.events), within_s=60)
         for call_id in calls:
             assert [event for call, event in box.events if call == call_id] == ["call.initiated", "call.failed"]
         for headers, body in box.messages:
             signature = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
             assert headers["x-dialnexa-signature"] == headers["x-nexa-signature"] == signature
-        log = own.get(f"/v1/user-webhooks/{webhook['id']}/deliveries?limit=200")["data"]
+        log = home.get(f"/v1/user-webhooks/{webhook['id']}/deliveries?limit=200")["data"]
         assert {one["status"] for one in log if one["event"] != "ping"} >= {"succeeded", "failed"}
-        assert own.get("/v1/user-webhooks/dead-letters")["data"] == []
+        assert home.get("/v1/user-webhooks/dead-letters")["data"] == []
 
-        seen = len(box.messages)
-        one = own.http.post(f"/v1/user-webhooks/{webhook['id']}/replay", json={"event_id": log[0]["event_id"]})
+        again = log[0]["event_id"]
+        seen = [headers["x-dialnexa-event-id"] for headers, _ in box.messages].count(again)
+        one = home.http.post(f"/v1/user-webhooks/{webhook['id']}/replay", json={"event_id": again})
         assert one.json()["count"] == 1
-        own.eventually(lambda: len(box.messages) == seen + 1)
-        assert box.messages[-1][0]["x-dialnexa-event-id"] == log[0]["event_id"]
-        _stream_goes_on(own, calls[0])
+        home.eventually(
+            lambda: [headers["x-dialnexa-event-id"] for headers, _ in box.messages].count(again) == seen + 1
+        )
+        _stream_goes_on(home, calls[0])
 
 
 def _answers(own: Installation) -> bool:
@@ -69,7 +73,7 @@ def _answers(own: Installation) -> bool:
 
 def _stream_goes_on(own: Installation, call_id: str) -> None:
     """The stream begins after the event its reader saw last, and shows what happens meanwhile."""
-    first = next(one for one in own.get("/v1/events?limit=200")["data"] if one["call_id"] == call_id)
+    first = own.get(f"/v1/events?call_id={call_id}")["data"][0]
     headers = {"Accept": "text/event-stream", "Last-Event-ID": first["id"]}
     with own.http.stream("GET", "/v1/events", headers=headers) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -84,10 +88,3 @@ def _stream_goes_on(own: Installation, call_id: str) -> None:
                 assert said["status"] == "busy"
                 return
     raise AssertionError("the stream ended too early")
-
-
-def test_private_receivers_are_refused_unless_the_operator_allows_them(home: Installation) -> None:
-    for url in ("http://127.0.0.1:9/", "https://127.0.0.1:9/", "https://localhost/", "https://169.254.169.254/"):
-        answer = home.http.post("/v1/user-webhooks", json={"url": url, "events": ["*"]})
-        assert answer.status_code == 400, url
-        assert answer.json()["message"][0].startswith("url must be"), answer.text
