@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, column, func, select, table, text
+from sqlalchemy import CTE, ColumnElement, Select, column, func, select, table, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
@@ -24,6 +24,8 @@ from dialnexa.platform.knowledge.ranking import Candidate
 _MOST_CANDIDATES = 100
 _ENOUGH = 300
 """Passages that the rarest terms of a question may bring; more common ones then need not look for others."""
+_MOST_RANKED = 500
+"""Of passages that PostgreSQL ranks, because it makes their terms anew for it."""
 FULL_TEXT = "knowledge_index"
 """The table in SQLite, the index in PostgreSQL; a migration makes them."""
 _FTS5 = table(FULL_TEXT, column("rowid"), column("rank"))
@@ -63,7 +65,11 @@ async def _counts(session: AsyncSession, wanted: Wanted, terms: Sequence[str]) -
     names = dict[str, str]()
     for number, term in enumerate(terms):
         names[f"term_{number}"] = _query(session, [term])
-        counted.append(_matching(session, select(func.count()), wanted, f"term_{number}").scalar_subquery())
+        counted.append(_count(session, wanted, f"term_{number}").scalar_subquery())
+    if not _is_sqlite(session):
+        # PostgreSQL takes making the terms of a passage out of its text for free, so it reads all passages and makes
+        # them anew for each question: seconds for ten thousand. The index is always the faster way.
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
     row = (await session.execute(select(*counted), names)).one()
     return int(row[0]), {term: int(row[number + 1]) for number, term in enumerate(terms)}
 
@@ -82,10 +88,14 @@ def _telling(terms: Sequence[str], found_in: Mapping[str, int]) -> list[str]:
 async def _candidates(
     session: AsyncSession, wanted: Wanted, terms: Sequence[str]
 ) -> tuple[list[Candidate], dict[int, Place]]:
-    columns = select(Chunk.number, Chunk.terms, Chunk.document_id, Chunk.ordinal)
-    query = _matching(session, columns, wanted, "terms")
-    order = f"{FULL_TEXT}.rank" if _is_sqlite(session) else f"ts_rank({_VECTOR}, CAST(:terms AS tsquery)) DESC"
-    query = query.order_by(text(order)).limit(_MOST_CANDIDATES)
+    columns = select(Chunk.number, Chunk.terms, Chunk.document_id, Chunk.ordinal).limit(_MOST_CANDIDATES)
+    if _is_sqlite(session):
+        query = _by_fts5(columns, wanted, "terms").order_by(text(f"{FULL_TEXT}.rank"))
+    else:
+        found = _by_gin("terms")
+        some = select(found.c.number).where(found.c.document_id.in_(_ids(wanted))).limit(_MOST_RANKED).subquery()
+        best = text(f"ts_rank({_VECTOR}, CAST(:terms AS tsquery)) DESC")
+        query = columns.join(some, some.c.number == Chunk.number).order_by(best)
     rows = (await session.execute(query, {"terms": _query(session, terms)})).mappings().all()
     places = {int(row["number"]): (str(row["document_id"]), int(row["ordinal"])) for row in rows}
     return [Candidate(int(row["number"]), str(row["terms"])) for row in rows], places
@@ -101,16 +111,32 @@ def _findable(wanted: Wanted) -> list[ColumnElement[bool]]:
     ]
 
 
-def _matching(session: AsyncSession, query: Any, wanted: Wanted, name: str) -> Any:
-    """Narrow a query down to passages in which one of the terms stands that the parameter ``name`` holds."""
-    findable = select(Document.id).where(*_findable(wanted))
+def _ids(wanted: Wanted) -> Select[str]:
+    return select(Document.id).where(*_findable(wanted))
+
+
+def _count(session: AsyncSession, wanted: Wanted, name: str) -> Select[int]:
+    """Count the passages in which one of the terms stands that the parameter ``name`` holds."""
     if _is_sqlite(session):
-        # The plus keeps SQLite from going through all passages and asking the full text index about each, which took
-        # seconds for two thousand: now it begins with the index.
-        joined = query.select_from(Chunk).join(_FTS5, _FTS5.c.rowid == Chunk.number)
-        return joined.where(_plus(Chunk.document_id).in_(findable), text(f"{FULL_TEXT} MATCH :{name}"))
-    found = query.select_from(Chunk).where(Chunk.document_id.in_(findable))
-    return found.where(text(f"{_VECTOR} @@ CAST(:{name} AS tsquery)"))
+        return _by_fts5(select(func.count()), wanted, name)
+    found = _by_gin(name)
+    return select(func.count()).select_from(found).where(found.c.document_id.in_(_ids(wanted)))
+
+
+def _by_fts5(query: Any, wanted: Wanted, name: str) -> Any:
+    """Narrow a query down to the passages in which such a term stands.
+
+    The plus keeps SQLite from going through all passages and asking the full text index about each, which took seconds
+    for two thousand: now it begins with the index.
+    """
+    joined = query.select_from(Chunk).join(_FTS5, _FTS5.c.rowid == Chunk.number)
+    return joined.where(_plus(Chunk.document_id).in_(_ids(wanted)), text(f"{FULL_TEXT} MATCH :{name}"))
+
+
+def _by_gin(name: str) -> CTE:
+    """Return all passages in which such a term stands, whoever's they are; materialized, so the index finds them."""
+    found = select(Chunk.number, Chunk.document_id).where(text(f"{_VECTOR} @@ CAST(:{name} AS tsquery)"))
+    return found.cte(f"found_by_{name}").prefix_with("MATERIALIZED")
 
 
 def _query(session: AsyncSession, terms: Sequence[str]) -> str:
