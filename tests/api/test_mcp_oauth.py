@@ -22,8 +22,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from pydantic import AnyUrl
 from sqlalchemy import select
+from starlette.routing import Match, Route
 
 from dialnexa.api.app import assemble
+from dialnexa.api.mcp import oauth
+from dialnexa.api.mcp.server import PATH
+from dialnexa.api.mcp.wing import Wing
 from dialnexa.platform.oauth import service
 from dialnexa.platform.oauth.models import OAuthClient, OAuthGrant
 from dialnexa.platform.tenancy.rate_limits import Rate, RateLimits
@@ -52,6 +56,14 @@ def app_of(world: World, folder: Path, limits: RateLimits = UNLIMITED) -> FastAP
         clock=world.clock,
         rate_limits=limits,
     )
+
+
+def test_every_route_of_the_wing_opens_it(app: FastAPI) -> None:
+    """The wing is loaded by the first request for one of its paths, so it must know where they begin."""
+    paths = [route.path for route in oauth.routes(app) if isinstance(route, Route)]
+    assert PATH in paths
+    assert [path for path in paths if Wing(app).matches({"type": "http", "path": path})[0] is not Match.FULL] == []
+    assert Wing(app).matches({"type": "http", "path": "/v1/mcpfoo"})[0] is Match.NONE
 
 
 def browser(app: FastAPI) -> httpx.AsyncClient:

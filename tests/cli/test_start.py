@@ -21,8 +21,8 @@ UNWANTED = {
     "keys": HEAVY - {"sqlalchemy", "pydantic", "rich", "structlog"},
     "call": AUDIO | HTTP_SERVER | ENGINE | {"numpy"},
     "up": AUDIO | HTTP_SERVER | {"numpy"},
-    "api": AUDIO,
-    "worker": HTTP_SERVER,
+    "api": {*AUDIO, "mcp"},
+    "worker": {*HTTP_SERVER, "mcp"},
 }
 """By module of a command, each allowed what those before it are, but for the last two: they part ways."""
 LOADS = """

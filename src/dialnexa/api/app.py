@@ -17,7 +17,7 @@ from dialnexa.api import errors, openapi, status
 from dialnexa.api.carriers import configured
 from dialnexa.api.edge import Edge
 from dialnexa.api.flows import FlowReader
-from dialnexa.api.mcp import oauth as mcp
+from dialnexa.api.mcp.wing import Wing
 from dialnexa.api.metrics import Metrics
 from dialnexa.api.trying import trier
 from dialnexa.engine import EngineClient
@@ -166,7 +166,7 @@ def assemble(
     app.state.catalogue, app.state.flows = catalogue or Catalogue(), FlowReader()
     app.router.routes.extend(_routes().routes)
     app.include_router(status.router)
-    app.router.routes.extend(mcp.routes(app))
+    app.router.routes.append(Wing(app))
     errors.install(app)
     openapi.install(app)
     app.add_middleware(Edge, owner=app, metrics=app.state.metrics)
