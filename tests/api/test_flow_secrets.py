@@ -28,7 +28,7 @@ LOOK_UP: dict[str, Any] = {
 }
 FLOW: dict[str, Any] = {
     "nodes": [{"id": "start", "type": "start", "message": "Hello."}, LOOK_UP, {"id": "bye", "type": "end"}],
-    "edges": [{"source": "start", "target": "look"}, {"source": "look", "target": "bye"}],
+    "edges": [{"from": "start", "to": "look"}, {"from": "look", "to": "bye"}],
 }
 LAYOUT = json.dumps({"look": {"x": 1, "api_token": "layout-1234567890"}}, indent=1)
 DEFAULTS = {"crm_token": "default-1234567890", "shop": "north"}

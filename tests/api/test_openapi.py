@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from dialnexa.live.speech.embedded.flow.edges import ConditionKind
+from dialnexa.live.speech.embedded.flow.nodes import NodeKind
 from tests.api.contract import VERBS, document
 from tests.api.world import World
 
@@ -66,3 +69,15 @@ async def test_the_reference_shows_no_key_and_sends_nothing_incomplete(world: Wo
     script = (await world.http.get("/docs/reference.js")).text
     assert "Bearer $DIALNEXA_API_KEY" in script
     assert 'one.required ? { required: "" }' in script
+
+
+async def test_a_conversation_graph_has_its_shape_in_the_document(world: World) -> None:
+    schemas = document(world.app)["components"]["schemas"]
+    for body in ("AgentDraft", "AgentPatch", "AgentOut"):
+        assert {"$ref": "#/components/schemas/Flow"} in schemas[body]["properties"]["flow"]["anyOf"], body
+    assert [name for name in schemas if name.startswith("Flow")] == [
+        *("Flow", "FlowChange", "FlowCheckOut", "FlowCondition", "FlowEdge", "FlowNode")
+    ]
+    assert schemas["FlowNode"]["properties"]["type"]["enum"] == list(get_args(NodeKind))
+    assert schemas["FlowCondition"]["properties"]["type"]["enum"] == list(get_args(ConditionKind))
+    assert {"from", "to"} <= schemas["FlowEdge"]["properties"].keys()

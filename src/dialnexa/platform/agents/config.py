@@ -7,6 +7,7 @@ from typing import Annotated, Literal, cast
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from dialnexa.platform.agents import analysis_fields
+from dialnexa.platform.agents.flow_schema import ShownAsFlow
 from dialnexa.platform.agents.functions import AgentFunction, Template, clashes
 from dialnexa.platform.agents.speaking import FallbackVoice, Pronunciation
 from dialnexa.platform.agents.transfer import (
@@ -57,7 +58,7 @@ class AgentConfig(Body):
     allow_interruptions: bool = True
     agent_identity: str | None = None
     agent_background: str | None = None
-    flow: dict[str, object] | None = None
+    flow: Annotated[dict[str, object], ShownAsFlow()] | None = None
     """The conversation graph of a flow agent (C.12)."""
     node_positions: str | dict[str, object] | list[object] | None = None
     json_output_instructions: dict[str, object] | None = None
