@@ -81,3 +81,12 @@ async def test_a_conversation_graph_has_its_shape_in_the_document(world: World) 
     assert schemas["FlowNode"]["properties"]["type"]["enum"] == list(get_args(NodeKind))
     assert schemas["FlowCondition"]["properties"]["type"]["enum"] == list(get_args(ConditionKind))
     assert {"from", "to"} <= schemas["FlowEdge"]["properties"].keys()
+
+
+async def test_the_document_begins_with_placing_a_call_and_goes_on_as_its_readers_do(world: World) -> None:
+    paths = document(world.app)["paths"]
+    operations = [(path, verb, operation) for path, part in paths.items() for verb, operation in part.items()]
+    assert operations[0][2]["summary"] == "Place a call"
+    tags = list(dict.fromkeys(operation["tags"][0] for _, _, operation in operations))
+    assert tags[:4] == ["Calls", "Agents", "Functions", "Templates"]
+    assert tags == [tag["name"] for tag in document(world.app)["tags"]], "each tag once, and named"

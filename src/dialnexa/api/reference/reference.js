@@ -214,7 +214,7 @@ function drawOperation(verb, path, operation) {
 function operationsByTag() {
   const groups = new Map();
   for (const [path, operations] of Object.entries(api.paths)) {
-    for (const verb of VERBS.filter((one) => operations[one])) {
+    for (const verb of Object.keys(operations).filter((one) => VERBS.includes(one))) {
       const tag = (operations[verb].tags || ["Other"])[0];
       groups.set(tag, [...(groups.get(tag) || []), [verb, path, operations[verb]]]);
     }
