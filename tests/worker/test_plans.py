@@ -90,6 +90,12 @@ def test_words_to_expect_are_the_agent_s_and_the_call_s() -> None:
     assert ears.formatted
 
 
+def test_noise_is_removed_for_both_modes_and_only_if_wanted() -> None:
+    assert planned(denoising_mode="remove_noise").transcriber.denoised
+    assert planned(denoising_mode="remove_noise_and_speech").transcriber.denoised
+    assert not planned().transcriber.denoised
+
+
 def test_only_the_agent_s_words_unless_it_wants_the_call_s() -> None:
     assert planned(variables={"name": "Anna"}, boosted_keywords="deluxe").transcriber.keyterms == ("deluxe",)
 

@@ -169,6 +169,8 @@ class Transcriber:
     keyterms: tuple[str, ...] = ()
     formatted: bool = False
     """Whether what was understood is written as sentences: capitals and a full stop."""
+    denoised: bool = False
+    """Whether steady noise is taken out of what the recogniser hears."""
     base_url: str = ""
     """Where an OpenAI-compatible endpoint is that transcribes; empty: the recogniser is embedded."""
     api_key: str = field(default="", repr=False)

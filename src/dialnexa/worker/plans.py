@@ -235,6 +235,7 @@ def _transcriber(config: AgentConfig, render: _Renderer, ears: EarsDefaults) -> 
         language_code(config.language_id),
         tuple(dict.fromkeys(terms))[:MOST_KEYTERMS],
         formatted=config.transcript_formatting,
+        denoised=config.denoising_mode is not None,
     )
     first = _heard_by(named, common, ears)
     second = config.stt_fallback_transcriber_id if config.fallback_stt_enabled else None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from tests.live.conversation.stories import plan, story
 
+from dialnexa.live.conversation import ears
 from dialnexa.live.conversation.settings import TurnSettings
 from dialnexa.live.conversation.voicemail import GREETING
+from dialnexa.live.line import Samples
+from dialnexa.live.media import denoiser
 from dialnexa.live.plan import Model, Opening, Transcriber
 from dialnexa.live.speech.ports import Expect, Expectation, Final, TextDelta
 from dialnexa.live.timeline import Trouble
@@ -40,8 +44,8 @@ async def test_a_continuous_recogniser_gets_everything_and_may_speak_unasked() -
 async def test_a_second_recogniser_steps_in_before_the_turn_is_given_up() -> None:
     spare = Transcriber("whisper-1", base_url="http://127.0.0.1:1/v1")
     usual = plan()
-    ears = replace(usual.agent.transcriber, fallback=spare, fallback_wait_s=1.0)
-    two_ears = replace(usual, agent=replace(usual.agent, transcriber=ears))
+    both = replace(usual.agent.transcriber, fallback=spare, fallback_wait_s=1.0)
+    two_ears = replace(usual, agent=replace(usual.agent, transcriber=both))
     async with story(two_ears, heard=[None], spare_heard=["How are you?"], replies=["Fine."]) as call:
         await call.agent_is_done()
         call.line.caller_speaks(1.0)
@@ -53,6 +57,39 @@ async def test_a_second_recogniser_steps_in_before_the_turn_is_given_up() -> Non
         [trouble] = call.happened(Trouble)
         assert isinstance(trouble, Trouble)
         assert trouble.message == "The recogniser said nothing for 1 s. whisper-1 was asked instead."
+
+
+async def test_noise_is_learnt_in_the_pauses_and_taken_out_of_what_the_recogniser_hears(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Halving:
+        heard = 0
+
+        def clean(self, samples: Samples) -> Samples:
+            Halving.heard += len(samples)
+            return samples[: len(samples) // 2]
+
+    monkeypatch.setattr(ears, "Denoiser", Halving)
+    usual = plan()
+    quiet = replace(usual, agent=replace(usual.agent, transcriber=Transcriber(denoised=True)))
+    async with story(quiet, continuous=True) as call:
+        await call.agent_is_done()
+        assert Halving.heard == call.line.at
+        assert call.speech.ears.samples == call.line.at // 2
+
+
+async def test_a_system_without_the_library_says_so_and_hears_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(denoiser, "available", lambda: False)
+    usual = plan()
+    quiet = replace(usual, agent=replace(usual.agent, transcriber=Transcriber(denoised=True)))
+    async with story(quiet, replies=["Fine."]) as call:
+        await call.agent_is_done()
+        await call.says("Hello?")
+        await call.agent_is_done()
+        assert call.transcript[-1] == ("agent", "Fine.")
+        [trouble] = call.happened(Trouble)
+        assert isinstance(trouble, Trouble)
+        assert trouble.message == "Noise is not removed: this system has no package of pyspeex-noise."
 
 
 async def test_the_patience_with_a_recogniser_covers_the_one_behind_it() -> None:

@@ -35,7 +35,7 @@ def test_an_agent_that_asks_for_nothing_special_gets_no_caution() -> None:
         ("voice_speed", 3),
         ("voice_speed", 0.3),
         ("voice_temperature", 0.5),
-        ("denoising_mode", "remove_noise"),
+        ("denoising_mode", "remove_noise_and_speech"),
         ("end_call_on_silence_sec", 180),
         ("ring_duration_sec", 5),
     ],
@@ -70,3 +70,7 @@ def test_ears_that_can_step_in_must_be_there() -> None:
     flow: dict[str, Any] = {"agent_type": "Conversational_Flow_Agent", "fallback_stt_enabled": True}
     assert named(both, stt_fallback_transcriber_id="whisper-1", **flow) == []
     assert named(EMBEDDED, stt_fallback_transcriber_id="whisper-1", **flow) == ["fallback_stt_enabled"]
+
+
+def test_noise_alone_is_removed_as_asked() -> None:
+    assert named(WITH_MODEL, denoising_mode="remove_noise") == []

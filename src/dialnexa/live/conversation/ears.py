@@ -7,6 +7,8 @@ from collections import deque
 from dialnexa.live.conversation.events import EarsLost, FinalHeard, PartialHeard
 from dialnexa.live.conversation.wiring import Wiring
 from dialnexa.live.line import SAMPLE_RATE, Samples
+from dialnexa.live.media import denoiser
+from dialnexa.live.media.denoiser import Denoiser
 from dialnexa.live.plan import Transcriber
 from dialnexa.live.speech.ports import Expectation, Final, Partial, SpeechError, SteppedIn, Stt, SttStream
 from dialnexa.live.timeline import Trouble
@@ -39,6 +41,8 @@ class Ears:
         self._continuous = stt.capabilities.continuous
         self._ring: deque[tuple[int, Samples]] = deque(maxlen=_RING_FRAMES)
         self._waiting: deque[Samples | None] = deque(maxlen=_WAITING_FRAMES)
+        self._denoiser = Denoiser() if settings.denoised and denoiser.available() else None
+        """Hears everything, the pauses too: there it learns what noise is."""
         self._open = False
         self._stream: SttStream | None = None
         self._expectation: Expectation | None = None
@@ -59,10 +63,14 @@ class Ears:
 
     def start(self) -> None:
         """Connect the recogniser; audio is kept until it is there."""
+        if self._settings.denoised and self._denoiser is None:
+            self._emit(Trouble("ears", "Noise is not removed: this system has no package of pyspeex-noise."))
         self._spawn(self._run())
 
     def on_audio(self, samples: Samples, at: int) -> None:
         """Take a frame of the caller's audio that starts at ``at`` (samples)."""
+        if self._denoiser is not None:
+            samples = self._denoiser.clean(samples)
         if self._continuous or self._open:
             self._send(samples)
         else:

@@ -133,7 +133,10 @@ _CAUTIONS: tuple[tuple[str, Says], ...] = (
     ("fallback_stt_enabled", _fallback_stt),
     (
         "denoising_mode",
-        _when(lambda agent: agent.denoising_mode, "Audio reaches the recogniser as it comes; noise is not removed."),
+        _when(
+            lambda agent: agent.denoising_mode == "remove_noise_and_speech",
+            "Noise is removed from what the recogniser hears; other people's voices beside the caller's are not.",
+        ),
     ),
     ("background_sound", _background),
     ("end_call_on_silence_sec", _silence),
