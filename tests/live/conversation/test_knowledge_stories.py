@@ -60,6 +60,8 @@ async def test_what_was_found_is_told_to_the_model_and_cited_on_the_turn() -> No
         assert answer.citations == (HOURS.citation, PRICES.citation)
         assert (greeting.citations, thanks.citations) == ((), ())
         assert shelf.asked == ["When are you open?", "Thank you very much."]
+        assert answer.latency["stt_final"] <= answer.latency["knowledge"] <= answer.latency["llm_first_token"]
+        assert "knowledge" not in greeting.latency
 
 
 @pytest.mark.parametrize("shelf", [Endless(), Broken()], ids=["too late", "broken"])

@@ -149,6 +149,7 @@ class Agent:
         """Look up what the caller said; a guided engine says itself what it made use of."""
         turn.passages = ()
         turn.passages = await consult(library, self._ledger.messages())
+        turn.stage("knowledge", self._now())
         turn.citations = () if self._guided else tuple(one.citation for one in turn.passages)
 
     async def _round(self, number: int, turn: AgentTurn) -> list[ToolCall]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from dialnexa.platform.calls.schemas import TurnOut
 
-STAGES = ("endpoint", "stt_final", "llm_first_token", "first_clause", "tts_first_audio", "first_packet")
+STAGES = ("endpoint", "stt_final", "knowledge", "llm_first_token", "first_clause", "tts_first_audio", "first_packet")
 """In the order in which they are usually reached; a recogniser may have its final before the turn is taken for over."""
 
 
@@ -18,6 +18,7 @@ class StagesOut(BaseModel):
 
     endpoint: int | None = Field(default=None, description="The turn was taken for over.")
     stt_final: int | None = Field(default=None, description="The recogniser's final words were there.")
+    knowledge: int | None = Field(default=None, description="The agent's knowledge bases were looked into.")
     llm_first_token: int | None = Field(default=None, description="The language model began to answer.")
     first_clause: int | None = Field(default=None, description="There was enough text to speak.")
     tts_first_audio: int | None = Field(default=None, description="The voice had its first audio.")
