@@ -70,6 +70,11 @@ def test_the_model_and_what_steps_in_for_it() -> None:
     assert (embedded.id, embedded.base_url) == ("builtin/flow", "")
 
 
+def test_calls_of_one_version_begin_alike() -> None:
+    assert planned(prompt_caching_enabled=True).model.cache_key == "av_1"
+    assert planned().model.cache_key == ""
+
+
 def test_nothing_steps_in_unless_it_is_another_model_and_wanted() -> None:
     assert planned(llm_fallback_model="llama").model.fallback is None
     assert planned(fallback_llm_enabled=True).model.fallback is None

@@ -188,6 +188,8 @@ class Model:
     api_key: str = field(default="", repr=False)
     temperature: float = 0.1
     max_tokens: int = 400
+    cache_key: str = ""
+    """Names what requests of an agent have in common, for an endpoint that keeps such beginnings; empty: not told."""
     fallback: Model | None = None
     """Answers instead when this one fails, or says nothing for ``fallback_delay_s``."""
     fallback_delay_s: float = 0.5

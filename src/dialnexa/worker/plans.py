@@ -153,7 +153,7 @@ def _agent(
         voice=_voice(config),
         background=_background(config),
         transcriber=_transcriber(config, render, ears),
-        model=_model(config, models),
+        model=_model(call, config, models),
         turns=_turn_taking(config),
         voicemail=VoicemailHandling(
             detect=config.voicemail_detection and call.direction == "outbound",
@@ -259,7 +259,7 @@ def _key_terms(values: Iterable[str]) -> list[str]:
     return [term for term in plain if 0 < len(term) <= LONGEST_KEYTERM]
 
 
-def _model(config: AgentConfig, models: ModelDefaults) -> Model:
+def _model(call: ClaimedCall, config: AgentConfig, models: ModelDefaults) -> Model:
     """The agent's own model, else the installation's, else the embedded engine."""
     wanted = config.llm_id or models.model or EMBEDDED_MODEL
     if wanted == EMBEDDED_MODEL or not models.base_url:
@@ -270,6 +270,7 @@ def _model(config: AgentConfig, models: ModelDefaults) -> Model:
         models.base_url,
         models.api_key,
         config.llm_temperature,
+        cache_key=call.agent_version_id if config.prompt_caching_enabled else "",
         fallback=_fallback(second, config, models) if second and second != wanted else None,
         fallback_delay_s=(config.llm_fallback_delay_ms or 0) / 1000,
     )

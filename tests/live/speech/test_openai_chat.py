@@ -47,6 +47,17 @@ async def test_a_reply_arrives_piece_by_piece(http: httpx.AsyncClient) -> None:
     }
 
 
+async def test_only_openai_is_told_in_its_own_words(http: httpx.AsyncClient) -> None:
+    async with chat_server(*[says(*HELLO, STOP, DONE)] * 2) as server:
+        for path in ("/v1", "/api.openai.com/v1"):
+            model = Model("gpt-test", server.url.replace("/v1", path), max_tokens=90, cache_key="av_1")
+            await reply(OpenAiChat(model, http))
+    other, openai = (
+        set(asked.body) - {"model", "messages", "stream", "stream_options", "temperature"} for asked in server.asked
+    )
+    assert (other, openai) == ({"max_tokens"}, {"max_completion_tokens", "prompt_cache_key"})
+
+
 async def test_chunks_may_be_cut_anywhere(http: httpx.AsyncClient) -> None:
     wire = b"".join((*HELLO, STOP, DONE)).replace(b"\n", b"\r\n")
     async with chat_server(says(*(wire[at : at + 7] for at in range(0, len(wire), 7)))) as server:

@@ -235,8 +235,12 @@ class _Reply:
 
 
 def _request(model: Model, messages: Sequence[Message], tools: Sequence[Tool]) -> dict[str, object]:
-    """Write the body; OpenAI's own newer models want ``max_completion_tokens``, everybody else ``max_tokens``."""
-    limit = "max_completion_tokens" if _OPENAI_HOST in model.base_url else "max_tokens"
+    """Write the body; OpenAI's own newer models want ``max_completion_tokens``, everybody else ``max_tokens``.
+
+    ``prompt_cache_key`` is OpenAI's own as well: others refuse what they do not know.
+    """
+    is_openai = _OPENAI_HOST in model.base_url
+    limit = "max_completion_tokens" if is_openai else "max_tokens"
     body: dict[str, object] = {
         "model": model.id,
         "messages": [_message(message) for message in messages],
@@ -245,6 +249,8 @@ def _request(model: Model, messages: Sequence[Message], tools: Sequence[Tool]) -
         "temperature": model.temperature,
         limit: model.max_tokens,
     }
+    if is_openai and model.cache_key:
+        body["prompt_cache_key"] = model.cache_key
     if tools:
         body["tools"] = [
             {

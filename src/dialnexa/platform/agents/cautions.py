@@ -121,7 +121,7 @@ _CAUTIONS: tuple[tuple[str, Says], ...] = (
         "prompt_caching_enabled",
         _when(
             lambda agent: agent.prompt_caching_enabled,
-            "Whether prompts are cached is up to the language model's server; it is not told.",
+            "OpenAI's own endpoint is told which calls begin alike; whether another server caches prompts is up to it.",
         ),
     ),
     ("fallback_llm_enabled", _fallback_llm),
