@@ -26,6 +26,7 @@ from standardwebhooks import Webhook
 from tests.e2e.inbox import Inbox, inbox
 from tests.e2e.installation import Installation, running
 from tests.live.speech.chat_server import DONE, STOP, Answer, ChatServer, chat_server, chunk, says
+from tests.platform.knowledge.embedding_server import embedding_server
 
 pytestmark = pytest.mark.e2e
 
@@ -140,10 +141,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 async def _tell(data: Path) -> Told:
     with _clinic() as clinic, inbox() as box:
-        async with _model() as model:
+        async with _model() as model, embedding_server() as embeddings:
             environment = {
                 "DIALNEXA_LLM_BASE_URL": model.url,
                 "DIALNEXA_LLM_MODEL": "sensible",
+                "DIALNEXA_EMBEDDINGS_BASE_URL": embeddings.url,
+                "DIALNEXA_EMBEDDINGS_MODEL": "words-1",
+                "DIALNEXA_EMBEDDINGS_QUESTION_MS": "5000",
                 "DIALNEXA_OUTGOING_ALLOW": "127.0.0.0/8",
             }
             with running(data, environment=environment) as home:
@@ -198,9 +202,12 @@ def _base(home: Installation) -> dict[str, Any]:
     path = f"/v1/knowledge-base/{base['id']}"
     sent = home.http.post(f"{path}/documents", files={"file": ("handbook.txt", HANDBOOK.encode())})
     assert sent.status_code == 201, sent.text
-    home.eventually(lambda: home.get(f"{path}/documents/{sent.json()['id']}")["status"] == "ready", within_s=60)
-    hits = _post(home, f"{path}/search", {"query": "text message please"})["results"]
-    assert "nine in the morning" in hits[0]["text"]
+    document = f"{path}/documents/{sent.json()['id']}"
+    home.eventually(lambda: home.get(document)["embedding_status"] == "ready", within_s=60)
+    for question in ("text message please", "SMS"):  # the second only means the same
+        found = _post(home, f"{path}/search", {"query": question})
+        assert (found["searched_by"], found["warning"]) == ("words_and_meaning", None)
+        assert "nine in the morning" in found["results"][0]["text"]
     return base
 
 

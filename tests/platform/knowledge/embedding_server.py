@@ -24,7 +24,7 @@ SYNONYMS = {
     "fee": "price", "charge": "price", "cost": "price", "costs": "price", "dollars": "price",
     "automobile": "car", "vehicle": "car", "parking": "car", "parked": "car",
     "dentist": "teeth", "tooth": "teeth",
-    "weekend": "saturday", "shut": "close", "closes": "close",
+    "weekend": "saturday", "shut": "close", "closes": "close", "sms": "text",
 }  # fmt: skip
 GRAMMAR = frozenset(
     "a an and are at for from i in is it my of on one or our the to us we what when where you your".split()  # noqa: SIM905
