@@ -42,9 +42,9 @@ async def test_one_that_refuses_is_told() -> None:
     [
         (
             {"embeddings_base_url": "http://127.0.0.1:1/v1"},
-            "DIALNEXA_EMBEDDINGS_MODEL=: Value error, must name a model",
+            "DIALNEXA_EMBEDDINGS_MODEL=: must name a model",
         ),
-        ({"embeddings_base_url": "localhost"}, "DIALNEXA_EMBEDDINGS_BASE_URL=localhost: Value error, must be a URL"),
+        ({"embeddings_base_url": "localhost"}, "DIALNEXA_EMBEDDINGS_BASE_URL=localhost: must be a URL"),
     ],
 )
 def test_settings_that_cannot_be_are_explained(settings: dict[str, str], sentence: str) -> None:

@@ -216,7 +216,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
         assert ran.code == 1
         return ran.complaint
 
-    assert complaint(DIALNEXA_HTTP_PORT="web").startswith("DIALNEXA_HTTP_PORT=web: Input should be a valid integer")
+    assert complaint(DIALNEXA_HTTP_PORT="web").startswith("DIALNEXA_HTTP_PORT=web: must be a whole number")
     assert "20000-29999" in complaint(DIALNEXA_RTP_PORTS="1")
     assert "must begin with one of s3://" in complaint(DIALNEXA_RECORDINGS_URL="https://example.com")
     assert "names no bucket" in complaint(DIALNEXA_RECORDINGS_URL="s3://")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from dialnexa.cli.mistakes import Mistake
 from dialnexa.platform.migrations import WrongSchema
+from dialnexa.platform.wire import sentences
+from dialnexa.settings import Settings
 
 
 def explain(error: Exception) -> str | None:
@@ -15,10 +18,7 @@ def explain(error: Exception) -> str | None:
         case Mistake() | WrongSchema():
             return str(error)
         case ValidationError() if error.title == "Settings":
-            return "\n".join(
-                f"DIALNEXA_{'_'.join(map(str, each['loc'])).upper()}={each['input']}: {each['msg']}."
-                for each in error.errors()
-            )
+            return "\n".join(map(_of_setting, error.errors()))
         case ArgumentError():
             return f"DIALNEXA_DATABASE_URL is no address of a database ({error}). Leave it out to use SQLite."
         case OperationalError():
@@ -28,6 +28,17 @@ def explain(error: Exception) -> str | None:
             return f"{error.filename}: {error.strerror}. Name a folder you may write to with --data."
         case _:
             return None
+
+
+def _of_setting(mistake: ErrorDetails) -> str:
+    """Return a sentence for a setting that cannot be. What may be a secret is not repeated."""
+    if not mistake["loc"]:  # several that do not fit together; the input is all of them
+        return f"{mistake.get('ctx', {}).get('error', mistake['msg'])}."
+    name = str(mistake["loc"][0])
+    variable = f"DIALNEXA_{name.upper()}"
+    (sentence,) = sentences([mistake], {name: variable})
+    given = f"={mistake['input']}" if Settings.model_fields[name].repr else ""
+    return f"{variable}{given}: {sentence.removeprefix(variable).lstrip(': ')}."
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dialnexa.cli.mistakes import Mistake
+from dialnexa.kit.spelling import meant
 from dialnexa.live.rtp.ports import PortRange
 from dialnexa.live.sip.transport.edge import Edges
 from dialnexa.settings import Settings
+
+_PREFIX = "DIALNEXA_"
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder for database, recordings and keys; ./var if not given.")
@@ -35,6 +40,7 @@ DrainSeconds = Annotated[
 
 def settings_with(**overrides: Any) -> Settings:
     """Return the settings of the environment, with the options that were given on top; raises ``Mistake``."""
+    refuse_misspelt(os.environ)
     settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
     try:
         PortRange.parse(settings.rtp_ports)
@@ -45,3 +51,17 @@ def settings_with(**overrides: Any) -> Settings:
     except ValueError as error:
         raise Mistake(f"DIALNEXA_SIP_EDGE, DIALNEXA_SIP_EDGE_SOURCES: {error}") from None
     return settings
+
+
+def refuse_misspelt(environment: Iterable[str]) -> None:
+    """Raise ``Mistake`` for variables that are a slip of the pen away from a setting that is not set."""
+    sent = {name.removeprefix(_PREFIX).lower() for name in environment if name.startswith(_PREFIX)}
+    absent = Settings.model_fields.keys() - sent
+    slips = {name: right for name in sorted(sent - Settings.model_fields.keys()) if (right := meant(name, absent))}
+    if slips:
+        raise Mistake(
+            "\n".join(
+                f"{_PREFIX}{name.upper()} is no setting; did you mean {_PREFIX}{right.upper()}?"
+                for name, right in slips.items()
+            )
+        )

@@ -18,9 +18,9 @@ def meant(name: str, known: Iterable[str]) -> str | None:
     """
     if len(name) > _LONGEST:
         return None
-    plain = {_plain(one): one for one in known if not _has_more_words(name, one)}
-    near = get_close_matches(_plain(name), plain, n=3, cutoff=0.75)
-    return next((plain[one] for one in near if _slips(_plain(name), one) <= _allowed(name, one)), None)
+    typed, plain = _plain(name), {_plain(one): one for one in known if not _has_more_words(name, one)}
+    near = get_close_matches(typed, plain, n=3, cutoff=0.75)
+    return next((plain[one] for one in near if _slips(typed, one) <= _allowed(typed, one)), None)
 
 
 def _plain(name: str) -> str:
