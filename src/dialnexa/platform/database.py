@@ -7,6 +7,7 @@ so a transaction never fails half-way for another writer. ``read()`` opens one t
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, cast
 
+import orjson
 from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Table, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
@@ -102,7 +104,8 @@ class Database:
 
         ``prompt``: SQLite's statements may run on the event loop itself (see ``sqlite``).
         """
-        database = cls(create_async_engine(async_url(url), **_options(url, prompt=prompt)))
+        options = {"json_serializer": _json, "json_deserializer": orjson.loads, **_options(url, prompt=prompt)}
+        database = cls(create_async_engine(async_url(url), **options))
         if database.is_sqlite:
             event.listen(database.engine.sync_engine, "connect", prepare_sqlite)
         try:
@@ -145,6 +148,14 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _json(value: object) -> str:
+    """Write a JSON column several times as fast as the standard library, which takes what orjson does not."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # integers beyond 64 bits, keys that are no strings
+        return json.dumps(value)
 
 
 def _options(url: str, *, prompt: bool) -> dict[str, Any]:

@@ -135,6 +135,20 @@ async def test_at_the_limit_nothing_is_left_behind(house: House) -> None:
     assert (await house.calls(), await house.slots(), await house.events(), queued(house)) == ([], [], [], [])
 
 
+async def test_what_came_as_json_is_kept_as_it_came(any_house: House) -> None:
+    values = {"price": "5 €", "mood": "🙂", "pi": 3.14, "list": [1, None, True, {"deep": {}}], "2^63-1": 2**63 - 1}
+    placed = await any_house.place(any_house.body(variables=values, metadata={**values, "": ""}))
+    call = await any_house.call(placed.id)
+    assert (call.variables, call.metadata_) == (values, {**values, "": ""})
+
+
+async def test_json_beyond_what_the_fast_writer_takes_is_written_too(any_house: House) -> None:
+    """Numbers of more than 64 bits, and keys that are no strings."""
+    placed = await any_house.place(any_house.body(variables={"wide": 2**70, "years": {2026: "now"}}))
+    call = await any_house.call(placed.id)
+    assert call.variables == {"wide": float(2**70), "years": {"2026": "now"}}
+
+
 async def test_the_queue_and_the_record_commit_together(any_url: str) -> None:
     """With the real engine: a call that is rolled back is in neither, one that is kept is in both."""
     async with Database.open(any_url) as database, EngineClient.open(any_url) as client:
