@@ -29,7 +29,7 @@ async def test_workers_share_the_trunks_and_none_has_two_keepers(carriers: Carri
 
 
 async def test_a_dead_worker_s_trunks_are_taken_over(carriers: Carriers) -> None:
-    trunks = {await carriers.trunk() for _ in range(6)}
+    trunks = {await carriers.trunk() for _ in range(20)}
     await carriers.worker("node_a")
     await carriers.worker("node_b")
     await carriers.keeps("node_a")
