@@ -44,12 +44,12 @@ from dialnexa.platform.wire import sentences
 router = Router(tags=["Agents"])
 
 
-def _judge(request: Request) -> Judge:
+async def _judge(request: Request) -> Judge:
     state = request.app.state
     return Judge(state.catalogue, state.outgoing, state.flows)
 
 
-def _wanted(
+async def _wanted(
     folder_id: Annotated[
         str | None, Query(max_length=255, description="Only agents in this folder; empty: those in none.")
     ] = None,

@@ -95,7 +95,7 @@ class IntegrationsOut(BaseModel):
     data: list[IntegrationOut]
 
 
-def _try(request: Request) -> Try:
+async def _try(request: Request) -> Try:
     return request.app.state.try_function
 
 

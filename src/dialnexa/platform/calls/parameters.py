@@ -16,7 +16,7 @@ _CSV = "text/csv"
 _TABLES = ("true", "false", "csv", "json", "1", "0")
 
 
-def _link(request: Request, vault: Secrets, now: Now) -> reading.Link:
+async def _link(request: Request, vault: Secrets, now: Now) -> reading.Link:
     base = getattr(request.app.state, "public_url", "") or str(request.base_url)
     return lambda call_id: links.link(base, vault, call_id, now)
 
@@ -25,7 +25,7 @@ Links = Annotated[reading.Link, Depends(_link)]
 Bound = Annotated[float | None, Query(ge=0, allow_inf_nan=False)]
 
 
-def _filters(
+async def _filters(
     agent_id: Annotated[str | None, Query(description="Comma list.")] = None,
     call_id: Annotated[str | None, Query(description="Comma list.")] = None,
     batch_call_id: Annotated[str | None, Query(description="Comma list.")] = None,
@@ -90,7 +90,7 @@ def _known_table(given: object) -> object:
     return word
 
 
-def _export(
+async def _export(
     export: Annotated[
         bool | Literal["csv", "json"],
         BeforeValidator(_known_table),

@@ -53,7 +53,7 @@ _AUDIO: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     return request.app.state.desk
 
 

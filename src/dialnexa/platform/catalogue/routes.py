@@ -44,11 +44,11 @@ _AUDIO: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _catalogue(request: Request) -> Catalogue:
+async def _catalogue(request: Request) -> Catalogue:
     return request.app.state.catalogue
 
 
-def _preview_link(request: Request) -> Callable[[VoiceEntry], str]:
+async def _preview_link(request: Request) -> Callable[[VoiceEntry], str]:
     base = (getattr(request.app.state, "public_url", "") or str(request.base_url)).rstrip("/")
     return lambda voice: f"{base}/v1/voices/{quote(voice.id)}/preview"
 
@@ -112,7 +112,7 @@ async def get_transcriber(transcriber_id: str, who: Reader, catalogue: Known) ->
 # --- voices ----------------------------------------------------------------------------------------------------------
 
 
-def _filter(
+async def _filter(
     provider: str = "",
     provider_name: Annotated[str, Query(description="The same as `provider`.")] = "",
     accent: str = "",

@@ -39,15 +39,15 @@ Writer = Annotated[Principal, Requires("knowledge:write")]
 _LONGEST_NAME = 255
 
 
-def _queue(request: Request) -> Queue:
+async def _queue(request: Request) -> Queue:
     return request.app.state.engine
 
 
-def _extractor(request: Request) -> Extractor:
+async def _extractor(request: Request) -> Extractor:
     return request.app.state.extractor
 
 
-def _search(request: Request) -> Search:
+async def _search(request: Request) -> Search:
     return request.app.state.search
 
 

@@ -29,7 +29,7 @@ Reader = Annotated[Principal, Requires("numbers:read")]
 Writer = Annotated[Principal, Requires("numbers:write")]
 
 
-def _market(request: Request) -> Market:
+async def _market(request: Request) -> Market:
     return request.app.state.market
 
 

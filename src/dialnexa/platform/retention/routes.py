@@ -17,7 +17,7 @@ Reader = Annotated[Principal, Requires("workspace:read")]
 Writer = Annotated[Principal, Requires("workspace:write")]
 
 
-def _defaults(request: Request) -> Defaults:
+async def _defaults(request: Request) -> Defaults:
     return request.app.state.retention
 
 

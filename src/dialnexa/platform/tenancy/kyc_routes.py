@@ -21,7 +21,7 @@ Reader = Annotated[Principal, Requires("kyc:read")]
 Writer = Annotated[Principal, Requires("kyc:write")]
 
 
-def _policy(request: Request) -> KycPolicy:
+async def _policy(request: Request) -> KycPolicy:
     return request.app.state.terms.verification
 
 

@@ -18,7 +18,7 @@ Reader = Annotated[Principal, Requires("workspace:read")]
 Writer = Annotated[Principal, Requires("workspace:write")]
 
 
-def _terms(request: Request) -> Terms:
+async def _terms(request: Request) -> Terms:
     return request.app.state.terms
 
 

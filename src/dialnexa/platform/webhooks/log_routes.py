@@ -18,7 +18,7 @@ Writer = Annotated[Principal, Requires("webhooks:write")]
 _Status = Annotated[Literal["pending", "succeeded", "failed"] | None, Query()]
 
 
-def _link(request: Request) -> wire.Link:
+async def _link(request: Request) -> wire.Link:
     return request.app.state.recording_link
 
 

@@ -60,11 +60,11 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _outgoing(request: Request) -> Outgoing:
+async def _outgoing(request: Request) -> Outgoing:
     return request.app.state.outgoing
 
 
-def _sender(request: Request) -> Sender:
+async def _sender(request: Request) -> Sender:
     return request.app.state.sender
 
 
@@ -83,7 +83,7 @@ class _Endless(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def _ten(page: Pages, request: Request) -> Paging:
+async def _ten(page: Pages, request: Request) -> Paging:
     """Pages of webhooks have ten items unless asked otherwise (contract I.1)."""
     return page if "limit" in request.query_params else replace(page, limit=_PAGE)
 
