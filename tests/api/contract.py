@@ -31,8 +31,9 @@ def _pattern(template: str) -> re.Pattern[str]:
 def operation_for(app: FastAPI, method: str, path: str) -> dict[str, Any] | None:
     """Return the operation a request belongs to; the unversioned routes are those of /v1."""
     for known in (path, f"/v1{path}", path.replace("/phone-numbers", "/organization-phone-numbers")):
-        for template, operations in document(app)["paths"].items():
-            if _pattern(template).fullmatch(known) and method.lower() in operations:
+        fitting = [path for path in document(app)["paths"] if _pattern(path).fullmatch(known)]
+        for template in sorted(fitting, key=lambda path: path.count("{")):  # OpenAPI: concrete paths come first
+            if method.lower() in (operations := document(app)["paths"][template]):
                 return operations[method.lower()]
     return None
 
