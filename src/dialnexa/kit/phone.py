@@ -47,6 +47,7 @@ def likely(text: str, own: str | None = None) -> str | None:
     return to_e164(f"+{bare.removeprefix('00')}")
 
 
+@lru_cache(maxsize=4096)
 def country_of(e164: str) -> str | None:
     """Return the ISO 3166 alpha-2 code of a number's country; ``None`` for numbers of no single country."""
     parsed = _parse(e164)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, ClassVar, Self, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -61,6 +62,7 @@ def unknown(name: str, right: str, kind: str = "field") -> str:
     return f"{name} is not a {kind} of this request; did you mean {right}?"
 
 
+@cache
 def _names(model: type[BaseModel]) -> dict[str, str]:
     """Return every name under which a body's fields may be sent, and the field it is."""
     return {name: field for field, info in model.model_fields.items() for name in (field, *_aliases(info))}
