@@ -1,7 +1,7 @@
 """An agent with a prompt and a language model of its own on a real call, and what is heard when the model fails.
 
-One installation, five calls at once: one goes along a conversation graph, in one the agent looks something up over
-HTTP. The model server is a local one that speaks the OpenAI protocol; it knows which story it is in by the agent's
+One installation, five calls in two groups: one goes along a conversation graph, in one the agent looks something up
+over HTTP. The model server is a local one that speaks the OpenAI protocol; it knows which story it is in by the agent's
 prompt.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,14 @@ MODEL = "small-but-polite"
 TALKS, BROKEN, MUTE = "You remind people of appointments.", "Your model is broken.", "Your model is mute."
 WALKS, LOOKS_UP = "You remind people along a graph.", "You tell people where their order is."
 PLAN = (
-    (TALKS, FRIENDLY, "agent_defined"),
-    (BROKEN, FRIENDLY, "agent_defined"),
-    (MUTE, SILENT, "agent_dynamic"),  # the model is to say the first words, and says none
-    (WALKS, FRIENDLY, "agent_defined"),
-    (LOOKS_UP, FRIENDLY, "agent_defined"),
+    (
+        (TALKS, FRIENDLY, "agent_defined"),
+        (BROKEN, FRIENDLY, "agent_defined"),
+        (MUTE, SILENT, "agent_dynamic"),  # the model is to say the first words, and says none
+    ),
+    ((WALKS, FRIENDLY, "agent_defined"), (LOOKS_UP, FRIENDLY, "agent_defined")),
 )
+"""The calls of one group go on at the same time: what is asked is what was understood, so not more than two talk."""
 FLOW = {
     "nodes": [
         {"id": "start", "type": "start", "prompt": "Find out whether Tuesday at two works."},
@@ -189,22 +191,31 @@ async def _tell_them(data: Path) -> dict[str, Story]:
             "DIALNEXA_OUTGOING_ALLOW": "127.0.0.1",
         }
         with running(data, environment=environment) as home:
-            placed = [
-                home.place(
-                    person,
-                    agent_version_id=_publish(home, prompt, start, desk),
-                    variables={"customer_name": "Maria"},
-                    metadata={"crm_note": "pays late"},
-                )
-                for prompt, person, start in PLAN
-            ]
-            assert [answer.status_code for answer in placed] == [201] * len(PLAN)
-            records = await gather_finished(home, [answer.json()["call_id"] for answer in placed])
+            told = dict[str, Story]()
+            for group in PLAN:
+                told |= await _told(home, model, desk, group)
             assert all(asked.headers["authorization"] == "Bearer mine" for asked in model.asked)
-            return {
-                prompt: Story(record, home.timeline(record["id"]), _asked(model, prompt), desk.asked, home.logs())
-                for (prompt, _, _), record in zip(PLAN, records, strict=True)
-            }
+            return told
+
+
+async def _told(
+    home: Installation, model: ChatServer, desk: OrderDesk, group: Sequence[tuple[str, str, str]]
+) -> dict[str, Story]:
+    placed = [
+        home.place(
+            person,
+            agent_version_id=_publish(home, prompt, start, desk),
+            variables={"customer_name": "Maria"},
+            metadata={"crm_note": "pays late"},
+        )
+        for prompt, person, start in group
+    ]
+    assert [answer.status_code for answer in placed] == [201] * len(group)
+    records = await gather_finished(home, [answer.json()["call_id"] for answer in placed])
+    return {
+        prompt: Story(record, home.timeline(record["id"]), _asked(model, prompt), desk.asked, home.logs())
+        for (prompt, _, _), record in zip(group, records, strict=True)
+    }
 
 
 def _asked(model: ChatServer, prompt: str) -> list[dict[str, Any]]:

@@ -102,9 +102,13 @@ def test_an_unknown_number_is_turned_away(home: Installation, tmp_path: Path) ->
     number = "+14155550199"
     done = sipp.call_in(home.sip_port, number, more=_refused_with(404, tmp_path))
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr
-    answer = home.http.get("/v1/refused-calls").json()["data"]
-    rows = [row for row in answer if row["sip_status"] == 404 and row["to_number"] == number and row["reason"]]
-    ladder = home.http.get(f"/v1/refused-calls/{rows[0]['id']}/ladder").json()
+
+    def refused() -> list[dict[str, Any]]:
+        rows = home.http.get("/v1/refused-calls").json()["data"]
+        return [row for row in rows if row["sip_status"] == 404 and row["to_number"] == number and row["reason"]]
+
+    home.eventually(refused)  # it is written down after the caller has been told
+    ladder = home.http.get(f"/v1/refused-calls/{refused()[0]['id']}/ladder").json()
     assert ladder["messages"][-1]["first_line"].startswith("SIP/2.0 404 ")
 
 

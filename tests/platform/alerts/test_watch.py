@@ -15,6 +15,7 @@ from dialnexa.platform.alerts.watch import EVERY_S, Watch, measure
 from dialnexa.platform.calls.models import Call
 from dialnexa.platform.calls.states import CallState
 from dialnexa.platform.costs.models import CallCost
+from dialnexa.platform.tenancy.models import Workspace
 from dialnexa.platform.webhooks import fanout
 from dialnexa.platform.webhooks.models import Event, Webhook
 from tests.api.world import HandClock, dead_letter
@@ -153,6 +154,9 @@ async def test_spend_counts_since_midnight(house: House) -> None:
             more = {"livemode": True, "agent_id": house.agent_id, "currency": "USD", "at": house.now - ago}
             await session.execute(insert(CallCost).values(**mine, component=component, millionths=millionths, **more))
     assert await figure(house, metric="spend_today", threshold=5) == 1.75
+    async with house.database.write() as session:  # where it is nine in the evening, thirteen hours ago was today
+        await session.execute(update(Workspace).values(timezone="Asia/Tokyo"))
+    assert await figure(house, metric="spend_today", threshold=5) == 1.750009
 
 
 async def test_deliveries_that_were_given_up_are_counted(house: House) -> None:

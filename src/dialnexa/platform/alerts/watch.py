@@ -22,6 +22,8 @@ from dialnexa.platform.calls import admission
 from dialnexa.platform.calls.states import CallState
 from dialnexa.platform.database import Database
 from dialnexa.platform.tenancy import service as tenancy
+from dialnexa.platform.tenancy import wallet
+from dialnexa.platform.tenancy.models import Workspace
 from dialnexa.platform.webhooks import outbox
 
 EVERY_S = 30.0
@@ -76,12 +78,17 @@ async def measure(session: AsyncSession, alert: Alert, now: datetime) -> float |
         case "concurrency_use":
             return await _use(session, alert)
         case "spend_today":
-            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-            return await repository.spent(session, alert, midnight) / 1_000_000
+            return await _spend(session, alert, now)
         case "undelivered_events":
             return await repository.given_up(session, alert, since)
         case _:
             return None  # a figure of a newer DialNexa
+
+
+async def _spend(session: AsyncSession, alert: Alert, now: datetime) -> float:
+    workspace = await session.get(Workspace, alert.workspace_id)
+    assert workspace is not None  # an alert goes with its workspace
+    return await repository.spent(session, alert, wallet.midnight(workspace, now)) / 1_000_000
 
 
 async def _share(session: AsyncSession, alert: Alert, since: datetime, state: CallState) -> float | None:

@@ -62,11 +62,17 @@ def set_cap(workspace: Workspace, usd: float | None) -> None:
     workspace.settings = {**workspace.settings, _CAP_KEY: usd}
 
 
+def midnight(workspace: Workspace, now: datetime) -> datetime:
+    """Return when the workspace's day began, by its own time zone."""
+    return now.astimezone(ZoneInfo(workspace.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 async def spent_today(session: AsyncSession, workspace: Workspace, now: datetime) -> int:
     """Return what was spent since the workspace's midnight, in millionths of a dollar."""
-    midnight = now.astimezone(ZoneInfo(workspace.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
     query = select(func.sum(WalletEntry.amount)).where(
-        WalletEntry.workspace_id == workspace.id, WalletEntry.created_at >= midnight, WalletEntry.kind != "credit"
+        WalletEntry.workspace_id == workspace.id,
+        WalletEntry.created_at >= midnight(workspace, now),
+        WalletEntry.kind != "credit",
     )
     return -int(await session.scalar(query) or 0)
 
