@@ -20,14 +20,18 @@ Serve = Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]]
 
 
 class Together(Generic[T, R]):
-    """Serves requests in groups, one group at a time, in the order they came."""
+    """Serves requests in groups, one group at a time, in the order they came.
+
+    One of those who wait serves all of them, itself included, and then hands that duty to the first of the next.
+    """
 
     def __init__(self, serve: Serve[T, R], *, most: int = 32) -> None:
         """``most``: how many a group has at most, so that the event loop is not held for long."""
         self._serve = serve
         self._most = most
         self._waiting = deque[_Asked[T, R]]()
-        self._turn = asyncio.Lock()
+        self._served = False
+        """Whether somebody serves."""
 
     async def ask(self, what: T) -> R:
         """Return the answer to one request, or raise what was wrong with it.
@@ -37,16 +41,26 @@ class Together(Generic[T, R]):
         """
         asked = _Asked[T, R](what)
         self._waiting.append(asked)
+        asked.serves, self._served = not self._served, True
         try:
-            async with self._turn:
-                while asked.answer is None:
-                    await self._group()
+            if not asked.serves:
+                await asked.news.wait()
+            while asked.answer is None:
+                await self._group()
         finally:
             if asked in self._waiting:
                 self._waiting.remove(asked)
+            if asked.serves:
+                self._hand_over()
         if isinstance(asked.answer[0], Exception):
             raise asked.answer[0]
         return asked.answer[0]
+
+    def _hand_over(self) -> None:
+        self._served = bool(self._waiting)
+        if self._waiting:
+            self._waiting[0].serves = True
+            self._waiting[0].news.set()
 
     async def _group(self) -> None:
         group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
@@ -61,19 +75,26 @@ class Together(Generic[T, R]):
             answers = await self._serve([asked.what for asked in group])
         except Exception as error:  # noqa: BLE001 - whatever it was, it is told: to the one, or found out one by one
             if len(group) == 1:
-                group[0].answer = (error,)
+                group[0].tell(error)
                 return
             for asked in group:
                 await self._answer([asked])
             return
         for asked, answer in zip(group, answers, strict=True):
-            asked.answer = (answer,)
+            asked.tell(answer)
 
 
 class _Asked(Generic[T, R]):
-    __slots__ = ("answer", "what")
+    __slots__ = ("answer", "news", "serves", "what")
 
     def __init__(self, what: T) -> None:
         self.what = what
         self.answer: tuple[R | Exception] | None = None
         """In a tuple, because ``None`` may be an answer."""
+        self.serves = False
+        self.news = asyncio.Event()
+        """Its answer is there, or it is its turn to serve."""
+
+    def tell(self, answer: R | Exception) -> None:
+        self.answer = (answer,)
+        self.news.set()
