@@ -62,7 +62,7 @@ _BY_DIALECT = {
         "id": "'call_' || lpad(n::text, 26, '0')",
         "true": "true",
         "number": "'+1' || (2000000000 + (n * 104729) % 10000)",
-        "moment": "timestamptz '2025-01-01 00:00:00+00' + n * interval '31536000 seconds' / {rows}",
+        "moment": "timestamptz '2025-01-01 00:00:00+00' + n * (interval '31536000 seconds' / {rows})",
         "numbers": "generate_series(0::bigint, {rows} - 1) AS up(n)",
     },
 }
