@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
@@ -180,3 +182,32 @@ async def test_nobody_listens() -> None:
 
 async def test_size_is_bounded(receiver: Receiver) -> None:
     assert await post(Outgoing(LOOPBACK), receiver.url("/huge"), limit=100) == (200, b"x" * 100, True)
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+async def test_a_connection_is_used_again_unless_its_end_has_hung_up(hangs_up: bool) -> None:
+    """Without a word: the pool finds out by looking at the socket before it sends."""
+    connections, hung_up = list[asyncio.StreamWriter](), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                if hangs_up:
+                    break
+        writer.close()
+        hung_up.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        outgoing = Outgoing(Allowance.parse("127.0.0.1"))
+        for _ in range(3):
+            answer = await outgoing.send("GET", f"http://127.0.0.1:{port}/", headers={}, timeout_s=5, answer_limit=10)
+            assert (answer.status, answer.body) == (200, b"ok")
+            if hangs_up:
+                await hung_up.wait()
+                await connections[-1].wait_closed()
+        await outgoing.aclose()
+    assert len(connections) == (3 if hangs_up else 1)
