@@ -37,7 +37,7 @@ class Together(Generic[T, R]):
         """Return the answer to one request, or raise what was wrong with it.
 
         A group that fails as a whole is served again one by one, so that nobody suffers for a neighbour. Cancelled
-        while it waits, a request is not served; cancelled while it serves others, they are served by the next.
+        while it waits, a request is not served; cancelled while it serves, it is served all the same, as its group is.
         """
         asked = _Asked[T, R](what)
         self._waiting.append(asked)
@@ -63,12 +63,20 @@ class Together(Generic[T, R]):
             self._waiting[0].news.set()
 
     async def _group(self) -> None:
+        """Serve those who wait, to the end: a commit that is cut short may have happened, and must not be repeated."""
         group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-        try:
-            await self._answer(group)
-        finally:
-            # Cut short by a cancellation: first in line again, for whoever's turn is next.
-            self._waiting.extendleft(reversed([asked for asked in group if asked.answer is None]))
+        serving = asyncio.ensure_future(self._answer(group))
+        gave_up: asyncio.CancelledError | None = None
+        while not serving.done():
+            try:
+                await asyncio.wait([serving])
+            except asyncio.CancelledError as error:
+                gave_up = error
+        for asked in group:
+            if asked.answer is None:  # the event loop itself ends
+                asked.tell(RuntimeError("The server was stopped while it carried this out."))
+        if gave_up is not None:
+            raise gave_up
 
     async def _answer(self, group: Sequence[_Asked[T, R]]) -> None:
         try:
